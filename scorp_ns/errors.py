@@ -1,0 +1,32 @@
+"""The errors a user may see. Each says what was found, what is needed and what to do."""
+
+from __future__ import annotations
+
+
+class ScorpError(Exception):
+    """Something outside the program is not as it has to be; the message is written for the person who can mend it."""
+
+    def __init__(self, found: str, needed: str, do: str) -> None:
+        self.found = found
+        self.needed = needed
+        self.do = do
+        super().__init__(f"{found} {needed} {do}")
+
+    def __reduce__(self) -> tuple[type[ScorpError], tuple[str, str, str]]:
+        return type(self), (self.found, self.needed, self.do)
+
+
+class CaptureError(ScorpError):
+    """The capture (images, poses, seed points) cannot be trained on as it is."""
+
+
+class CheckpointError(ScorpError):
+    """A checkpoint cannot be written, read, or continued from."""
+
+
+class OutputError(ScorpError):
+    """A result cannot be written where it was asked for, or does not exist yet."""
+
+
+class UnsupportedError(ScorpError):
+    """What was asked for exists elsewhere, but not on this device or in this version."""
