@@ -1,0 +1,1 @@
+"""The renderer for tensors that are not on a GPU: numba kernels behind the seam."""

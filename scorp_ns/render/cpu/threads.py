@@ -1,0 +1,58 @@
+"""Kernels run on several cores by a plain thread pool, with the same result for any number of threads."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import torch
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """The process's worker threads; they sleep unless chunks are waiting."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="scorp-kernel")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child inherits the pool object but none of its threads, so it has to make its own.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def run_chunks(function: Callable[..., Any], num_chunks: int, *args: Any) -> None:
+    """Call `function(chunk, num_chunks, *args)` for every chunk, on as many threads as torch uses.
+
+    A chunk must write only what no other chunk writes; then threads and their order cannot change a result. Numba's
+    own threading layers are avoided because they abort the process when two Python threads, such as a viewer and a
+    trainer, launch kernels at the same time.
+    """
+    chunks = iter(range(num_chunks))
+    workers = _start_workers(min(torch.get_num_threads(), num_chunks) - 1, function, chunks, num_chunks, args)
+    try:
+        _work(function, chunks, num_chunks, args)
+    finally:
+        # A worker that has not started yet has nothing left to do; waiting for it would mean waiting for other callers.
+        running = [worker for worker in workers if not worker.cancel()]
+        errors = [worker.exception() for worker in running]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _start_workers(
+    count: int, function: Callable[..., Any], chunks: Iterator[int], num_chunks: int, args: tuple[Any, ...]
+) -> list[Future[None]]:
+    try:
+        return [_pool().submit(_work, function, chunks, num_chunks, args) for _ in range(count)]
+    except RuntimeError:
+        # The interpreter is shutting down and takes no more tasks; the calling thread does all the work.
+        return []
+
+
+def _work(function: Callable[..., Any], chunks: Iterator[int], num_chunks: int, args: tuple[Any, ...]) -> None:
+    """Take chunks off the shared iterator until none is left; `next` on a range is atomic under the GIL."""
+    for chunk in chunks:
+        function(chunk, num_chunks, *args)
