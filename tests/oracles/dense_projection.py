@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import pi, sqrt
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 TILE = 16
@@ -29,14 +29,22 @@ class View:
 
 @dataclass(frozen=True)
 class Splats:
-    """What one view sees of the Gaussians `ids`, nearest first."""
+    """The Gaussians `ids` as one view sees them, nearest first."""
 
     ids: Int[Tensor, " v"]
     means2d: Float[Tensor, "v 2"]
     conics: Float[Tensor, "v 2 2"]
     compensations: Float[Tensor, " v"]
     depths: Float[Tensor, " v"]
-    radii: Float[Tensor, " v"]
+    extents: Float[Tensor, " v"]
+
+    @property
+    def radii(self) -> Float[Tensor, " v"]:
+        """Half the side of the square of pixels a splat may touch."""
+        return self.extents.ceil()
+
+    def __getitem__(self, chosen: Bool[Tensor, " v"]) -> Splats:
+        return Splats(**{name: table[chosen] for name, table in vars(self).items()})
 
 
 def rotation_matrices(quats: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
@@ -76,37 +84,44 @@ def extents(covariances2d: Float[Tensor, "n 2 2"]) -> Float[Tensor, " n"]:
     return 3 * (half_trace + spread).sqrt()
 
 
-def project(
-    means: Float[Tensor, "n 3"], quats: Float[Tensor, "n 4"], scales: Float[Tensor, "n 3"], view: View
-) -> Splats:
-    """What the view sees, nearest first; Gaussians out of depth range, off the image or without a rotation are left out."""
-    R, t = view.T_camera_world[:3, :3], view.T_camera_world[:3, 3]
-    depths = (means @ R.T + t)[:, 2]
-    in_range = (depths >= view.near_plane) & (depths <= view.far_plane) & (quats.norm(dim=-1) > 0)
-    # Left out before the algebra rather than masked after it: 0 * inf would poison the gradients.
-    ids = in_range.nonzero().squeeze(-1)
-    ids = ids[torch.argsort(depths[ids].detach(), stable=True)]
+def in_depth_range(means: Float[Tensor, "n 3"], quats: Float[Tensor, "n 4"], view: View) -> Int[Tensor, " v"]:
+    """The Gaussians between near and far plane that have a rotation, nearest first.
 
+    The others are left out before the algebra rather than masked after it: 0 * inf would poison the gradients.
+    """
+    depths = means.detach() @ view.T_camera_world[2, :3].detach() + view.T_camera_world[2, 3].detach()
+    ids = ((depths >= view.near_plane) & (depths <= view.far_plane) & (quats.norm(dim=-1) > 0)).nonzero().squeeze(-1)
+    return ids[torch.argsort(depths[ids], stable=True)]
+
+
+def splat(means: Float[Tensor, "n 3"], quats: Float[Tensor, "n 4"], scales: Float[Tensor, "n 3"], view: View) -> Splats:
+    """All Gaussians in depth range, wherever on or off the image they fall."""
+    ids = in_depth_range(means, quats, view)
+    R, t = view.T_camera_world[:3, :3], view.T_camera_world[:3, 3]
     means_camera = means[ids] @ R.T + t
     J_pixel_world = perspective_jacobians(means_camera, view) @ R
     sharp = J_pixel_world @ covariances(quats[ids], scales[ids]) @ J_pixel_world.mT
     blurred = sharp + view.eps2d * torch.eye(2, dtype=means.dtype, device=means.device)
     homogeneous = means_camera @ view.K.T
-    means2d = homogeneous[:, :2] / homogeneous[:, 2:]
-    radii = extents(blurred.detach()).ceil()
-
-    size = torch.tensor([view.width, view.height], dtype=means.dtype, device=means.device)
-    on_image = ((means2d + radii[:, None] > 0) & (means2d - radii[:, None] < size)).all(-1)
-    seen = on_image & (radii > view.radius_clip)
-    ratio = torch.linalg.det(sharp[seen]) / torch.linalg.det(blurred[seen])
     return Splats(
-        ids=ids[seen],
-        means2d=means2d[seen],
-        conics=torch.linalg.inv(blurred[seen]),
-        compensations=ratio.clamp(min=0).sqrt(),
-        depths=means_camera[seen, 2],
-        radii=radii[seen],
+        ids=ids,
+        means2d=homogeneous[:, :2] / homogeneous[:, 2:],
+        conics=torch.linalg.inv(blurred),
+        compensations=(torch.linalg.det(sharp) / torch.linalg.det(blurred)).clamp(min=0).sqrt(),
+        depths=means_camera[:, 2],
+        extents=extents(blurred.detach()),
     )
+
+
+def project(
+    means: Float[Tensor, "n 3"], quats: Float[Tensor, "n 4"], scales: Float[Tensor, "n 3"], view: View
+) -> Splats:
+    """What the view draws: splats whose square overlaps the image and is larger than the radius limit."""
+    splats = splat(means, quats, scales, view)
+    size = torch.tensor([view.width, view.height], dtype=means.dtype, device=means.device)
+    centres, reach = splats.means2d.detach(), splats.radii[:, None]
+    on_image = ((centres + reach > 0) & (centres - reach < size)).all(-1)
+    return splats[on_image & (splats.radii > view.radius_clip)]
 
 
 def tile_boxes(splats: Splats, tiles_x: int, tiles_y: int) -> tuple[Float[Tensor, "v 2"], Float[Tensor, "v 2"]]:

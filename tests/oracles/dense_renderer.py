@@ -10,11 +10,10 @@ from functools import partial
 from math import ceil
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
+from oracles.dense_projection import TILE, Splats, View, project, tile_boxes, view_colors
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-
-from oracles.dense_projection import TILE, Splats, View, project, tile_boxes, view_colors
 
 MIN_ALPHA = 1 / 255
 MAX_ALPHA = 0.999
@@ -26,7 +25,7 @@ def render_dense(
     quats: Float[Tensor, "n 4"],
     scales: Float[Tensor, "n 3"],
     opacities: Float[Tensor, " n"],
-    colors: Float[Tensor, "..."],
+    colors: Float[Tensor, "*views_n_k d"],
     viewmats: Float[Tensor, "c 4 4"],
     Ks: Float[Tensor, "c 3 3"],
     width: int,
@@ -164,10 +163,15 @@ def blend_tiles(
         note = partial(_add_pulls, absgrad, ids)
         blended = checkpoint(_blend_tile, pixels, centres, *records, note, use_reentrant=False)
         tiles.append(torch.cat(blended, dim=-1))
+    image = tile_image(tiles, view)
+    return image[..., :-1], image[..., -1:]
+
+
+def tile_image(tiles: list[Shaped[Tensor, "p x"]], view: View) -> Shaped[Tensor, "h w x"]:
+    """The image made of the tiles, row by row, without what reaches over its right and lower edge."""
     columns, rows = ceil(view.width / TILE), ceil(view.height / TILE)
     grid = torch.stack(tiles).reshape(rows, columns, TILE, TILE, -1).transpose(1, 2)
-    image = grid.reshape(rows * TILE, columns * TILE, -1)[: view.height, : view.width]
-    return image[..., :-1], image[..., -1:]
+    return grid.reshape(rows * TILE, columns * TILE, -1)[: view.height, : view.width]
 
 
 def _blend_tile(
