@@ -1,0 +1,36 @@
+"""The schedule at work: what happens before and after every training iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.engine.optimizers import Optimizers
+
+from scorp_ns.schedule import Schedule
+
+if TYPE_CHECKING:
+    from scorp_ns.model import ScorpModel
+
+
+def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+    """Everything that runs between iterations, in the order in which it runs."""
+    assert attributes.trainer is not None and attributes.optimizers is not None
+    schedule = Schedule(model.config.schedule, attributes.trainer.config.max_num_iterations)
+    model.begin_training(schedule.densification(model.num_train_data))
+
+    def before_iteration(step: int) -> None:
+        _set_stage(model, schedule, attributes.optimizers, step)
+
+    return [
+        TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
+        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], model.densify),
+    ]
+
+
+def _set_stage(model: ScorpModel, schedule: Schedule, optimizers: Optimizers, step: int) -> None:
+    """Tell the model what the schedule says of this step; the model itself never compares step numbers."""
+    model.step = step
+    model.optimizers = optimizers.optimizers
+    model.active_sh_degree = schedule.sh_degree(step, model.config.sh_degree)
+    model.training_downscale = schedule.downscale_factor(step, model.config.num_downscales)

@@ -1,0 +1,87 @@
+"""Images and cameras, one full image per batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager, FullImageDatamanagerConfig
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
+from nerfstudio.data.datasets.base_dataset import InputDataset
+
+from scorp_ns.dataparser import CaptureDataParser
+
+
+@dataclass
+class RayRequest:
+    """What an exporter finds in place of a pixel sampler: setting the number of rays makes batches of rays come."""
+
+    num_rays_per_batch: int | None = None
+
+
+@dataclass
+class ScorpDataManagerConfig(FullImageDatamanagerConfig):
+    """Where images and cameras come from."""
+
+    _target: type = field(default_factory=lambda: ScorpDataManager)
+
+
+class ScorpDataManager(FullImageDatamanager):
+    """nerfstudio's full images, from a capture that was checked first, in an order that can be resumed."""
+
+    config: ScorpDataManagerConfig
+
+    def __init__(self, config: ScorpDataManagerConfig, *args: Any, **kwargs: Any) -> None:
+        if config.dataparser._target is Nerfstudio:
+            config.dataparser._target = CaptureDataParser
+        self.train_pixel_sampler = RayRequest()
+        super().__init__(config, *args, **kwargs)
+
+    def create_train_dataset(self) -> InputDataset:
+        """The training images; the model finds their poses in the metadata, for a start without seed points."""
+        outputs = self.train_dataparser_outputs
+        outputs.metadata["camera_to_worlds"] = outputs.cameras.camera_to_worlds
+        return super().create_train_dataset()
+
+    def next_train(self, step: int) -> tuple[Cameras | RayBundle, dict[str, Any]]:
+        """The next training image; its rays, once an exporter has asked for rays."""
+        camera, data = super().next_train(step)
+        num_rays = self.train_pixel_sampler.num_rays_per_batch
+        return (camera, data) if num_rays is None else (_ray_image(camera, num_rays), data)
+
+    def sampling_state(self) -> dict[str, Any]:
+        """What decides which images come next, in plain types."""
+        state: dict[str, Any] = {
+            "train_unseen_cameras": [int(index) for index in self.train_unseen_cameras],
+            "eval_unseen_cameras": [int(index) for index in self.eval_unseen_cameras],
+        }
+        if hasattr(self, "random_generator"):
+            state["random_generator"] = self.random_generator.getstate()
+        if hasattr(self, "train_unsampled_epoch_count"):
+            state["train_unsampled_epoch_count"] = self.train_unsampled_epoch_count.tolist()
+        return state
+
+    def load_sampling_state(self, state: dict[str, Any]) -> None:
+        """Continue with the images that would have come next when `sampling_state` was taken."""
+        self.train_unseen_cameras = list(state["train_unseen_cameras"])
+        self.eval_unseen_cameras = list(state["eval_unseen_cameras"])
+        if "random_generator" in state:
+            self.random_generator.setstate(state["random_generator"])
+        if "train_unsampled_epoch_count" in state:
+            self.train_unsampled_epoch_count[:] = state["train_unsampled_epoch_count"]
+
+
+def _ray_image(camera: Cameras, num_rays: int) -> RayBundle:
+    """About `num_rays` rays of one camera, through an even grid of its pixels that starts at a random one."""
+    height, width = int(camera.height.item()), int(camera.width.item())
+    stride = max(1, round(math.sqrt(height * width / num_rays)))
+    first_row, first_column = torch.randint(0, stride, (2,)).tolist()
+    rows = torch.arange(first_row, height, stride) + 0.5
+    columns = torch.arange(first_column, width, stride) + 0.5
+    coords = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).to(camera.device)
+    camera.metadata = None  # The host would index per-camera metadata with ray indices.
+    return camera.generate_rays(camera_indices=0, coords=coords, disable_distortion=True)

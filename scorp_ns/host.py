@@ -1,0 +1,44 @@
+"""What the plugin arranges in its host process when nerfstudio loads it. Nothing here may raise."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from scorp_ns.errors import ScorpError
+
+
+def prepare_host() -> None:
+    """Make the host show our errors as messages, and find a program to write videos with."""
+    sys.excepthook = _show_our_errors_as_messages(sys.excepthook)
+    if shutil.which("ffmpeg") is None:
+        with contextlib.suppress(Exception):
+            _put_packaged_ffmpeg_on_path()
+
+
+def _show_our_errors_as_messages(original_hook):  # noqa: ANN001, ANN202
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if isinstance(error, ScorpError):
+            CONSOLE.print(f"\n{error.found}\n{error.needed}\n{error.do}", style="bold red", markup=False, highlight=False)
+        else:
+            original_hook(kind, error, traceback)
+
+    return hook
+
+
+def _put_packaged_ffmpeg_on_path() -> None:
+    """`ns-render` looks for a program named ffmpeg on the PATH; the packaged binary has another name."""
+    import imageio_ffmpeg
+
+    folder = Path(tempfile.mkdtemp(prefix="scorp-ffmpeg-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(folder)])

@@ -1,0 +1,301 @@
+"""The model nerfstudio's tools talk to: it holds the scene's Gaussians, renders and scores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from gsplat.strategy import DefaultStrategy
+from jaxtyping import Bool, Float
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
+from nerfstudio.models.base_model import ModelConfig
+from nerfstudio.models.splatfacto import SplatfactoModel
+from nerfstudio.utils.colors import get_color
+from torch import Tensor
+from torch.nn import Parameter, ParameterDict
+
+from scorp_ns.callbacks import training_callbacks
+from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
+from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.evaluate.metrics import image_metrics, psnr
+from scorp_ns.gaussians.seeding import random_points, seed_gaussians
+from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
+from scorp_ns.render import rasterization
+from scorp_ns.render.photometric import photometric_loss
+from scorp_ns.schedule import DensificationSteps, ScheduleConfig
+
+VIEWER_BACKGROUND = (0.1490, 0.1647, 0.2157)
+"""The viewer's own background, so that an unfilled pixel does not stand out there."""
+
+
+@dataclass
+class ScorpModelConfig(ModelConfig):
+    """What the scene is made of and how it grows."""
+
+    _target: type = field(default_factory=lambda: ScorpModel)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    """When things happen, in fractions of the run."""
+    sh_degree: int = 3
+    """Highest degree of spherical harmonics for view-dependent colour, 0 to 3."""
+    random_init: bool = False
+    """Start from random points even where the capture has seed points."""
+    num_random: int = 50000
+    """Number of Gaussians of a random start."""
+    background_color: Literal["random", "black", "white"] = "random"
+    """What shows where nothing is; random keeps Gaussians from imitating it."""
+    num_downscales: int = 2
+    """Training starts at 1/2^n of the resolution."""
+    ssim_lambda: float = 0.2
+    """Weight of 1 - SSIM in the loss; the rest is L1."""
+    rasterize_mode: Literal["classic", "antialiased"] = "classic"
+    """`antialiased` keeps thin things right at other resolutions, but other programs cannot show its exports well."""
+    cull_alpha_thresh: float = 0.1
+    """Gaussians with less opacity are removed when the scene densifies."""
+    cull_scale_thresh: float = 0.5
+    """Gaussians larger than this, in world units, are removed when the scene densifies."""
+    cull_screen_size: float = 0.15
+    """Gaussians that cover more of an image than this fraction are removed, early in the run."""
+    split_screen_size: float = 0.05
+    """Gaussians that cover more of an image than this fraction are split, early in the run."""
+    densify_grad_thresh: float = 0.0008
+    """Gaussians whose mean image gradient exceeds this are split or duplicated."""
+    densify_size_thresh: float = 0.01
+    """Gaussians smaller than this, in world units, are duplicated rather than split."""
+    use_absgrad: bool = True
+    """Sum absolute instead of signed image gradients when deciding where to densify."""
+    max_gauss_ratio: float = 10.0
+    """Gaussians longer than this times their width are pulled back when `use_scale_regularization` is on."""
+    use_scale_regularization: bool = False
+    """Keep Gaussians from becoming needles."""
+    camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
+    """Correct the training cameras' poses along with the scene."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sh_degree <= 3:
+            raise ValueError(f"sh_degree is {self.sh_degree}; it must be 0, 1, 2 or 3.")
+        if not 0 <= self.ssim_lambda <= 1:
+            raise ValueError(f"ssim_lambda is {self.ssim_lambda}; it must lie between 0 and 1.")
+
+    @property
+    def sdf_field(self) -> None:
+        """What `ns-export marching-cubes` asks for: a signed distance, which a scene of Gaussians does not have."""
+        raise OutputError(
+            found="`ns-export marching-cubes` was asked of a run without object proxies.",
+            needed="It extracts the surface of proxies, which know the signed distance to their surface.",
+            do="Use `ns-export tsdf` or `ns-export poisson` for a mesh of the scene.",
+        )
+
+
+class ScorpModel(SplatfactoModel):
+    """A Gaussian scene on any device, behind splatfacto's interface."""
+
+    config: ScorpModelConfig
+
+    def populate_modules(self) -> None:
+        """Set up the Gaussians, cameras and bookkeeping, without touching the network or a GPU."""
+        self.gauss_params = ParameterDict({name: Parameter(value) for name, value in self._seed().items()})
+        self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
+        self.background_color = (
+            torch.tensor(VIEWER_BACKGROUND)
+            if self.config.background_color == "random"
+            else get_color(self.config.background_color)
+        )
+        self.crop_box: OrientedBox | None = None
+        self.step = 0
+        self.active_sh_degree = self.config.sh_degree
+        self.training_downscale = 1
+        self.strategy_state: dict[str, Any] = {"grad2d": None, "count": None, "radii": None, "scene_scale": 1.0}
+
+    def _seed(self) -> dict[str, Tensor]:
+        if self.seed_points is not None and not self.config.random_init:
+            points, colors = self.seed_points
+        else:
+            points = random_points(self.kwargs["metadata"]["camera_to_worlds"], self.config.num_random)
+            colors = torch.randint(0, 256, points.shape, dtype=torch.uint8)
+        return seed_gaussians(points, colors, sh_degree=self.config.sh_degree)
+
+    def begin_training(self, steps: DensificationSteps) -> None:
+        """Prepare to densify at the given steps; the state gathered so far, if any, is kept."""
+        self.strategy = DefaultStrategy(
+            prune_opa=self.config.cull_alpha_thresh,
+            grow_grad2d=self.config.densify_grad_thresh,
+            grow_scale3d=self.config.densify_size_thresh,
+            grow_scale2d=self.config.split_screen_size,
+            prune_scale3d=self.config.cull_scale_thresh,
+            prune_scale2d=self.config.cull_screen_size,
+            refine_scale2d_stop_iter=steps.limit_screen_size_until,
+            refine_start_iter=steps.start,
+            refine_stop_iter=steps.stop,
+            reset_every=steps.reset_every,
+            refine_every=steps.every,
+            pause_refine_after_reset=steps.pause_after_reset,
+            absgrad=self.config.use_absgrad,
+        )
+
+    def densify(self, step: int) -> None:
+        """Let the strategy split, duplicate and prune after a backward pass."""
+        self.strategy.step_post_backward(
+            params=self.gauss_params,
+            optimizers=self.optimizers,
+            state=self.strategy_state,
+            step=step,
+            info=self.info,
+            packed=False,
+        )
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """What happens around every iteration."""
+        return training_callbacks(self, training_callback_attributes)
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        """One group per kind of Gaussian parameter, as the strategy needs it, and one for the cameras."""
+        groups = {name: [parameter] for name, parameter in self.gauss_params.items()}
+        self.camera_optimizer.get_param_groups(param_groups=groups)
+        return groups
+
+    def load_state_dict(self, dict: dict[str, Tensor], **kwargs: Any) -> Any:
+        """Take over a checkpoint, resizing the Gaussians in place so that whoever holds them keeps them."""
+        missing = [name for name in self.gauss_params if f"gauss_params.{name}" not in dict]
+        if missing:
+            raise CheckpointError(
+                found=f"The checkpoint has no Gaussian parameters {missing}.",
+                needed="A checkpoint written by `ns-train scorp` is needed.",
+                do="Check --load-dir, --load-checkpoint or --load-config.",
+            )
+        for name, parameter in self.gauss_params.items():
+            parameter.data = torch.empty_like(dict[f"gauss_params.{name}"], device=parameter.device)
+        return torch.nn.Module.load_state_dict(self, dict, **kwargs)
+
+    def get_outputs(self, camera: Cameras | RayBundle) -> dict[str, Tensor]:
+        """Render one camera: rgb, accumulation, background and, outside training, z depth. Rays get ray depth."""
+        if isinstance(camera, RayBundle):
+            return outputs_along_rays(self, camera)
+        assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
+        T_world_camera = self.camera_optimizer.apply_to_camera(camera) if self.training else camera.camera_to_worlds
+        Ks, width, height = downscaled_view(
+            camera.get_intrinsics_matrices().to(self.device),
+            int(camera.width.item()),
+            int(camera.height.item()),
+            self._get_downscale_factor(),
+        )
+        background = self._get_background_color()
+        gaussians = self._cropped_gaussians()
+        render, alpha, self.info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
+        if self.training:
+            self.strategy.step_pre_backward(
+                self.gauss_params, self.optimizers, self.strategy_state, self.step, self.info
+            )
+        outputs = {"rgb": render[0, ..., :3].clamp(0, 1), "accumulation": alpha[0], "background": background}
+        if not self.training:
+            outputs["background"] = background.expand(height, width, 3)
+            outputs["depth"] = _opaque_depth(render[0, ..., 3:], alpha[0])
+        return outputs
+
+    def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
+        """Answer the rays of a whole image at once."""
+        return outputs_along_rays(self, camera_ray_bundle)
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Float[Tensor, "*b 4"]:
+        """Colour and opacity of what was rendered, without the background."""
+        return straight_rgba(outputs, output_name)
+
+    def _rasterize(
+        self,
+        gaussians: dict[str, Tensor],
+        T_world_camera: Float[Tensor, "1 3 4"],
+        Ks: Float[Tensor, "1 3 3"],
+        width: int,
+        height: int,
+        background: Float[Tensor, "3"],
+    ) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        if self.config.sh_degree > 0:
+            colors = torch.cat([gaussians["features_dc"][:, None], gaussians["features_rest"]], dim=1)
+            sh_degree = self.active_sh_degree if self.training else self.config.sh_degree
+        else:
+            colors, sh_degree = torch.sigmoid(gaussians["features_dc"]), None
+        return rasterization(
+            means=gaussians["means"],
+            quats=gaussians["quats"],
+            scales=torch.exp(gaussians["scales"]),
+            opacities=torch.sigmoid(gaussians["opacities"])[:, 0],
+            colors=colors,
+            viewmats=viewmats_from_camera_to_worlds(T_world_camera),
+            Ks=Ks,
+            width=width,
+            height=height,
+            backgrounds=background[None],
+            packed=False,
+            near_plane=0.01,
+            far_plane=1e10,
+            render_mode="RGB" if self.training else "RGB+ED",
+            sh_degree=sh_degree,
+            absgrad=self.config.use_absgrad and self.training,
+            rasterize_mode=self.config.rasterize_mode,
+        )
+
+    def _cropped_gaussians(self) -> dict[str, Tensor]:
+        if self.crop_box is None or self.training:
+            return dict(self.gauss_params.items())
+        inside = self.crop_box.within(self.means).reshape(-1)
+        return {name: value[inside] for name, value in self.gauss_params.items()}
+
+    def _get_downscale_factor(self) -> int:
+        return self.training_downscale if self.training else 1
+
+    def get_metrics_dict(self, outputs: dict[str, Tensor], batch: dict[str, Any]) -> dict[str, Any]:
+        """PSNR of the batch and the number of Gaussians."""
+        with torch.no_grad():
+            quality = psnr(outputs["rgb"], self._target(outputs, batch), self._valid_pixels(batch))
+        metrics = {"psnr": quality, "gaussian_count": self.num_points}
+        self.camera_optimizer.get_metrics_dict(metrics)
+        return metrics
+
+    def get_loss_dict(
+        self, outputs: dict[str, Tensor], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """L1 and SSIM against the photograph, where its pixels are valid."""
+        target = self._target(outputs, batch)
+        prediction = outputs["rgb"]
+        is_valid = self._valid_pixels(batch)
+        if is_valid is not None:
+            prediction = torch.where(is_valid, prediction, target)
+        losses = {"main_loss": photometric_loss(prediction, target, ssim_weight=self.config.ssim_lambda)}
+        if self.training:
+            self.camera_optimizer.get_loss_dict(losses)
+            if self.config.use_scale_regularization:
+                losses["scale_reg"] = self._needle_penalty()
+        return losses
+
+    def _needle_penalty(self) -> Float[Tensor, ""]:
+        log_ratio = self.scales.amax(dim=-1) - self.scales.amin(dim=-1)
+        return 0.1 * (torch.exp(log_ratio) - self.config.max_gauss_ratio).clamp_min(0).mean()
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Any]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Metrics of one evaluation image, and photograph and render side by side."""
+        target = self._target(outputs, batch)
+        side_by_side = torch.cat([target, outputs["rgb"]], dim=1)
+        return image_metrics(outputs["rgb"], target, self._valid_pixels(batch)), {"img": side_by_side}
+
+    def _target(self, outputs: dict[str, Tensor], batch: dict[str, Any]) -> Float[Tensor, "h w 3"]:
+        """The photograph at the render's resolution, its transparent parts over the render's background."""
+        return self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])
+
+    def _valid_pixels(self, batch: dict[str, Any]) -> Bool[Tensor, "h w 1"] | None:
+        """Where the photograph counts: the capture's `mask_path`, at the render's resolution."""
+        if "mask" not in batch:
+            return None
+        return self._downscale_if_required(batch["mask"]).to(self.device) > 0.5
+
+
+def _opaque_depth(depth: Float[Tensor, "h w 1"], alpha: Float[Tensor, "h w 1"]) -> Float[Tensor, "h w 1"]:
+    """Depth with the empty pixels set to the farthest one, so that they do not look near."""
+    return torch.where(alpha > 0, depth, depth.max())

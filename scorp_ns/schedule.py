@@ -1,0 +1,77 @@
+"""When things happen in a run: pure arithmetic on fractions of its length, so any length makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass
+class ScheduleConfig:
+    """Moments and periods of a run, each a fraction of all its iterations."""
+
+    densify_from: float = 1 / 60
+    """From when on Gaussians are split, duplicated and pruned."""
+    densify_until: float = 0.5
+    """Until when Gaussians are split, duplicated and pruned."""
+    densify_every: float = 1 / 300
+    """Period of densification; never shorter than one look at every training view (100 at the most)."""
+    reset_opacity_every: float = 0.1
+    """Period of making all Gaussians nearly transparent again, which lets floaters die; 1 or more means never."""
+    limit_screen_size_until: float = 2 / 15
+    """Until when Gaussians that cover much of an image are split or removed."""
+    add_sh_degree_every: float = 1 / 30
+    """Period after which colours may vary with one more degree of spherical harmonics."""
+    double_resolution_every: float = 0.1
+    """Period after which training at reduced resolution doubles it, until the images' own is reached."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value >= 0:
+                raise ValueError(f"schedule.{field.name} is {value}; it must be a fraction of the run, 0 or more.")
+
+
+@dataclass(frozen=True)
+class DensificationSteps:
+    """The densification part of a schedule in iterations, as gsplat's strategies want it."""
+
+    start: int
+    stop: int
+    every: int
+    reset_every: int
+    pause_after_reset: int
+    limit_screen_size_until: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A `ScheduleConfig` put on a run of `num_iterations`."""
+
+    config: ScheduleConfig
+    num_iterations: int
+
+    def steps(self, fraction: float) -> int:
+        """A fraction of the run in iterations, at least one."""
+        return max(1, round(fraction * self.num_iterations))
+
+    def sh_degree(self, step: int, max_degree: int) -> int:
+        """The highest degree of spherical harmonics in use at `step`."""
+        return min(step // self.steps(self.config.add_sh_degree_every), max_degree)
+
+    def downscale_factor(self, step: int, num_downscales: int) -> int:
+        """By how much training images are shrunk at `step`: a power of two."""
+        num_doublings = step // self.steps(self.config.double_resolution_every)
+        return 2 ** max(num_downscales - num_doublings, 0)
+
+    def densification(self, num_train_views: int) -> DensificationSteps:
+        """The iterations at which gsplat's strategy may change the set of Gaussians."""
+        every = max(self.steps(self.config.densify_every), min(num_train_views, 100))
+        resets = self.config.reset_opacity_every < 1
+        return DensificationSteps(
+            start=self.steps(self.config.densify_from),
+            stop=self.steps(self.config.densify_until),
+            every=every,
+            reset_every=self.steps(self.config.reset_opacity_every) if resets else self.num_iterations + 1,
+            pause_after_reset=num_train_views + every if resets else 0,
+            limit_screen_size_until=self.steps(self.config.limit_screen_size_until),
+        )

@@ -1,0 +1,142 @@
+"""nerfstudio's trainer with checkpoints that continue the very run they were taken from."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
+from nerfstudio.engine.optimizers import Optimizers
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.utils.decorators import check_main_thread
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from scorp_ns.checkpoint import (
+    checkpoint_path,
+    find_checkpoint,
+    random_state,
+    read_checkpoint,
+    remove_other_checkpoints,
+    restore_random_state,
+    write_checkpoint,
+)
+from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.optimizers import RunLengthDecayConfig
+
+
+@dataclass
+class ScorpTrainerConfig(TrainerConfig):
+    """How long to train and where to keep the results. `--max-num-iterations` is the whole run, resumed or not."""
+
+    _target: type = field(default_factory=lambda: ScorpTrainer)
+
+    def save_config(self) -> None:
+        """Write the run's configuration, or say why the output folder cannot be used."""
+        try:
+            super().save_config()
+        except OSError as error:
+            raise OutputError(
+                found=f"The output folder {self.get_base_dir()} cannot be written ({error.strerror or error}).",
+                needed="Checkpoints and results go there.",
+                do="Choose another place with --output-dir, or mend its permissions.",
+            ) from error
+
+
+class ScorpTrainer(Trainer):
+    """Trains like nerfstudio's trainer; a killed and resumed run ends like one that was never killed."""
+
+    config: ScorpTrainerConfig
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
+        self._random_state_to_restore: dict[str, Any] | None = None
+        super().setup(*args, **kwargs)
+        self.callbacks.insert(
+            0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)
+        )
+
+    def setup_optimizers(self) -> Optimizers:
+        """Optimizers whose learning rates decay over this run, however long it is."""
+        configs = deepcopy(self.config.optimizers)
+        for group in configs.values():
+            if isinstance(group["scheduler"], RunLengthDecayConfig):
+                group["scheduler"].max_steps = self.config.max_num_iterations
+        return Optimizers(configs, self.pipeline.get_param_groups())
+
+    def train(self) -> None:
+        """Train from where the run stands to the end of `max_num_iterations`."""
+        num_iterations = self.config.max_num_iterations
+        if self._start_step >= num_iterations:
+            CONSOLE.print(
+                f"This run is complete: it has {self._start_step} of {num_iterations} iterations. "
+                "Give a larger --max-num-iterations to train on."
+            )
+            return
+        # The host counts what is still to do, the rest of the program the whole run.
+        self.config.max_num_iterations = num_iterations - self._start_step
+        try:
+            super().train()
+        finally:
+            self.config.max_num_iterations = num_iterations
+
+    def _load_checkpoint(self) -> None:
+        if self.config.load_dir is None and self.config.load_checkpoint is None:
+            return
+        path = self.config.load_checkpoint or find_checkpoint(self.config.load_dir, self.config.load_step)
+        state = read_checkpoint(path)
+        self._start_step = state["step"] + 1
+        self.pipeline.load_pipeline(state["pipeline"], state["step"])
+        # The optimizers were built for the seed Gaussians; those of the checkpoint have other sizes.
+        self.optimizers = self.setup_optimizers()
+        self._load_optimizers(state)
+        self.grad_scaler.load_state_dict(state["scalers"])
+        self.pipeline.model.strategy_state = state["scorp"]["strategy"]
+        self.pipeline.datamanager.load_sampling_state(state["scorp"]["sampling"])
+        self._random_state_to_restore = state["scorp"]["random"]
+        CONSOLE.print(f"Continuing at step {self._start_step} from {path}")
+
+    def _load_optimizers(self, state: dict[str, Any]) -> None:
+        groups, saved_groups = set(self.optimizers.optimizers), set(state["optimizers"])
+        if groups != saved_groups:
+            raise CheckpointError(
+                found=f"The checkpoint trains {sorted(saved_groups)}, this run {sorted(groups)}.",
+                needed="A resumed run trains what the first one did.",
+                do="Give the options of the first run again, such as --pipeline.model.camera-optimizer.mode.",
+            )
+        self.optimizers.load_optimizers(state["optimizers"])
+        if self.config.load_scheduler:
+            self.optimizers.load_schedulers(state["schedulers"])
+
+    def _continue_random_numbers(self, step: int) -> None:
+        if self._random_state_to_restore is not None:
+            restore_random_state(self._random_state_to_restore)
+            self._random_state_to_restore = None
+
+    @check_main_thread
+    def save_checkpoint(self, step: int) -> None:
+        """Write all that decides how the run goes on; a failure costs this checkpoint, not the run."""
+        path = checkpoint_path(self.checkpoint_dir, step)
+        try:
+            write_checkpoint(self._state(step), path)
+        except CheckpointError as error:
+            if self.training_state == "completed":
+                raise
+            CONSOLE.print(f"[bold yellow]{error} Training goes on.")
+            return
+        if self.config.save_only_latest_checkpoint:
+            remove_other_checkpoints(path)
+
+    def _state(self, step: int) -> dict[str, Any]:
+        return {
+            "step": step,
+            "pipeline": self.pipeline.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.optimizers.items()},
+            "schedulers": {name: scheduler.state_dict() for name, scheduler in self.optimizers.schedulers.items()},
+            "scalers": self.grad_scaler.state_dict(),
+            "scorp": {
+                "strategy": dict(self.pipeline.model.strategy_state),
+                "sampling": self.pipeline.datamanager.sampling_state(),
+                "random": random_state(),
+            },
+        }

@@ -1,0 +1,39 @@
+"""Shared fixtures; array shapes in signatures are checked while the tests run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# The kernels of render/cpu are compiled by numba, which cannot look through a checking wrapper.
+install_import_hook(
+    [
+        "scorp_ns.cameras",
+        "scorp_ns.evaluate",
+        "scorp_ns.export",
+        "scorp_ns.gaussians",
+        "scorp_ns.model",
+        "scorp_ns.ray_outputs",
+        "scorp_ns.render.photometric",
+        "scorp_ns.render.rasterization",
+    ],
+    "beartype.beartype",
+)
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", os.environ.get("SCORP_TEST_DEVICES", ""))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short run on a tiny capture, trained by the real `ns-train` in a process of its own."""
+    from captures import write_capture
+    from tools import run, run_folder, train_arguments
+
+    folder = tmp_path_factory.mktemp("tiny")
+    capture = write_capture(folder / "capture")
+    code, output = run("ns-train", *train_arguments(capture, folder, "--max-num-iterations", "60"))
+    assert code == 0, output
+    return run_folder(folder)

@@ -1,0 +1,125 @@
+"""The rules of the house: imports go one way, and what is heavy or foreign stays in its room."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "scorp_ns"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = [
+    {"errors", "cameras"},
+    {"gaussians"},
+    {"render"},
+    {"export", "evaluate"},
+    {"schedule", "checkpoint"},
+    {"dataparser", "capture_checks", "host", "optimizers"},
+    {"callbacks", "ray_outputs"},
+    {"model", "datamanager"},
+    {"trainer"},
+    {"config"},
+]
+"""Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
+
+HOST_ROOMS = {"dataparser", "host", "optimizers", "callbacks", "ray_outputs", "model", "datamanager", "trainer", "config"}
+"""The rooms that may know nerfstudio."""
+
+ROOMS_WITHIN = {"render", "gaussians", "export", "evaluate"}
+"""Folders, whose files may import each other."""
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_modules(path: Path, only_at_import: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    modules: set[str] = set()
+    for node in _nodes(tree, only_at_import):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def _nodes(tree: ast.AST, only_at_import: bool) -> list[ast.AST]:
+    """All nodes, or those that run on import: not inside functions, nor for type checkers only."""
+    if not only_at_import:
+        return [node for node in ast.walk(tree) if not _is_type_checking(node)]
+    found, waiting = [], [tree]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and not _is_type_checking(node):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def test_every_room_has_its_place_in_the_layers():
+    placed = set().union(*LAYERS) | {"__init__"}
+    assert {room_of(path) for path in FILES} <= placed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path):
+    level = {room: index for index, rooms in enumerate(LAYERS) for room in rooms}
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for module in imported_modules(path, only_at_import=True):
+        parts = module.split(".")
+        if parts[0] != "scorp_ns" or len(parts) < 2 or parts[1] not in level:
+            continue
+        same_folder = parts[1] == room and room in ROOMS_WITHIN
+        assert same_folder or level[parts[1]] < level[room], f"{room} must not import {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nerfstudio_appears_only_at_the_top(path: Path):
+    knows_host = any(module.split(".")[0] == "nerfstudio" for module in imported_modules(path))
+    assert not knows_host or room_of(path) in HOST_ROOMS
+
+
+def test_one_file_imports_the_cuda_rasterizer():
+    importers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in FILES
+        if any(module.split(".")[0] == "gsplat" and "rasterization" in module for module in imported_modules(path))
+    }
+    assert importers == {"render/gsplat_backend.py"}
+
+
+def test_the_device_is_named_only_where_it_is_chosen():
+    named = {room_of(path) for path in FILES if '"cuda"' in path.read_text()}
+    assert named <= {"render", "config"}
+
+
+def test_importing_the_plugin_loads_no_optional_package():
+    program = (
+        "import sys, scorp_ns.config; "
+        "heavy = {'numba', 'open3d', 'diffusers', 'transformers', 'imageio_ffmpeg'} & set(sys.modules); "
+        "sys.exit(f'loaded on import: {heavy}' if heavy else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("package", ["numba", "scipy", "plyfile", "imageio_ffmpeg"])
+def test_a_broken_package_of_ours_does_not_break_other_methods(package: str):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from nerfstudio.plugins.registry import discover_methods\n"
+        "methods, _ = discover_methods(); assert 'scorp' in methods and 'scorp-quick' in methods"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
