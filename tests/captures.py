@@ -1,0 +1,130 @@
+"""A tiny synthetic capture for tests: three balls on a patterned floor, ray-cast in numpy, in nerfstudio's layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from plyfile import PlyData, PlyElement
+
+WIDTH, HEIGHT, FOCAL = 48, 36, 50.0
+OVERSAMPLING = 3
+SKY = np.array([0.55, 0.7, 0.9])
+FLOOR_EDGE = 1.5
+BALL_CENTERS = np.array([[0.0, 0.0, 0.35], [0.55, 0.3, 0.2], [-0.4, 0.5, 0.25]])
+BALL_RADII = np.array([0.35, 0.2, 0.25])
+BALL_COLORS = np.array([[0.85, 0.2, 0.15], [0.15, 0.6, 0.25], [0.95, 0.8, 0.2]])
+LIGHT = np.array([0.3, -0.4, 0.866])
+
+
+def write_capture(folder: Path, num_views: int = 12, num_points: int = 600) -> Path:
+    """Write `num_views` images around the scene, their poses and `num_points` seed points (0: no file); its folder."""
+    (folder / "images").mkdir(parents=True)
+    frames = []
+    for index in range(num_views):
+        T_world_camera, pixels = _view(index, num_views)
+        file_path = f"images/{index:04d}.png"
+        Image.fromarray(pixels).save(folder / file_path)
+        frames.append({"file_path": file_path, "transform_matrix": T_world_camera.tolist()})
+    transforms: dict[str, Any] = {
+        "camera_model": "OPENCV",
+        **{"fl_x": FOCAL, "fl_y": FOCAL, "cx": WIDTH / 2, "cy": HEIGHT / 2, "w": WIDTH, "h": HEIGHT},
+        "frames": frames,
+    }
+    if num_points:
+        transforms["ply_file_path"] = "sparse_points.ply"
+        _write_points(folder / "sparse_points.ply", num_points)
+    (folder / "transforms.json").write_text(json.dumps(transforms))
+    return folder
+
+
+@contextmanager
+def edited_transforms(folder: Path) -> Iterator[dict[str, Any]]:
+    """The capture's transforms.json as a dictionary, written back when the block ends."""
+    path = folder / "transforms.json"
+    transforms = json.loads(path.read_text())
+    yield transforms
+    path.write_text(json.dumps(transforms))
+
+
+@lru_cache(maxsize=256)
+def _view(index: int, num_views: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pose (OpenGL camera to world) and the image of one view; heights alternate to give parallax up and down."""
+    angle = 2 * np.pi * index / num_views
+    origin = np.array([2.0 * np.cos(angle), 2.0 * np.sin(angle), 1.1 + 0.35 * (-1) ** index])
+    T_world_camera = _look_at(origin, np.array([0.0, 0.1, 0.2]))
+    return T_world_camera, _render(T_world_camera)
+
+
+def _look_at(origin: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The OpenGL camera-to-world matrix at `origin` that looks at `target`, z up."""
+    back = (origin - target) / np.linalg.norm(origin - target)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    T_world_camera = np.eye(4)
+    T_world_camera[:3] = np.stack([right, np.cross(back, right), back, origin], axis=1)
+    return T_world_camera
+
+
+def _render(T_world_camera: np.ndarray) -> np.ndarray:
+    """The 8-bit image seen from a pose, averaged over a grid of rays in each pixel."""
+    u = (np.arange(WIDTH * OVERSAMPLING) + 0.5) / OVERSAMPLING
+    v = (np.arange(HEIGHT * OVERSAMPLING) + 0.5) / OVERSAMPLING
+    x, y = np.meshgrid((u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL)
+    directions = np.stack([x, -y, -np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
+    colors = _trace(T_world_camera[:3, 3], directions / np.linalg.norm(directions, axis=-1, keepdims=True))
+    colors = colors.reshape(HEIGHT, OVERSAMPLING, WIDTH, OVERSAMPLING, 3).mean(axis=(1, 3))
+    return np.round(255 * colors).astype(np.uint8)
+
+
+def _trace(origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The colour of what each ray hits first: a ball, the floor or the sky."""
+    with np.errstate(divide="ignore"):
+        distance = np.where(directions[..., 2] < 0, -origin[2] / directions[..., 2], np.inf)
+    points = origin + np.where(np.isfinite(distance), distance, 0.0)[..., None] * directions
+    is_floor = np.isfinite(distance) & (np.abs(points[..., :2]) < FLOOR_EDGE).all(axis=-1)
+    distance = np.where(is_floor, distance, np.inf)
+    colors = np.where(is_floor[..., None], _floor_color(points), SKY)
+    for center, radius, color in zip(BALL_CENTERS, BALL_RADII, BALL_COLORS, strict=True):
+        along = directions @ (center - origin)
+        inside = along**2 - ((center - origin) ** 2).sum() + radius**2
+        ball_distance = np.where(inside > 0, along - np.sqrt(np.maximum(inside, 0)), np.inf)
+        is_hit = ball_distance < distance
+        points = origin + np.where(is_hit, ball_distance, 0.0)[..., None] * directions
+        colors = np.where(is_hit[..., None], _ball_color((points - center) / radius, color), colors)
+        distance = np.where(is_hit, ball_distance, distance)
+    return colors
+
+
+def _floor_color(points: np.ndarray) -> np.ndarray:
+    """Soft brown and blue patches: texture everywhere, without edges finer than a pixel."""
+    wave = 0.5 + 0.25 * (np.sin(5 * points[..., 0]) + np.sin(4 * points[..., 1] + 1))
+    return wave[..., None] * np.array([0.6, 0.45, 0.3]) + (1 - wave[..., None]) * np.array([0.2, 0.25, 0.4])
+
+
+def _ball_color(normals: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Matte shading: the same from every side, so that a scene without reflections explains it."""
+    return color * (0.6 + 0.4 * np.clip(normals @ LIGHT, 0, 1))[..., None]
+
+
+def _write_points(path: Path, num_points: int) -> None:
+    """Write coloured points on the balls and the floor, a third of them on the floor."""
+    random = np.random.default_rng(0)
+    num_floor = num_points // 3
+    floor = np.zeros((num_floor, 3))
+    floor[:, :2] = random.uniform(-FLOOR_EDGE, FLOOR_EDGE, (num_floor, 2))
+    normals = random.normal(size=(num_points - num_floor, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    ball = random.integers(len(BALL_RADII), size=len(normals))
+    xyz = np.concatenate([floor, BALL_CENTERS[ball] + BALL_RADII[ball, None] * normals])
+    ball_colors = np.stack([_ball_color(n, BALL_COLORS[b]) for n, b in zip(normals, ball, strict=True)])
+    rgb = np.round(255 * np.concatenate([_floor_color(floor), ball_colors])).astype(np.uint8)
+    columns = [("x", "f4"), ("y", "f4"), ("z", "f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
+    vertices = np.array([(*p, *c) for p, c in zip(xyz, rgb, strict=True)], dtype=columns)
+    PlyData([PlyElement.describe(vertices, "vertex")]).write(str(path))
