@@ -54,7 +54,7 @@ def test_render_interpolate_writes_a_video_without_an_installed_ffmpeg(config: P
     code, output = run(
         "ns-render",
         *("interpolate", "--load-config", config, "--output-path", video),
-        *("--interpolation-steps", "2", "--frame-rate", "4"),
+        *("--pose-source", "train", "--interpolation-steps", "2", "--frame-rate", "4"),
         PATH=path_without_ffmpeg,
     )
     assert code == 0, output

@@ -1,0 +1,117 @@
+"""A run that was killed and resumed ends exactly like one that was never killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from captures import write_capture
+from tools import run, run_folder, run_here, train_arguments
+
+NUM_ITERATIONS = 60
+OPTIONS = (
+    *("--max-num-iterations", str(NUM_ITERATIONS), "--steps-per-save", "20", "--steps-per-eval-image", "7"),
+    *("--pipeline.model.schedule.densify-until", "1.0", "--pipeline.model.camera-optimizer.mode", "SO3xR3"),
+)
+
+KILLS = {
+    "between two steps": """
+        from scorp_ns.trainer import ScorpTrainer
+        iterate = ScorpTrainer.train_iteration
+        def train_iteration(self, step):
+            if step == 33: die()
+            return iterate(self, step)
+        ScorpTrainer.train_iteration = train_iteration
+    """,
+    "while a checkpoint is half written": """
+        def save(state, file):
+            if state["step"] == 40:
+                file.write(b"half"); file.flush(); die()
+            real_save(state, file)
+        real_save, checkpoint.torch.save = checkpoint.torch.save, save
+    """,
+    "after a checkpoint, before the old one is gone": """
+        from scorp_ns import trainer
+        def remove(kept):
+            if "40" in kept.name: die()
+            real_remove(kept)
+        real_remove, trainer.remove_other_checkpoints = trainer.remove_other_checkpoints, remove
+    """,
+}
+
+PROGRAM = """
+import inspect, os, signal, sys
+from scorp_ns import checkpoint
+def die(): os.kill(os.getpid(), signal.SIGKILL)
+exec(inspect.cleandoc(sys.argv.pop(1)))
+from nerfstudio.scripts.train import entrypoint
+entrypoint()
+"""
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_capture(tmp_path_factory.mktemp("resume") / "capture")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    output = tmp_path_factory.mktemp("uninterrupted")
+    run_here("ns-train", *train_arguments(capture, output, *OPTIONS))
+    return last_checkpoint(output)
+
+
+def last_checkpoint(output: Path) -> dict[str, Any]:
+    (path,) = (run_folder(output) / "nerfstudio_models").iterdir()
+    return torch.load(path, weights_only=True)
+
+
+def assert_identical(one: Any, other: Any, where: str = "checkpoint") -> None:
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_identical(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_identical(left, right, f"{where}[{index}]")
+    else:
+        assert one == other, where
+
+
+@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS.keys())
+def test_a_killed_run_resumes_to_the_same_result(
+    kill: str, capture: Path, uninterrupted: dict[str, Any], tmp_path: Path
+):
+    arguments = map(str, train_arguments(capture, tmp_path / "killed", *OPTIONS))
+    killed = subprocess.run([sys.executable, "-c", PROGRAM, kill, *arguments], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    folder = run_folder(tmp_path / "killed") / "nerfstudio_models"
+    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
+    assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
+
+
+def test_the_runs_really_densify(uninterrupted: dict[str, Any], capture: Path):
+    from scorp_ns.gaussians.ply import read_points
+
+    num_seeds = len(read_points(capture / "sparse_points.ply").xyz)
+    assert len(uninterrupted["pipeline"]["_model.gauss_params.means"]) != num_seeds
+
+
+def test_a_complete_run_is_left_as_it_is(capture: Path, uninterrupted: dict[str, Any], tmp_path: Path):
+    path = tmp_path / "nerfstudio_models" / f"step-{NUM_ITERATIONS - 1:09d}.ckpt"
+    path.parent.mkdir()
+    torch.save(uninterrupted, path)
+    before = path.read_bytes()
+    code, output = run("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--load-dir", path.parent))
+    assert code == 0, output
+    assert "This run is complete" in output
+    assert path.read_bytes() == before
