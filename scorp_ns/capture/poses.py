@@ -1,0 +1,87 @@
+"""Camera poses that are poses: 4x4, finite, rigid, of one handedness and at more than one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from scorp_ns.capture.reading import Capture
+from scorp_ns.capture.wording import some_of
+from scorp_ns.errors import CaptureError
+
+ORTHONORMAL_TOLERANCE = 0.05
+"""Largest entry of R^T R - I: far beyond what rounding to two or three digits does, far below a forgotten scale."""
+
+SAME_PLACE = 1e-6
+"""Cameras closer together than this share of their distance from the origin are at one place."""
+
+NEEDED = "'transform_matrix' must be a 4x4 camera-to-world matrix: a rotation, a position and the row 0, 0, 0, 1."
+
+
+def check_poses(capture: Capture) -> None:
+    """Returns if all poses are usable; a CaptureError names the frames whose poses are not."""
+    matrices = _matrices(capture)
+    _raise_for(capture, ~np.isfinite(matrices).all(axis=(1, 2)), "hold NaN or infinity", "Remove these frames.")
+    _raise_for(
+        capture,
+        np.abs(matrices[:, 3] - (0.0, 0.0, 0.0, 1.0)).max(axis=1) > 1e-3,
+        "do not end in the row 0, 0, 0, 1",
+        "Transpose them if the position stands in the last row; otherwise write them as camera-to-world matrices.",
+    )
+    rotations = matrices[:, :3, :3].astype(np.float64)
+    errors = np.abs(rotations.transpose(0, 2, 1) @ rotations - np.eye(3)).max(axis=(1, 2))
+    _raise_for(
+        capture,
+        errors > ORTHONORMAL_TOLERANCE,
+        f"do not hold a rotation (columns off unit length or right angles by up to {errors.max():.2g})",
+        "Divide a scale out of the three columns, or remove these frames.",
+    )
+    is_mirrored = np.linalg.det(rotations) < 0
+    if not is_mirrored.all():
+        _raise_for(capture, is_mirrored, "mirror the scene, unlike the others", "Check how their axes were converted.")
+    _check_positions(capture, matrices[:, :3, 3].astype(np.float64))
+
+
+def _matrices(capture: Capture) -> Float[np.ndarray, "n 4 4"]:
+    """All poses, in the precision that nerfstudio keeps."""
+    matrices = [_matrix(frame["transform_matrix"]) for frame in capture.frames]
+    is_wrong = np.array([matrix is None or matrix.shape != (4, 4) for matrix in matrices])
+    if is_wrong.any():
+        first = matrices[int(is_wrong.argmax())]
+        shape = "no tables of numbers" if first is None else f"{'x'.join(map(str, first.shape))} instead of 4x4"
+        _raise_for(
+            capture, is_wrong, f"are {shape}", "Add the row 0, 0, 0, 1 to a 3x4 matrix; repair or remove others."
+        )
+    with np.errstate(over="ignore"):
+        return np.stack(matrices).astype(np.float32)
+
+
+def _matrix(value: Any) -> np.ndarray | None:
+    """The value as an array of numbers, or None where it is not one."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _check_positions(capture: Capture, positions: Float[np.ndarray, "n 3"]) -> None:
+    """Returns if the cameras are not all at one place."""
+    spread = np.abs(positions - positions.mean(axis=0)).max()
+    if spread > SAME_PLACE * np.abs(positions).max():
+        return
+    place = ", ".join(f"{coordinate:.4g}" for coordinate in positions[0])
+    raise CaptureError(
+        f"All {len(positions)} cameras in {capture.path} are at one place ({place}).",
+        "Depth can only be seen from different places.",
+        "Move the camera while capturing; a turn on the spot does not do. If it moved, the poses are wrong.",
+    )
+
+
+def _raise_for(capture: Capture, is_bad: np.ndarray, what: str, do: str) -> None:
+    """Raise if any frame is bad, with the bad frames' names."""
+    names = [frame["file_path"] for frame, bad in zip(capture.frames, is_bad, strict=True) if bad]
+    if names:
+        found = f"Poses of {len(names)} of {len(is_bad)} frames in {capture.path} {what}: {some_of(names)}."
+        raise CaptureError(found, NEEDED, do)

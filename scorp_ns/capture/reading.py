@@ -1,0 +1,154 @@
+"""transforms.json, found and read, with frames that can be relied on to name an image and a pose."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scorp_ns.capture.wording import counted, some_of
+from scorp_ns.errors import CaptureError
+
+TRANSFORMS = "transforms.json"
+
+NEEDED = f"A capture is a folder with a {TRANSFORMS} (cameras) beside its images."
+
+PROCESS = (
+    "Make one from photos with `ns-process-data images --data PHOTOS --output-dir CAPTURE` "
+    "(from a film: `ns-process-data video`), and pass `--data CAPTURE`."
+)
+
+COLMAP_FOLDERS = ("colmap/sparse/0", "sparse/0", "colmap/sparse", "sparse", "colmap")
+"""Where COLMAP models usually lie; the first is where the colmap dataparser looks by itself."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A transforms.json whose frames all have a `file_path` and a `transform_matrix`."""
+
+    path: Path
+    """The transforms.json itself."""
+    content: dict[str, Any]
+    """Everything in it."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the paths in the file start from."""
+        return self.path.parent
+
+    @cached_property
+    def frames(self) -> list[dict[str, Any]]:
+        """One dictionary per image, in the file's order."""
+        return self.content["frames"]
+
+
+def read_capture(data: Path) -> Capture:
+    """The capture in a folder, or in the .json file that is named; a CaptureError says what is wrong with it."""
+    try:
+        path = _find_transforms(data)
+    except OSError as error:
+        raise CaptureError(
+            f"'{data}' cannot be looked into: {error.strerror}.", NEEDED, "Check the path and its permissions."
+        ) from error
+    content = _load_json(path)
+    if not isinstance(content, dict):
+        raise CaptureError(
+            f"{path} holds a {type(content).__name__} at its top.",
+            "It must be an object with a list 'frames'.",
+            PROCESS,
+        )
+    _check_frames(path, content.get("frames"))
+    return Capture(path, content)
+
+
+def _find_transforms(data: Path) -> Path:
+    """Where the transforms.json lies; the file itself may be named if it ends in .json."""
+    if not data.exists():
+        found = f"'{data}' is a link that leads nowhere." if data.is_symlink() else f"'{data}' does not exist."
+        raise CaptureError(found, NEEDED, "Correct `--data`.")
+    if data.is_file():
+        if data.suffix == ".json":
+            return data
+        raise CaptureError(f"'{data}' is a file.", NEEDED, f"Unpack it if it is an archive. {PROCESS}")
+    path = data / TRANSFORMS
+    if path.is_file():
+        return path
+    raise _no_transforms(data)
+
+
+def _no_transforms(data: Path) -> CaptureError:
+    """The error for a folder without transforms.json, with the step that gets closest to what is there."""
+    entries = os.listdir(data)
+    if not entries:
+        return CaptureError(f"'{data}' is an empty folder.", NEEDED, PROCESS)
+    found = f"'{data}' has no {TRANSFORMS}."
+    for index, folder in enumerate(COLMAP_FOLDERS):
+        if any((data / folder / f"cameras.{ending}").exists() for ending in ("bin", "txt")):
+            where = f" --colmap-path {folder}" if index else ""
+            do = f"Train on its COLMAP model with `ns-train scorp --data {data} colmap{where}`."
+            return CaptureError(found, NEEDED, do)
+    if (data / "transforms_train.json").exists():
+        return CaptureError(
+            found, NEEDED, f"Its Blender layout works with `ns-train scorp --data {data} blender-data`."
+        )
+    inner = sorted(entry for entry in entries if (data / entry / TRANSFORMS).is_file())
+    if inner:
+        found = (
+            f"'{data}' has no {TRANSFORMS}, but {some_of(inner)} inside it {'has' if len(inner) == 1 else 'have'} one."
+        )
+        return CaptureError(found, NEEDED, f"Pass `--data {data / inner[0]}`.")
+    return CaptureError(found, NEEDED, PROCESS)
+
+
+def _load_json(path: Path) -> Any:
+    """What the JSON file holds."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except json.JSONDecodeError as error:
+        wrong = f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except UnicodeDecodeError:
+        wrong = "is not UTF-8 text"
+    except RecursionError:
+        wrong = "is nested too deeply"
+    except OSError as error:
+        wrong = f"cannot be read: {error.strerror}"
+    raise CaptureError(f"{path} {wrong}.", "It must be a JSON file.", f"Repair it or make it again. {PROCESS}")
+
+
+def _check_frames(path: Path, frames: Any) -> None:
+    """Returns if every frame names an image and a pose, and there are at least two of them."""
+    needed = "'frames' must be a list with one object per image, each with 'file_path' and 'transform_matrix'."
+    if not isinstance(frames, list):
+        found = "no 'frames'" if frames is None else f"'frames' that are a {type(frames).__name__}"
+        raise CaptureError(f"{path} has {found}.", needed, PROCESS)
+    strangers = [index for index, frame in enumerate(frames) if not isinstance(frame, dict)]
+    if strangers:
+        raise CaptureError(f"Frame {strangers[0]} in {path} is not an object.", needed, "Repair or remove it.")
+    for key, do in (
+        ("file_path", "Name the image of each frame."),
+        ("transform_matrix", "Remove images without pose."),
+    ):
+        without = [_name(index, frame) for index, frame in enumerate(frames) if not frame.get(key)]
+        if without:
+            raise CaptureError(
+                f"{counted(len(without), 'frame')} in {path} without '{key}': {some_of(without)}.", needed, do
+            )
+    nameless = [_name(index, frame) for index, frame in enumerate(frames) if not isinstance(frame["file_path"], str)]
+    if nameless:
+        raise CaptureError(f"'file_path' of {nameless[0]} in {path} is not a string.", needed, "Repair it.")
+    if len(frames) < 2:
+        raise CaptureError(
+            f"{path} has {counted(len(frames), 'frame')}.",
+            "A scene needs at least two training images, and dozens to look good.",
+            PROCESS,
+        )
+
+
+def _name(index: int, frame: dict[str, Any]) -> str:
+    """What a frame is called in messages: its image, or its number where it has none."""
+    file_path = frame.get("file_path")
+    return file_path if isinstance(file_path, str) and file_path else f"frame {index}"
