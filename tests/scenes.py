@@ -75,10 +75,10 @@ def make_scene(
     sh_degree: int | None = None,
     channels: int = 3,
     with_background: bool = False,
-    crowding: float = 1.0,
+    crowding: float = 1.5,
     seed: int = 0,
 ) -> Scene:
-    """A cube of n Gaussians before one or more cameras; pixels are half covered, and opaque with a crowding of 3."""
+    """A cube of n Gaussians before one or more cameras; pixels are 70 % covered, and some end early with a crowding of 3."""
     generator = torch.Generator().manual_seed(seed)
     viewmats, Ks = cameras(num_views, width, height)
     gaussians = _sample(n + n // 20 + 16, 0.5 * crowding / sqrt(n), sh_degree, channels, generator)
