@@ -10,6 +10,7 @@ from jaxtyping import Float
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
 from torch import Tensor
 
 from scorp_ns.capture.check import check_capture
@@ -52,7 +53,9 @@ class CaptureDataParser(Nerfstudio):
         if self.config.eval_mode == "filename":
             check_names_tell_split(capture)
         if self.config.load_3D_points and "ply_file_path" not in capture.content:
-            CONSOLE.log(f"{capture.path} names no seed points ('ply_file_path'): training starts from random points.")
+            CONSOLE.log(
+                f"No seed points ('ply_file_path') in {escape(str(capture.path))}: starting from random points."
+            )
         return capture
 
     def _check_training_images(self, number: int) -> None:

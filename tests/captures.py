@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +51,40 @@ def edited_transforms(folder: Path) -> Iterator[dict[str, Any]]:
     transforms = json.loads(path.read_text())
     yield transforms
     path.write_text(json.dumps(transforms))
+
+
+def edit(**values: Any) -> Callable[[Path], None]:
+    """An edit of a capture that sets values at the top of transforms.json, or removes those that are None."""
+
+    def apply(folder: Path) -> None:
+        with edited_transforms(folder) as transforms:
+            transforms.update(values)
+            for key in [key for key, value in values.items() if value is None]:
+                del transforms[key]
+
+    return apply
+
+
+def edit_frames(change: Callable[[dict[str, Any]], Any], indices: slice = slice(3, 4)) -> Callable[[Path], None]:
+    """An edit of a capture that changes some frames in place."""
+
+    def apply(folder: Path) -> None:
+        with edited_transforms(folder) as transforms:
+            for frame in transforms["frames"][indices]:
+                change(frame)
+
+    return apply
+
+
+def edit_matrices(
+    change: Callable[[np.ndarray], np.ndarray], indices: slice = slice(3, 4)
+) -> Callable[[dict[str, Any]], None]:
+    """An edit of a capture that replaces some poses."""
+
+    def change_frame(frame: dict[str, Any]) -> None:
+        frame["transform_matrix"] = change(np.array(frame["transform_matrix"])).tolist()
+
+    return edit_frames(change_frame, indices)
 
 
 @lru_cache(maxsize=256)

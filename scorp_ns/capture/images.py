@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 from PIL import Image, UnidentifiedImageError
 
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.intrinsics import intrinsic
 from scorp_ns.capture.reading import Capture
-from scorp_ns.capture.wording import counted, some_of
+from scorp_ns.capture.wording import SHOWN, counted, some_of
 from scorp_ns.errors import CaptureError
 
 IMAGE_MODES = frozenset({"L", "RGB", "RGBA"})
@@ -66,34 +65,31 @@ def _headers(capture: Capture, files: UsedFiles, names: Iterable[str], what: str
             wrong[header].append(name)
     if not wrong:
         return headers
-    found = "; ".join(f"{len(bad)} {problem}: {some_of(bad)}" for problem, bad in wrong.items())
+    bad = [name for names in wrong.values() for name in names]
+    groups = " ".join(f"{problem} ({len(names)}): {some_of(names)}." for problem, names in wrong.items())
+    at_factor = f" (at downscale factor {files.downscale_factor})" if files.downscale_factor > 1 else ""
     raise CaptureError(
-        f"Of {counted(len(headers) + sum(map(len, wrong.values())), 'file')} for {what} in {capture.folder}, {found}.",
-        f"transforms.json names them{_because_of_downscaling(files)}.",
-        _file_advice(capture, files, [name for bad in wrong.values() for name in bad]),
+        f"{len(bad)} of {len(bad) + len(headers)} {what} in {capture.folder} cannot be used. {groups}",
+        f"All {what} that transforms.json names are needed{at_factor}.",
+        _file_advice(capture, files, bad),
     )
 
 
 def _read_header(path: Path) -> Header | str:
-    """The header, or what is wrong with the file as the end of a sentence."""
+    """The header, or in a few words what is wrong with the file."""
     try:
         with Image.open(path) as image:
             return Header(image.size, image.mode)
     except UnidentifiedImageError:
-        return "empty (0 bytes)" if path.stat().st_size == 0 else "not images that can be read"
+        return "Empty" if path.stat().st_size == 0 else "Of no known image format"
     except FileNotFoundError:
-        return "links that lead nowhere" if path.is_symlink() else "missing"
+        return "Links that lead nowhere" if path.is_symlink() else "Missing"
     except IsADirectoryError:
-        return "folders"
+        return "Folders"
     except OSError as error:
-        return f"not readable ({error.strerror or error})"
+        return f"Unreadable, {error.strerror or error}"
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"not readable ({error})"
-
-
-def _because_of_downscaling(files: UsedFiles) -> str:
-    """Why the names differ from those in transforms.json."""
-    return f", and the downscale factor is {files.downscale_factor}" if files.downscale_factor > 1 else ""
+        return f"Unreadable, {error}"
 
 
 def _file_advice(capture: Capture, files: UsedFiles, names: list[str]) -> str:
@@ -115,8 +111,9 @@ def _check_modes(capture: Capture, headers: dict[str, Header]) -> None:
     """Returns if all images have pixels that nerfstudio reads as they are meant."""
     odd = [name for name, header in headers.items() if header.mode not in IMAGE_MODES]
     if odd:
+        modes = " or ".join(sorted({headers[name].mode for name in odd}))
         raise CaptureError(
-            f"{counted(len(odd), 'image')} in {capture.folder} of type '{headers[odd[0]].mode}': {some_of(odd)}.",
+            f"{len(odd)} of {len(headers)} images in {capture.folder} have pixels of type {modes}: {some_of(odd)}.",
             "Images must be grey, RGB or RGBA with 8 bits per channel.",
             "Convert them, for example with `mogrify -colorspace sRGB -type TrueColor -depth 8`.",
         )
@@ -124,15 +121,17 @@ def _check_modes(capture: Capture, headers: dict[str, Header]) -> None:
 
 def _check_sizes(capture: Capture, frames: list[dict[str, Any]], files: UsedFiles, headers: dict[str, Header]) -> None:
     """Returns if every image has the width and height of its camera."""
-    expected = _expected_sizes(capture, files)
-    by_name = {files.name(frame["file_path"]): size for frame, size in zip(capture.frames, expected, strict=True)}
-    odd = [name for name, header in headers.items() if header.size != tuple(by_name[name])]
+    sizes = _camera_sizes(capture, files)
+    expected = {files.name(frame["file_path"]): size for frame, size in zip(capture.frames, sizes, strict=True)}
+    odd = [name for name, header in headers.items() if header.size != expected[name]]
     if not odd:
         return
     at_factor = f" at downscale factor {files.downscale_factor}" if files.downscale_factor > 1 else ""
     if "w" in capture.content and "h" in capture.content:
-        raise _one_camera_error(capture, headers, tuple(expected[0]), at_factor)
-    examples = "; ".join(f"'{name}' is {_text(headers[name].size)}, not {_text(by_name[name])}" for name in odd[:3])
+        raise _one_camera_error(capture, headers, sizes[0], at_factor)
+    examples = "; ".join(
+        f"'{name}' is {_text(headers[name].size)}, not {_text(expected[name])}" for name in odd[:SHOWN]
+    )
     raise CaptureError(
         f"{len(odd)} of {len(frames)} images in {capture.folder} differ from w and h of their frames{at_factor}: "
         f"{examples}.",
@@ -141,10 +140,11 @@ def _check_sizes(capture: Capture, frames: list[dict[str, Any]], files: UsedFile
     )
 
 
-def _expected_sizes(capture: Capture, files: UsedFiles) -> Int[np.ndarray, "n 2"]:
+def _camera_sizes(capture: Capture, files: UsedFiles) -> list[Size]:
     """Width and height of every frame as nerfstudio computes them: scaled in single precision, rounded down."""
     sizes = np.stack([intrinsic(capture, "w"), intrinsic(capture, "h")], axis=1).astype(np.int64)
-    return (sizes.astype(np.float32) * np.float32(1.0 / files.downscale_factor)).astype(np.int64)
+    scaled = (sizes.astype(np.float32) * np.float32(1.0 / files.downscale_factor)).astype(np.int64)
+    return [(width, height) for width, height in scaled.tolist()]
 
 
 def _one_camera_error(capture: Capture, headers: dict[str, Header], expected: Size, at_factor: str) -> CaptureError:
@@ -169,20 +169,20 @@ def _one_camera_error(capture: Capture, headers: dict[str, Header], expected: Si
 
 def _check_masks(capture: Capture, frames: list[dict[str, Any]], files: UsedFiles, headers: dict[str, Header]) -> None:
     """Returns if every mask is there, has one channel and is as large as its image."""
-    names = {files.name(frame["mask_path"], "masks_"): files.name(frame["file_path"]) for frame in frames}
-    masks = _headers(capture, files, names, "masks")
+    pairs = [(files.name(frame["mask_path"], "masks_"), files.name(frame["file_path"])) for frame in frames]
+    masks = _headers(capture, files, dict.fromkeys(mask for mask, _ in pairs), "masks")
     colored = [name for name, mask in masks.items() if Image.getmodebands(mask.mode) != 1]
-    odd = [name for name, mask in masks.items() if mask.size != headers[names[name]].size]
+    odd = list(dict.fromkeys(mask for mask, image in pairs if masks[mask].size != headers[image].size))
     if not colored and not odd:
         return
-    wrong, bad = ("with more than one channel", colored) if colored else ("of another size than their images", odd)
+    wrong, bad = ("have several channels", colored) if colored else ("differ in size from their images", odd)
     raise CaptureError(
-        f"{counted(len(bad), 'mask')} {wrong} in {capture.folder}: {some_of(bad)}.",
+        f"{len(bad)} of {len(masks)} masks in {capture.folder} {wrong}: {some_of(bad)}.",
         "A mask is a grey image of its image's size: zero where pixels are to be ignored.",
         "Convert or resize these masks, or remove 'mask_path' from all frames.",
     )
 
 
-def _text(size: Iterable[int]) -> str:
+def _text(size: Size) -> str:
     """A size as people write it."""
     return "x".join(str(side) for side in size)

@@ -9,17 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.capture.wording import counted, some_of
+from scorp_ns.capture.wording import counted, json_kind, some_of
 from scorp_ns.errors import CaptureError
 
 TRANSFORMS = "transforms.json"
 
 NEEDED = f"A capture is a folder with a {TRANSFORMS} (cameras) beside its images."
 
-PROCESS = (
-    "Make one from photos with `ns-process-data images --data PHOTOS --output-dir CAPTURE` "
-    "(from a film: `ns-process-data video`), and pass `--data CAPTURE`."
-)
+MAKE = "Make one with `ns-process-data images --data {photos} --output-dir CAPTURE` and pass `--data CAPTURE`."
+
+REMAKE = "Repair it, or make the capture again with `ns-process-data`."
+
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
+FILM_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 COLMAP_FOLDERS = ("colmap/sparse/0", "sparse/0", "colmap/sparse", "sparse", "colmap")
 """Where COLMAP models usually lie; the first is where the colmap dataparser looks by itself."""
@@ -56,9 +58,9 @@ def read_capture(data: Path) -> Capture:
     content = _load_json(path)
     if not isinstance(content, dict):
         raise CaptureError(
-            f"{path} holds a {type(content).__name__} at its top.",
+            f"{path} holds {json_kind(content)} at its top.",
             "It must be an object with a list 'frames'.",
-            PROCESS,
+            REMAKE,
         )
     _check_frames(path, content.get("frames"))
     return Capture(path, content)
@@ -72,7 +74,10 @@ def _find_transforms(data: Path) -> Path:
     if data.is_file():
         if data.suffix == ".json":
             return data
-        raise CaptureError(f"'{data}' is a file.", NEEDED, f"Unpack it if it is an archive. {PROCESS}")
+        do = f"Make one with `ns-process-data video --data {data} --output-dir CAPTURE` and pass `--data CAPTURE`."
+        if data.suffix.lower() not in FILM_ENDINGS:
+            do = f"Pass the folder that holds the {TRANSFORMS}; unpack it first if this is an archive."
+        raise CaptureError(f"'{data}' is a file.", NEEDED, do)
     path = data / TRANSFORMS
     if path.is_file():
         return path
@@ -81,26 +86,32 @@ def _find_transforms(data: Path) -> Path:
 
 def _no_transforms(data: Path) -> CaptureError:
     """The error for a folder without transforms.json, with the step that gets closest to what is there."""
-    entries = os.listdir(data)
+    entries = sorted(os.listdir(data))
     if not entries:
-        return CaptureError(f"'{data}' is an empty folder.", NEEDED, PROCESS)
+        return CaptureError(f"'{data}' is an empty folder.", NEEDED, MAKE.format(photos="PHOTOS"))
     found = f"'{data}' has no {TRANSFORMS}."
+    for place in (data.absolute().parent, *(data / entry for entry in entries)):
+        if (place / TRANSFORMS).is_file():
+            return CaptureError(found, NEEDED, f"There is one in '{place}': pass `--data {place}`.")
+    return CaptureError(found, NEEDED, _other_layout(data) or MAKE.format(photos=_photo_folder(data, entries)))
+
+
+def _other_layout(data: Path) -> str | None:
+    """How to train on a folder as another program left it, or None where no such program is recognised."""
     for index, folder in enumerate(COLMAP_FOLDERS):
         if any((data / folder / f"cameras.{ending}").exists() for ending in ("bin", "txt")):
             where = f" --colmap-path {folder}" if index else ""
-            do = f"Train on its COLMAP model with `ns-train scorp --data {data} colmap{where}`."
-            return CaptureError(found, NEEDED, do)
+            return f"Train on its COLMAP model with `ns-train scorp --data {data} colmap{where}`."
     if (data / "transforms_train.json").exists():
-        return CaptureError(
-            found, NEEDED, f"Its Blender layout works with `ns-train scorp --data {data} blender-data`."
-        )
-    inner = sorted(entry for entry in entries if (data / entry / TRANSFORMS).is_file())
-    if inner:
-        found = (
-            f"'{data}' has no {TRANSFORMS}, but {some_of(inner)} inside it {'has' if len(inner) == 1 else 'have'} one."
-        )
-        return CaptureError(found, NEEDED, f"Pass `--data {data / inner[0]}`.")
-    return CaptureError(found, NEEDED, PROCESS)
+        return f"Its Blender layout works with `ns-train scorp --data {data} blender-data`."
+    return None
+
+
+def _photo_folder(data: Path, entries: list[str]) -> str:
+    """Where the photos seem to be: the folder itself, or its folder of images."""
+    if any(entry.lower().endswith(PHOTO_ENDINGS) for entry in entries):
+        return str(data)
+    return str(data / "images") if (data / "images").is_dir() else "PHOTOS"
 
 
 def _load_json(path: Path) -> Any:
@@ -116,15 +127,15 @@ def _load_json(path: Path) -> Any:
         wrong = "is nested too deeply"
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
-    raise CaptureError(f"{path} {wrong}.", "It must be a JSON file.", f"Repair it or make it again. {PROCESS}")
+    raise CaptureError(f"{path} {wrong}.", "It must be a JSON file.", REMAKE)
 
 
 def _check_frames(path: Path, frames: Any) -> None:
     """Returns if every frame names an image and a pose, and there are at least two of them."""
     needed = "'frames' must be a list with one object per image, each with 'file_path' and 'transform_matrix'."
     if not isinstance(frames, list):
-        found = "no 'frames'" if frames is None else f"'frames' that are a {type(frames).__name__}"
-        raise CaptureError(f"{path} has {found}.", needed, PROCESS)
+        found = "no 'frames'" if frames is None else f"'frames' that are {json_kind(frames)}"
+        raise CaptureError(f"{path} has {found}.", needed, REMAKE)
     strangers = [index for index, frame in enumerate(frames) if not isinstance(frame, dict)]
     if strangers:
         raise CaptureError(f"Frame {strangers[0]} in {path} is not an object.", needed, "Repair or remove it.")
@@ -135,7 +146,7 @@ def _check_frames(path: Path, frames: Any) -> None:
         without = [_name(index, frame) for index, frame in enumerate(frames) if not frame.get(key)]
         if without:
             raise CaptureError(
-                f"{counted(len(without), 'frame')} in {path} without '{key}': {some_of(without)}.", needed, do
+                f"{len(without)} of {len(frames)} frames in {path} have no '{key}': {some_of(without)}.", needed, do
             )
     nameless = [_name(index, frame) for index, frame in enumerate(frames) if not isinstance(frame["file_path"], str)]
     if nameless:
@@ -144,7 +155,7 @@ def _check_frames(path: Path, frames: Any) -> None:
         raise CaptureError(
             f"{path} has {counted(len(frames), 'frame')}.",
             "A scene needs at least two training images, and dozens to look good.",
-            PROCESS,
+            "Take more photos and process them together with `ns-process-data`.",
         )
 
 

@@ -1,9 +1,10 @@
-"""Lists as a reader wants them in a message: the first few, and how many more there are."""
+"""How lists, numbers and JSON values are put in messages."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import islice
+from typing import Any
 
 SHOWN = 3
 """So many of a list are named."""
@@ -18,3 +19,11 @@ def some_of(names: Collection[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """The number and the noun, with an s where it belongs."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def json_kind(value: Any) -> str:
+    """What a value is called in JSON, with its article."""
+    for kind, name in ((dict, "an object"), (list, "a list"), (str, "a string"), (bool, "a truth value")):
+        if isinstance(value, kind):
+            return name
+    return "null" if value is None else "a number"
