@@ -30,4 +30,8 @@ def device_function(function: Callable[..., Any] | None = None, *, fastmath: fro
     """The function compiled into each kernel that calls it; it has no files of its own."""
     if function is None:
         return lambda decorated: device_function(decorated, fastmath=fastmath)
-    return numba.njit(function, nogil=True, error_model="numpy", fastmath=fastmath and set(fastmath) or False)
+    return numba.njit(function, nogil=True, error_model="numpy", fastmath=_flags(fastmath))
+
+
+def _flags(fastmath: frozenset[str] | bool) -> set[str] | bool:
+    return fastmath if isinstance(fastmath, bool) else set(fastmath)

@@ -1,0 +1,103 @@
+"""The image from projected Gaussians, differentiable: tile lists, the blending kernels, and their gradients added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scorp_ns.render.cpu.blend_features import blend_features, blend_features_backward
+from scorp_ns.render.cpu.blend_rgb import blend_rgb, blend_rgb_backward
+from scorp_ns.render.cpu.jit import kernel, run_chunks
+from scorp_ns.render.cpu.tiles import TileLists
+
+TILE_CHUNKS = 32
+"""Tasks the tiles are split into; more than threads, because tiles differ much in how full they are."""
+
+ROW_CHUNKS = 16
+"""Tasks the rows are split into when gradients are added up."""
+
+GEOMETRY = 6
+"""Gradients of an intersection before its channels: centre 2, conic 3, opacity."""
+
+
+@kernel
+def add_up(chunk, num_chunks, slot_ends, counts, slots, out):
+    """Fill each row of `out` with the sum of the Gaussian's slots, in the order of its tiles."""
+    for row in range(out.shape[0] * chunk // num_chunks, out.shape[0] * (chunk + 1) // num_chunks):
+        for k in range(out.shape[1]):
+            out[row, k] = np.float32(0.0)
+        for slot in range(slot_ends[row] - counts[row], slot_ends[row]):
+            for k in range(out.shape[1]):
+                out[row, k] += slots[slot, k]
+
+
+class Blend(torch.autograd.Function):
+    """Images [cameras, height, width, channels] and opacities [cameras, height, width, 1] of flat rows of Gaussians."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        means2d: Float[Tensor, "*rows 2"],
+        conics: Float[Tensor, "*rows 3"],
+        opacities: Float[Tensor, "*rows"],
+        colors: Float[Tensor, "*rows d"],
+        backgrounds: Float[Tensor, "c d"] | None,
+        exact: Float[Tensor, "rows 5"],
+        lists: TileLists,
+        size: tuple[int, int, int],
+        absgrad: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Draw; `exact` holds centres and conics in double precision, `size` is (cameras, height, width)."""
+        channels = colors.shape[-1]
+        colors_np = np.ascontiguousarray(colors.detach().reshape(-1, channels).numpy())
+        opacities_np = np.ascontiguousarray(opacities.detach().reshape(-1).numpy())
+        behind = np.zeros((size[0], channels), np.float32) if backgrounds is None else backgrounds.detach().numpy()
+        image = torch.empty((*size, channels))
+        transmittance = torch.empty(size)
+        ctx.tiles = (-(-size[1] // 16), -(-size[2] // 16))
+        ctx.longest = max(1, int(np.diff(lists.offsets).max(initial=0)))
+        ctx.inputs = (exact.numpy(), lists.extents, opacities_np, colors_np)
+        draw = blend_rgb if channels == 3 else blend_features
+        run_chunks(
+            draw, TILE_CHUNKS, lists.offsets, lists.rows, ctx.longest, *ctx.inputs, np.ascontiguousarray(behind),
+            *ctx.tiles, image.numpy(), transmittance.numpy(),
+        )  # fmt: skip
+        ctx.lists, ctx.absgrad, ctx.means2d = lists, absgrad, means2d
+        ctx.shapes = (means2d.shape, conics.shape, opacities.shape, colors.shape)
+        ctx.save_for_backward(image, transmittance, backgrounds)
+        return image, 1.0 - transmittance[..., None]
+
+    @staticmethod
+    def backward(ctx: Any, g_image: Tensor, g_alpha: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of centres, conics, opacities, channels and backgrounds; sets `absgrad` on the centres."""
+        image, transmittance, backgrounds = ctx.saved_tensors
+        channels, lists = image.shape[-1], ctx.lists
+        g_image = g_image.contiguous()
+        slots = np.empty((lists.rows.shape[0], GEOMETRY + channels + 2 * ctx.absgrad), np.float32)
+        undraw = blend_rgb_backward if channels == 3 else blend_features_backward
+        run_chunks(
+            undraw, TILE_CHUNKS, lists.offsets, lists.rows, lists.slots, ctx.longest, *ctx.inputs, *ctx.tiles,
+            image.numpy(), transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(), ctx.absgrad,
+            slots,
+        )  # fmt: skip
+        sums = torch.empty((lists.counts.shape[0], slots.shape[1]))
+        run_chunks(add_up, ROW_CHUNKS, lists.slot_ends, lists.counts, slots, sums.numpy())
+        means2d, conics, opacities, colors = (
+            part.reshape(shape)
+            for part, shape in zip(
+                (sums[:, :2], sums[:, 2:5], sums[:, 5], sums[:, GEOMETRY : GEOMETRY + channels]),
+                ctx.shapes,
+                strict=True,
+            )
+        )
+        if ctx.absgrad:
+            # Where gsplat puts it, and where its strategies look for it.
+            ctx.means2d.absgrad = sums[:, GEOMETRY + channels :].reshape(ctx.shapes[0])
+        behind = None
+        if backgrounds is not None and ctx.needs_input_grad[4]:
+            behind = torch.einsum("chw,chwd->cd", transmittance.double(), g_image.double()).float()
+        return means2d, conics, opacities, colors, behind, None, None, None, None

@@ -1,0 +1,195 @@
+"""Blending of any number of channels: depth, labels, features. The arithmetic of `blend_rgb` with a channel loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scorp_ns.render.cpu.blend_math import (
+    CHECK_EVERY,
+    COLOR,
+    END_ROW,
+    FIRST_ROW,
+    KX,
+    KXX,
+    KXY,
+    KY,
+    KYY,
+    MAX_ALPHA,
+    MIN_TRANSMITTANCE,
+    ORIGIN_X,
+    ORIGIN_Y,
+    PIXELS,
+    aligned,
+    clear,
+    is_finished,
+    lane_centres,
+    start_transmittance,
+    tile_corner,
+    visible_alpha,
+    write_record,
+    write_slot,
+)
+from scorp_ns.render.cpu.jit import device_function, kernel
+from scorp_ns.render.cpu.lanes import absolute, fma, load, minimum, negative_absolute, select, spread, store, total
+from scorp_ns.render.cpu.tiles import TILE
+
+LN_2 = np.float32(0.6931471805599453)
+
+
+@device_function
+def weigh_record(record, state, weights, centres):
+    """Take one Gaussian's light out of the tile; its weight at each pixel of its rows goes to `weights`."""
+    x = centres - record[ORIGIN_X]
+    for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
+        at = i * np.uint32(TILE)
+        y = np.float32(i) + np.float32(0.5) - record[ORIGIN_Y]
+        left = load(state, at)
+        weight = minimum(visible_alpha(record, x, y), MAX_ALPHA) * left
+        after = left - weight
+        alive = after > MIN_TRANSMITTANCE
+        store(weights, at, select(alive, weight, np.float32(0.0)))
+        store(state, at, select(alive, after, negative_absolute(left)))
+
+
+@device_function
+def gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, height_left):
+    """Fill the tile's records, front to back."""
+    for i in range(begin, end):
+        record, row = records[i - begin], rows[i]
+        write_record(record, exact, extents, row, float(opacities[row]), left, top, height_left)
+        for k in range(colors.shape[1]):
+            record[COLOR + k] = colors[row, k]
+
+
+@kernel
+def blend_features(
+    chunk, num_chunks, offsets, rows, longest, exact, extents, opacities, colors, backgrounds, tiles_y, tiles_x,
+    image, transmittance,
+):  # fmt: skip
+    """Fill the image [cameras, height, width, channels] and what light is left in one chunk of tiles."""
+    height, width, channels = image.shape[1], image.shape[2], image.shape[3]
+    records = np.empty((longest, COLOR + channels), np.float32)
+    state, weights = aligned((channels + 1) * PIXELS), aligned(PIXELS)
+    centres = lane_centres()
+    num_tiles = offsets.shape[0] - 1
+    for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
+        camera, top, left = tile_corner(tile, tiles_y, tiles_x)
+        begin, end = offsets[tile], offsets[tile + 1]
+        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
+        clear(state, (channels + 1) * PIXELS)
+        start_transmittance(state, width - left, height - top)
+        for i in range(end - begin):
+            if i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state):
+                break
+            record = records[i]
+            weigh_record(record, state, weights, centres)
+            for k in range(channels):
+                for line in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
+                    at, into = line * np.uint32(TILE), np.uint32((k + 1) * PIXELS) + line * np.uint32(TILE)
+                    store(state, into, fma(load(weights, at), record[COLOR + k], load(state, into)))
+        for i in range(min(TILE, height - top)):
+            for j in range(min(TILE, width - left)):
+                light = abs(state[i * TILE + j])
+                transmittance[camera, top + i, left + j] = light
+                for k in range(channels):
+                    drawn = state[(k + 1) * PIXELS + i * TILE + j]
+                    image[camera, top + i, left + j, k] = drawn + light * backgrounds[camera, k]
+
+
+@device_function
+def read_gradients(state, rest, camera, top, left, image, transmittance, g_image, g_alpha):
+    """Copy the tile's pixel gradients and start `rest`, all that is still to come behind the next Gaussian.
+
+    For one pixel that is the drawn channels times their gradients, less the light left times the opacity's gradient.
+    """
+    for i in range(min(TILE, image.shape[1] - top)):
+        for j in range(min(TILE, image.shape[2] - left)):
+            at = i * TILE + j
+            behind = -transmittance[camera, top + i, left + j] * g_alpha[camera, top + i, left + j]
+            for k in range(image.shape[3]):
+                gradient = g_image[camera, top + i, left + j, k]
+                state[(k + 1) * PIXELS + at] = gradient
+                behind += gradient * image[camera, top + i, left + j, k]
+            rest[at] = behind
+
+
+@device_function
+def unblend_record(record, state, rest, weights, centres, channels, absolute_sums):
+    """Move one Gaussian from what is to come to what is done; its moments and absolute slopes.
+
+    With w the weight, c the channels, g the pixel's gradients and T the light before, and with `rest` counting all
+    that lies behind: dL/dalpha = T (c . g) - rest / (1 - alpha). The weights are left for the channels' gradients.
+    """
+    x = centres - record[ORIGIN_X]
+    nothing = spread(np.float32(0.0))
+    u0, u1, u2, ax, ay = nothing, nothing, nothing, nothing, nothing
+    for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
+        at = i * np.uint32(TILE)
+        y = np.float32(i) + np.float32(0.5) - record[ORIGIN_Y]
+        left = load(state, at)
+        raw = visible_alpha(record, x, y)
+        alpha = minimum(raw, MAX_ALPHA)
+        weight = alpha * left
+        after = left - weight
+        alive = after > MIN_TRANSMITTANCE
+        weight = select(alive, weight, np.float32(0.0))
+        store(weights, at, weight)
+        store(state, at, select(alive, after, negative_absolute(left)))
+        along = nothing
+        for k in range(channels):
+            along = fma(load(state, at + np.uint32((k + 1) * PIXELS)), record[COLOR + k], along)
+        behind = load(rest, at) - weight * along
+        store(rest, at, behind)
+        # A clamped alpha does not answer to its Gaussian, though its channels do.
+        u = weight * along - alpha * behind / (np.float32(1.0) - alpha)
+        u = select(alive, select(raw <= MAX_ALPHA, u, np.float32(0.0)), np.float32(0.0))
+        u0, u1, u2 = u0 + u, fma(u, y, u1), fma(u, y * y, u2)
+        if absolute_sums:
+            ax = ax + absolute(u * (fma(x, np.float32(2.0) * record[KXX], spread(record[KX] + record[KXY] * y))))
+            ay = ay + absolute(u * (fma(x, record[KXY], spread(record[KY] + np.float32(2.0) * record[KYY] * y))))
+    moments = (total(u0), total(u0 * x), total(u1), total(u0 * x * x), total(u1 * x), total(u2))
+    return moments, (total(ax) * LN_2, total(ay) * LN_2)
+
+
+@device_function
+def share_channels(record, state, weights, channels, slot):
+    """Write the gradients of a Gaussian's channels: its weights times the pixels' gradients."""
+    for k in range(channels):
+        share = spread(np.float32(0.0))
+        for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
+            at = i * np.uint32(TILE)
+            share = fma(load(weights, at), load(state, at + np.uint32((k + 1) * PIXELS)), share)
+        slot[6 + k] = total(share)
+
+
+@kernel
+def blend_features_backward(
+    chunk, num_chunks, offsets, rows, slots, longest, exact, extents, opacities, colors, tiles_y, tiles_x,
+    image, transmittance, g_image, g_alpha, absolute_sums, out,
+):  # fmt: skip
+    """Fill `out`, one line per intersection: centre 2, conic 3, opacity, channels, absolute centre 2 if asked."""
+    height, width, channels = image.shape[1], image.shape[2], image.shape[3]
+    records = np.empty((longest, COLOR + channels), np.float32)
+    state, rest, weights = aligned((channels + 1) * PIXELS), aligned(PIXELS), aligned(PIXELS)
+    centres = lane_centres()
+    num_tiles = offsets.shape[0] - 1
+    for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
+        camera, top, left = tile_corner(tile, tiles_y, tiles_x)
+        begin, end = offsets[tile], offsets[tile + 1]
+        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
+        clear(state, (channels + 1) * PIXELS)
+        clear(rest, PIXELS)
+        start_transmittance(state, width - left, height - top)
+        read_gradients(state, rest, camera, top, left, image, transmittance, g_image, g_alpha)
+        finished = False
+        for i in range(end - begin):
+            record, row, slot = records[i], rows[begin + i], out[slots[begin + i]]
+            finished = finished or (i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state))
+            if finished:
+                slot[:] = np.float32(0.0)
+                continue
+            moments, slopes = unblend_record(record, state, rest, weights, centres, channels, absolute_sums)
+            write_slot(slot, exact, row, left, top, record, float(opacities[row]), moments)
+            share_channels(record, state, weights, channels, slot)
+            if absolute_sums:
+                slot[6 + channels], slot[7 + channels] = slopes

@@ -1,0 +1,218 @@
+"""Sixteen float32 numbers as one value inside a kernel: a row of a tile, on one AVX-512 register or several smaller ones.
+
+LLVM's own vectoriser gives up on the blend loops, whose masks and running products it cannot prove harmless. A vector
+type says the same thing outright, on every processor LLVM knows, and keeps a row's state in registers.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+WIDTH = 16
+"""Numbers in one value; the pixels of a tile's row."""
+
+_FLAGS = ("contract", "reassoc", "nsz", "arcp", "afn")
+_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
+_INTEGERS = ir.VectorType(ir.IntType(32), WIDTH)
+_BOOLEANS = ir.VectorType(ir.IntType(1), WIDTH)
+
+
+class _LanesType(types.Type):
+    """What numba calls a row of sixteen numbers, or of sixteen truth values."""
+
+    def __init__(self, name: str, vector: ir.VectorType) -> None:
+        self.vector = vector
+        super().__init__(name=name)
+
+
+lanes = _LanesType("Lanes", _FLOATS)
+mask = _LanesType("LanesMask", _BOOLEANS)
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: _LanesType) -> None:
+        super().__init__(dmm, fe_type, fe_type.vector)
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
+    """The same number in every lane."""
+    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, ir.Constant(_FLOATS, ir.Undefined), ir.Constant(_INTEGERS, [0] * WIDTH))
+
+
+def _spread(context: Any, builder: ir.IRBuilder, value: ir.Value, kind: types.Type) -> ir.Value:
+    """A vector from a vector or, by repetition, from any number."""
+    if isinstance(kind, _LanesType):
+        return value
+    return _splat(builder, context.cast(builder, value, kind, types.float32))
+
+
+def _elementwise(result: _LanesType, build: Any) -> Any:
+    """An intrinsic of two operands, vectors or numbers, made by `build(builder, left, right)`."""
+
+    @intrinsic
+    def operation(typingctx, left, right):  # noqa: ANN001, ANN202
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            operands = [_spread(context, builder, *pair) for pair in zip(args, signature.args, strict=True)]
+            return build(builder, *operands)
+
+        return result(left, right), codegen
+
+    return operation
+
+
+def _register(operation: Any, result: _LanesType, build: Any) -> None:
+    """Let kernels write `operation` between two vectors, or a vector and a number."""
+    implementation = _elementwise(result, build)
+
+    @overload(operation, inline="always")
+    def overloaded(left, right):  # noqa: ANN001, ANN202
+        if lanes in (left, right) and all(kind == lanes or isinstance(kind, types.Number) for kind in (left, right)):
+            return lambda left, right: implementation(left, right)
+        return None
+
+
+_register(operator.add, lanes, lambda builder, a, b: builder.fadd(a, b, flags=_FLAGS))
+_register(operator.sub, lanes, lambda builder, a, b: builder.fsub(a, b, flags=_FLAGS))
+_register(operator.mul, lanes, lambda builder, a, b: builder.fmul(a, b, flags=_FLAGS))
+_register(operator.truediv, lanes, lambda builder, a, b: builder.fdiv(a, b, flags=_FLAGS))
+_register(operator.gt, mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_register(operator.ge, mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+_register(operator.le, mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
+
+
+def _smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+
+def _call_llvm(builder: ir.IRBuilder, name: str, result: ir.Type, args: Any) -> ir.Value:
+    """The value of one of LLVM's own functions."""
+    function_type = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args, fastmath=_FLAGS)
+
+
+minimum = _elementwise(lanes, _smaller)
+
+
+@intrinsic
+def spread(typingctx, number):  # noqa: ANN001, ANN201
+    """The number in every lane."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return _spread(context, builder, args[0], signature.args[0])
+
+    return lanes(number), codegen
+
+
+@intrinsic
+def fma(typingctx, factor, other, summand):  # noqa: ANN001, ANN201
+    """`factor * other + summand` rounded once, so that forward and backward passes agree to the last bit."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        operands = [_spread(context, builder, *pair) for pair in zip(args, signature.args, strict=True)]
+        return _call_llvm(builder, "llvm.fma.v16f32", _FLOATS, operands)
+
+    return lanes(factor, other, summand), codegen
+
+
+@intrinsic
+def select(typingctx, condition, yes, no):  # noqa: ANN001, ANN201
+    """`yes` where the condition holds, else `no`."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        yes, no = (_spread(context, builder, *pair) for pair in zip(args[1:], signature.args[1:], strict=True))
+        return builder.select(args[0], yes, no)
+
+    return lanes(condition, yes, no), codegen
+
+
+@intrinsic
+def absolute(typingctx, value):  # noqa: ANN001, ANN201
+    """The value without its sign."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return _call_llvm(builder, "llvm.fabs.v16f32", _FLOATS, args)
+
+    return lanes(value), codegen
+
+
+@intrinsic
+def negative_absolute(typingctx, value):  # noqa: ANN001, ANN201
+    """The value with its sign bit set."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        signs = ir.Constant(_INTEGERS, [1 << 31] * WIDTH)
+        return builder.bitcast(builder.or_(builder.bitcast(args[0], _INTEGERS), signs), _FLOATS)
+
+    return lanes(value), codegen
+
+
+@intrinsic
+def nearest(typingctx, value):  # noqa: ANN001, ANN201
+    """The nearest whole numbers. Adding and subtracting 1.5 * 2**23 would not survive re-ordering."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return _call_llvm(builder, "llvm.nearbyint.v16f32", _FLOATS, args)
+
+    return lanes(value), codegen
+
+
+@intrinsic
+def times_power_of_two(typingctx, value, whole):  # noqa: ANN001, ANN201
+    """`value * 2**whole` by adding to the exponent's bits; anything at all where the result is no normal number."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        exponent = builder.shl(builder.fptosi(args[1], _INTEGERS), ir.Constant(_INTEGERS, [23] * WIDTH))
+        return builder.bitcast(builder.add(builder.bitcast(args[0], _INTEGERS), exponent), _FLOATS)
+
+    return lanes(value, whole), codegen
+
+
+def _reduction(name: str, start: float | None) -> Any:
+    @intrinsic
+    def reduce(typingctx, value):  # noqa: ANN001, ANN202
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            first = [] if start is None else [ir.Constant(ir.FloatType(), start)]
+            return _call_llvm(builder, f"llvm.vector.reduce.{name}.v16f32", ir.FloatType(), [*first, *args])
+
+        return types.float32(value), codegen
+
+    return reduce
+
+
+total = _reduction("fadd", 0.0)
+largest = _reduction("fmax", None)
+
+
+def _row_pointer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    start = builder.gep(array.data, [context.cast(builder, args[1], signature.args[1], types.intp)])
+    return builder.bitcast(start, _FLOATS.as_pointer())
+
+
+@intrinsic
+def load(typingctx, array, start):  # noqa: ANN001, ANN201
+    """Sixteen neighbours of a flat contiguous float32 array, from index `start`."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.load(_row_pointer(context, builder, signature, args), align=4)
+
+    return lanes(array, start), codegen
+
+
+@intrinsic
+def store(typingctx, array, start, value):  # noqa: ANN001, ANN201
+    """Write sixteen neighbours of a flat contiguous float32 array, from index `start`."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        builder.store(args[2], _row_pointer(context, builder, signature, args), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, start, value), codegen

@@ -1,0 +1,129 @@
+"""Images and what strategies want to know, from Gaussians and cameras in main memory: the CPU side of the seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scorp_ns.render.cpu.blend import Blend
+from scorp_ns.render.cpu.projection import Harmonics, Project, lenses
+from scorp_ns.render.cpu.tiles import TILE, list_tiles
+
+
+@dataclass(frozen=True)
+class View:
+    """How to draw, apart from the Gaussians and cameras: the seam's plain arguments."""
+
+    width: int
+    height: int
+    near_plane: float
+    far_plane: float
+    radius_clip: float
+    eps2d: float
+    sh_degree: int | None
+    packed: bool
+    render_mode: str
+    absgrad: bool
+    antialiased: bool
+
+
+def rasterize(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    backgrounds: Tensor | None,
+    view: View,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """The seam's answer for checked arguments."""
+    limits = (view.near_plane, view.far_plane, view.radius_clip, view.eps2d, view.width, view.height)
+    lens = lenses(Ks, view.width, view.height)
+    projected = Project.apply(means, quats, scales, viewmats, lens, tuple(float(limit) for limit in limits))
+    radii, means2d, depths, conics, compensations, exact = projected
+    channels = _channels(means, colors, viewmats, radii, view)
+    opacities = opacities.expand(radii.shape)
+    if view.antialiased:
+        opacities = opacities * compensations
+    camera_ids = gaussian_ids = None
+    cameras = torch.arange(radii.shape[0], dtype=torch.int32)[:, None].expand(radii.shape)
+    if view.packed:
+        camera_ids, gaussian_ids = torch.nonzero(radii, as_tuple=True)
+        radii, means2d, depths, conics, opacities, exact, cameras = (
+            tensor[camera_ids, gaussian_ids] for tensor in (radii, means2d, depths, conics, opacities, exact, cameras)
+        )
+        channels = channels if channels is None else channels[camera_ids, gaussian_ids]
+    channels, backgrounds = _with_depth(channels, depths, backgrounds, view.render_mode)
+    tiles = (viewmats.shape[0], -(-view.height // TILE), -(-view.width // TILE))
+    lists = _lists(exact, radii, depths, opacities, channels, cameras, tiles)
+    image, alpha = Blend.apply(
+        means2d, conics, opacities, channels, backgrounds, exact.reshape(-1, 5), lists,
+        (viewmats.shape[0], view.height, view.width), view.absgrad,
+    )  # fmt: skip
+    if view.render_mode in ("ED", "RGB+ED"):
+        image = torch.cat([image[..., :-1], image[..., -1:] / alpha.clamp(min=1e-10)], dim=-1)
+    info = {
+        "camera_ids": camera_ids,
+        "gaussian_ids": gaussian_ids,
+        "radii": radii,
+        "means2d": means2d,
+        "depths": depths,
+        "conics": conics,
+        "opacities": opacities,
+        "tile_width": tiles[2],
+        "tile_height": tiles[1],
+        "tiles_per_gauss": torch.from_numpy(lists.counts).reshape(radii.shape),
+        "flatten_ids": torch.from_numpy(lists.rows),
+        "isect_offsets": torch.from_numpy(lists.offsets[:-1]).reshape(tiles),
+        "width": view.width,
+        "height": view.height,
+        "tile_size": TILE,
+        "n_cameras": viewmats.shape[0],
+    }
+    return image, alpha, info
+
+
+def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: View) -> Tensor | None:
+    """What is blended besides depth, [cameras, gaussians, channels]; None if only depth is."""
+    if view.render_mode in ("D", "ED"):
+        return None
+    if view.sh_degree is not None:
+        centres = torch.inverse(viewmats.double())[:, :3, 3]
+        return Harmonics.apply(means, centres, colors, view.sh_degree, radii)
+    return colors.expand(radii.shape[0], -1, -1)
+
+
+def _with_depth(
+    channels: Tensor | None, depths: Tensor, backgrounds: Tensor | None, render_mode: str
+) -> tuple[Tensor, Tensor | None]:
+    """Channels and background with the depth appended where the mode asks for it; depth has no background."""
+    if render_mode == "RGB":
+        return channels, backgrounds
+    depth = depths[..., None]
+    far = None if backgrounds is None else backgrounds.new_zeros((backgrounds.shape[0], 1))
+    if channels is None:
+        return depth, far
+    return torch.cat([channels, depth], dim=-1), far if far is None else torch.cat([backgrounds, far], dim=-1)
+
+
+def _lists(
+    exact: Tensor,
+    radii: Tensor,
+    depths: Tensor,
+    opacities: Tensor,
+    channels: Tensor,
+    cameras: Tensor,
+    tiles: tuple[int, int, int],
+) -> Any:
+    """The tile lists of flattened rows; nothing here is differentiated."""
+    exact, radii, depths, opacities, cameras = (
+        tensor.detach().reshape(-1, *tensor.shape[radii.ndim :]).contiguous().numpy()
+        for tensor in (exact, radii, depths, opacities, cameras)
+    )
+    channels = channels.detach().reshape(-1, channels.shape[-1]).contiguous().numpy()
+    return list_tiles(exact, radii, depths, opacities, channels, cameras, tiles)
