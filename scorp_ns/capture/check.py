@@ -6,8 +6,8 @@ from pathlib import Path
 
 from scorp_ns.capture.files import UsedFiles, choose_downscale_factor
 from scorp_ns.capture.images import check_images
-from scorp_ns.capture.intrinsics import check_intrinsics
-from scorp_ns.capture.poses import check_poses
+from scorp_ns.capture.intrinsics import check_distortion, check_intrinsics
+from scorp_ns.capture.poses import check_poses, check_reference
 from scorp_ns.capture.reading import Capture, read_capture
 from scorp_ns.capture.splits import check_all_or_none, check_splits, frames_in_use
 from scorp_ns.errors import CaptureError
@@ -21,7 +21,9 @@ def check_capture(data: Path, downscale_factor: int | None = None, with_images: 
     """
     capture = read_capture(data)
     check_poses(capture)
+    check_reference(capture)
     check_intrinsics(capture)
+    check_distortion(capture)
     check_all_or_none(capture)
     _check_seed_name(capture)
     if with_images and downscale_factor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ CAMERA_MODELS = (
 NARROWEST_DEGREES, WIDEST_DEGREES = 1.0, 170.0
 """Fields of view beyond these mean a wrong focal length rather than an unusual lens."""
 
+DISTORTION_KEYS = frozenset({"k1", "k2", "k3", "k4", "p1", "p2"})
+
 FOCAL_HELP = "Focal lengths are in pixels of the images at full size; correct them in the file."
 
 
@@ -35,7 +38,7 @@ def check_intrinsics(capture: Capture) -> None:
     model = capture.content.get("camera_model", "OPENCV")
     if not isinstance(model, str) or model not in CAMERA_MODELS:
         raise CaptureError(
-            f"{capture.path} has the camera_model '{model}'.",
+            f"{capture.path} has the camera_model {model!r}.",
             f"nerfstudio knows {', '.join(sorted(CAMERA_MODELS))}.",
             "Use one of these; OPENCV fits most photos.",
         )
@@ -49,6 +52,42 @@ def check_intrinsics(capture: Capture) -> None:
         for focal, center, size, axis in ((focal_x, center_x, widths, "x"), (focal_y, center_y, heights, "y")):
             _check_field_of_view(capture, focal, size, axis)
             _check_principal_point(capture, center, size, axis)
+
+
+def check_distortion(capture: Capture) -> None:
+    """Returns if all distortion coefficients are numbers that images can be straightened with."""
+    holders = _distortion_holders(capture)
+    for holder in holders:
+        for key in DISTORTION_KEYS & holder.keys():
+            _number(capture, key, holder[key])
+        if "distortion_params" in holder:
+            _check_distortion_list(capture, holder["distortion_params"])
+    is_pinhole = capture.content.get("camera_model", "OPENCV") in PINHOLE_MODELS
+    if is_pinhole and any(float(holder.get("k4", 0)) != 0 for holder in holders):
+        raise CaptureError(
+            f"{capture.path} has a 'k4' other than 0.",
+            "Images of pinhole cameras can be straightened with k1, k2, k3, p1 and p2 only.",
+            "Straighten the images beforehand, or name the camera_model OPENCV_FISHEYE if that is what it is.",
+        )
+
+
+def _distortion_holders(capture: Capture) -> list[dict[str, Any]]:
+    """Where nerfstudio reads distortion: at the top if anything but k4 stands there, else in the frames."""
+    if (DISTORTION_KEYS - {"k4"} | {"distortion_params"}) & capture.content.keys():
+        return [capture.content]
+    return capture.frames
+
+
+def _check_distortion_list(capture: Capture, values: Any) -> None:
+    """Returns if a `distortion_params` is a list of finite numbers."""
+    if not isinstance(values, list) or not values:
+        raise CaptureError(
+            f"'distortion_params' in {capture.path} is {reprlib.repr(values)}.",
+            "It must be a list of numbers.",
+            "Correct or remove it.",
+        )
+    for value in values:
+        _number(capture, "distortion_params", value)
 
 
 def intrinsic(capture: Capture, key: str) -> Float[np.ndarray, " n"]:
@@ -67,12 +106,12 @@ def _number(capture: Capture, key: str, value: Any) -> float:
     """The value as a finite number."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = np.nan
     if np.isfinite(number):
         return number
     raise CaptureError(
-        f"'{key}' in {capture.path} is {value!r}.", "A finite number is needed.", "Correct it in the file."
+        f"'{key}' in {capture.path} is {reprlib.repr(value)}.", "A finite number is needed.", "Correct it in the file."
     )
 
 

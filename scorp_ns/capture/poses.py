@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ ORTHONORMAL_TOLERANCE = 0.05
 
 SAME_PLACE = 1e-6
 """Cameras closer together than this share of their distance from the origin are at one place."""
+
+ORIENTATIONS = ("pca", "up", "vertical", "none")
+"""The ways in which nerfstudio can turn a scene upright."""
 
 NEEDED = "'transform_matrix' must be a 4x4 camera-to-world matrix: a rotation, a position and the row 0, 0, 0, 1."
 
@@ -44,6 +48,25 @@ def check_poses(capture: Capture) -> None:
     _check_positions(capture, matrices[:, :3, 3].astype(np.float64))
 
 
+def check_reference(capture: Capture) -> None:
+    """Returns if what the file says about the frame of its poses can be followed."""
+    content = capture.content
+    if "orientation_override" in content and content["orientation_override"] not in ORIENTATIONS:
+        raise CaptureError(
+            f"'orientation_override' in {capture.path} is {content['orientation_override']!r}.",
+            f"It must be one of {', '.join(ORIENTATIONS)}.",
+            "Correct or remove it.",
+        )
+    for key, shape in (("applied_transform", (3, 4)), ("applied_scale", ())):
+        value = _matrix(content[key]) if key in content else np.zeros(shape)
+        if value is None or value.shape != shape or not np.isfinite(value).all():
+            raise CaptureError(
+                f"'{key}' in {capture.path} is {reprlib.repr(content[key])}.",
+                f"It must be {'a 3x4 matrix of finite numbers' if shape else 'a finite number'}.",
+                "Correct it; it leads from the original coordinates to those of the file.",
+            )
+
+
 def _matrices(capture: Capture) -> Float[np.ndarray, "n 4 4"]:
     """All poses, in the precision that nerfstudio keeps."""
     matrices = [_matrix(frame["transform_matrix"]) for frame in capture.frames]
@@ -62,7 +85,7 @@ def _matrix(value: Any) -> np.ndarray | None:
     """The value as an array of numbers, or None where it is not one."""
     try:
         return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

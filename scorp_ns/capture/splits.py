@@ -7,7 +7,7 @@ from typing import Any
 
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.reading import Capture
-from scorp_ns.capture.wording import some_of
+from scorp_ns.capture.wording import json_kind, some_of
 from scorp_ns.errors import CaptureError
 
 SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
@@ -75,6 +75,13 @@ def check_all_or_none(capture: Capture) -> None:
     """Returns if masks of valid pixels, and depth images, are given for every frame or for none."""
     for key, do in ALL_OR_NONE.items():
         without = [frame["file_path"] for frame in capture.frames if key not in frame]
+        strangers = [frame for frame in capture.frames if key in frame and not isinstance(frame[key], str)]
+        if strangers:
+            raise CaptureError(
+                f"'{key}' of '{strangers[0]['file_path']}' in {capture.path} is {json_kind(strangers[0][key])}.",
+                "It must be the name of a file.",
+                "Correct it or remove it from all frames.",
+            )
         if without and len(without) < len(capture.frames):
             raise CaptureError(
                 f"{len(without)} of {len(capture.frames)} frames in {capture.path} lack '{key}': {some_of(without)}.",

@@ -90,6 +90,13 @@ SIMPLE: dict[str, Callable[[Path], Any]] = {
     "focal_length_is_normalised": edit(fl_x=1.04, fl_y=1.04),
     "focal_length_is_gigantic": edit(fl_y=1e5),
     "principal_point_is_far_away": edit(cx=2400),
+    "distortion_is_a_word": edit(k1="little"),
+    "distortion_is_not_a_list": edit(distortion_params=0.1),
+    "distortion_has_a_fourth_radial_term": edit(k1=0.1, k4=0.01),
+    "orientation_is_unknown": edit(orientation_override="upwards"),
+    "applied_transform_is_4x4": edit(applied_transform=np.eye(4).tolist()),
+    "applied_scale_is_a_list": edit(applied_scale=[1]),
+    "mask_is_a_number": edit_frames(lambda frame: frame.update(mask_path=3)),
     "width_is_zero": edit(w=0),
     "height_only_in_some_frames": lambda folder: (
         edit(h=None)(folder),
