@@ -78,7 +78,7 @@ def make_scene(
     crowding: float = 1.5,
     seed: int = 0,
 ) -> Scene:
-    """A cube of n Gaussians before one or more cameras; pixels are 70 % covered, and some end early with a crowding of 3."""
+    """A cube of n Gaussians before the cameras; pixels are 70 % covered, and some end early with a crowding of 3."""
     generator = torch.Generator().manual_seed(seed)
     viewmats, Ks = cameras(num_views, width, height)
     gaussians = _sample(n + n // 20 + 16, 0.5 * crowding / sqrt(n), sh_degree, channels, generator)
@@ -93,9 +93,7 @@ def make_scene(
     return Scene({**tensors, "viewmats": viewmats, "Ks": Ks}, width, height, options)
 
 
-def _sample(
-    n: int, size: float, sh_degree: int | None, channels: int, generator: torch.Generator
-) -> dict[str, Tensor]:
+def _sample(n: int, size: float, sh_degree: int | None, channels: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Gaussians of about that standard deviation, at most four times as long as wide."""
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
