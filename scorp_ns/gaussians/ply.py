@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
-from plyfile import PlyData, PlyElement, PlyParseError
 
 from scorp_ns.errors import CaptureError
 
@@ -48,13 +47,8 @@ class SeedPoints:
 def read_points(path: Path) -> SeedPoints:
     """The finite points of a PLY file in the file's own frame; a CaptureError says what is wrong with the file."""
     _check_header(path)
-    try:
-        vertices = _vertex_element(PlyData.read(str(path)), path)
-        xyz, rgb = _positions(vertices, path), _colors(vertices)
-    except (PlyParseError, ValueError, OSError, MemoryError) as error:
-        raise CaptureError(
-            f"The seed points {path} cannot be read: {error}.", "A complete, well-formed PLY file is needed.", REEXPORT
-        ) from error
+    vertices = _read_vertices(path)
+    xyz, rgb = _positions(vertices, path), _colors(vertices)
     finite = np.isfinite(xyz).all(axis=1)
     if not finite.any():
         raise CaptureError(
@@ -115,17 +109,24 @@ def _promised_bytes(header: str) -> int:
     return total + count * row_bytes
 
 
-def _vertex_element(ply: PlyData, path: Path) -> PlyElement:
-    """The element called 'vertex', which holds at least one point."""
-    element = next((element for element in ply.elements if element.name == "vertex"), None)
-    if element is None or element.count == 0:
+def _read_vertices(path: Path) -> np.ndarray:
+    """The rows of the element called 'vertex', of which there is at least one."""
+    from plyfile import PlyData, PlyParseError
+
+    try:
+        elements = {element.name: element.data for element in PlyData.read(str(path)).elements}
+    except (PlyParseError, ValueError, OverflowError, OSError, MemoryError) as error:
+        raise CaptureError(
+            f"The seed points {path} cannot be read: {error}.", "A complete, well-formed PLY file is needed.", REEXPORT
+        ) from error
+    if len(elements.get("vertex", ())) == 0:
         raise CaptureError(f"{path} holds no points.", "At least one vertex is needed.", REEXPORT)
-    return element
+    return elements["vertex"]
 
 
-def _positions(vertices: PlyElement, path: Path) -> Float32[np.ndarray, "n 3"]:
+def _positions(vertices: np.ndarray, path: Path) -> Float32[np.ndarray, "n 3"]:
     """The x, y and z of every vertex; what float32 cannot hold becomes infinite."""
-    names = {prop.name for prop in vertices.properties}
+    names = _number_names(vertices)
     missing = [name for name in "xyz" if name not in names]
     if missing:
         raise CaptureError(
@@ -135,19 +136,24 @@ def _positions(vertices: PlyElement, path: Path) -> Float32[np.ndarray, "n 3"]:
         return _columns(vertices, ("x", "y", "z")).astype(np.float32)
 
 
-def _colors(vertices: PlyElement) -> UInt8[np.ndarray, "n 3"]:
+def _colors(vertices: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
     """The 8-bit colour of every vertex: its own, a splat's base colour, or mid grey."""
-    names = {prop.name for prop in vertices.properties}
+    names = _number_names(vertices)
     for color_names in COLOR_NAMES:
         if names.issuperset(color_names):
             return _to_bytes(_columns(vertices, color_names))
     if names.issuperset(SPLAT_COLOR_NAMES):
         base_color = 0.5 + SH_C0 * _columns(vertices, SPLAT_COLOR_NAMES).astype(np.float64)
         return _quantise(base_color)
-    return np.full((vertices.count, 3), MID_GREY, dtype=np.uint8)
+    return np.full((len(vertices), 3), MID_GREY, dtype=np.uint8)
 
 
-def _columns(vertices: PlyElement, names: tuple[str, ...]) -> Shaped[np.ndarray, "n 3"]:
+def _number_names(vertices: np.ndarray) -> set[str]:
+    """The properties that are one number per vertex, and no list."""
+    return {name for name in vertices.dtype.names or () if vertices.dtype[name].kind in "iuf"}
+
+
+def _columns(vertices: np.ndarray, names: tuple[str, ...]) -> Shaped[np.ndarray, "n 3"]:
     """The named properties side by side, in memory of their own instead of the mapped file's."""
     return np.stack([np.asarray(vertices[name]) for name in names], axis=1)
 

@@ -118,6 +118,7 @@ def header(num_points: str, kind: str = "binary_little_endian") -> str:
         (header("0").encode(), "holds no points."),
         (b"ply\nformat ascii 1.0\nelement face 0\nproperty list uchar int i\nend_header\n", "holds no points."),
         (header("3").replace("float z", "float w").encode() + XYZ.tobytes(), "have no z."),
+        (header("1", "ascii").replace("float z", "list uchar float z").encode() + b"0 0 1 0\n", "have no z."),
         (header("1").encode() + np.full(3, np.nan, "f4").tobytes(), "None of the 1 seed points"),
     ],
     ids=lambda value: None if isinstance(value, bytes) else value[:30],
