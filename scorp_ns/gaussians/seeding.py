@@ -45,11 +45,11 @@ BASELINE_DEPTH_FACTOR = 20.0
 
 def seed_gaussians(
     points: Float[Tensor, "n 3"],
-    colors: Shaped[Tensor, "n 3"] | None,
+    colors: Shaped[Tensor, "m 3"] | None,
     sh_degree: int,
     generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Splatfacto's parameters for one Gaussian per point; colours in 0..255, mid grey where there are none.
+    """Splatfacto's parameters for one Gaussian per point; colours in 0..255, mid grey where there are none (m = 0).
 
     Scales are logarithms, opacities logits, quaternions wxyz and not of unit length once trained. Colours are the
     constant spherical harmonic, or logits when `sh_degree` is 0.
