@@ -1,4 +1,4 @@
-"""The image from projected Gaussians, differentiable: tile lists, the blending kernels, and their gradients added up."""
+"""The image from projected Gaussians, differentiable: the blending kernels run, and their gradients added up."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorp_ns.render.cpu.blend_features import blend_features, blend_features_backward
+from scorp_ns.render.cpu.blend_math import COLOR
 from scorp_ns.render.cpu.blend_rgb import blend_rgb, blend_rgb_backward
 from scorp_ns.render.cpu.jit import kernel, run_chunks
-from scorp_ns.render.cpu.tiles import TileLists
+from scorp_ns.render.cpu.tiles import TILE, TileLists
 
 TILE_CHUNKS = 32
 """Tasks the tiles are split into; more than threads, because tiles differ much in how full they are."""
@@ -25,14 +26,19 @@ GEOMETRY = 6
 
 
 @kernel
-def add_up(chunk, num_chunks, slot_ends, counts, slots, out):
-    """Fill each row of `out` with the sum of the Gaussian's slots, in the order of its tiles."""
+def add_up(chunk, num_chunks, slot_ends, counts, opacities, slots, out):
+    """Fill each row of `out` with the sum of the Gaussian's slots, in the order of its tiles.
+
+    The kernels leave the opacity's gradient multiplied by the opacity, which is the same in all of them.
+    """
     for row in range(out.shape[0] * chunk // num_chunks, out.shape[0] * (chunk + 1) // num_chunks):
         for k in range(out.shape[1]):
             out[row, k] = np.float32(0.0)
         for slot in range(slot_ends[row] - counts[row], slot_ends[row]):
             for k in range(out.shape[1]):
                 out[row, k] += slots[slot, k]
+        if counts[row] > 0:
+            out[row, 5] /= opacities[row]
 
 
 class Blend(torch.autograd.Function):
@@ -46,27 +52,28 @@ class Blend(torch.autograd.Function):
         opacities: Float[Tensor, "*rows"],
         colors: Float[Tensor, "*rows d"],
         backgrounds: Float[Tensor, "c d"] | None,
-        exact: Float[Tensor, "rows 5"],
+        splats: np.ndarray,
         lists: TileLists,
         size: tuple[int, int, int],
         absgrad: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Draw; `exact` holds centres and conics in double precision, `size` is (cameras, height, width)."""
+        """Draw; `splats` hold centres and conics in double precision, `size` is (cameras, height, width)."""
         channels = colors.shape[-1]
         colors_np = np.ascontiguousarray(colors.detach().reshape(-1, channels).numpy())
-        opacities_np = np.ascontiguousarray(opacities.detach().reshape(-1).numpy())
-        behind = np.zeros((size[0], channels), np.float32) if backgrounds is None else backgrounds.detach().numpy()
-        image = torch.empty((*size, channels))
-        transmittance = torch.empty(size)
-        ctx.tiles = (-(-size[1] // 16), -(-size[2] // 16))
-        ctx.longest = max(1, int(np.diff(lists.offsets).max(initial=0)))
-        ctx.inputs = (exact.numpy(), lists.extents, opacities_np, colors_np)
-        draw = blend_rgb if channels == 3 else blend_features
+        behind = np.zeros((size[0], channels), np.float32)
+        if backgrounds is not None:
+            behind[:] = backgrounds.detach().numpy()
+        image, transmittance = torch.empty((*size, channels)), torch.empty(size)
+        # Torch's memory starts on a cache line, and records of three channels fill one each.
+        records = torch.empty((lists.rows.shape[0], -(-(COLOR + channels) // 16) * 16)).numpy()
+        drawn = np.empty(lists.offsets.shape[0] - 1, np.int32)
+        ctx.tiles = (-(-size[1] // TILE), -(-size[2] // TILE), records, drawn)
         run_chunks(
-            draw, TILE_CHUNKS, lists.offsets, lists.rows, ctx.longest, *ctx.inputs, np.ascontiguousarray(behind),
-            *ctx.tiles, image.numpy(), transmittance.numpy(),
+            blend_rgb if channels == 3 else blend_features, TILE_CHUNKS, lists.offsets, lists.rows, splats, colors_np,
+            behind, *ctx.tiles, image.numpy(), transmittance.numpy(),
         )  # fmt: skip
         ctx.lists, ctx.absgrad, ctx.means2d = lists, absgrad, means2d
+        ctx.opacities = np.ascontiguousarray(opacities.detach().reshape(-1).numpy())
         ctx.shapes = (means2d.shape, conics.shape, opacities.shape, colors.shape)
         ctx.save_for_backward(image, transmittance, backgrounds)
         return image, 1.0 - transmittance[..., None]
@@ -80,12 +87,11 @@ class Blend(torch.autograd.Function):
         slots = np.empty((lists.rows.shape[0], GEOMETRY + channels + 2 * ctx.absgrad), np.float32)
         undraw = blend_rgb_backward if channels == 3 else blend_features_backward
         run_chunks(
-            undraw, TILE_CHUNKS, lists.offsets, lists.rows, lists.slots, ctx.longest, *ctx.inputs, *ctx.tiles,
-            image.numpy(), transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(), ctx.absgrad,
-            slots,
+            undraw, TILE_CHUNKS, lists.offsets, lists.slots, ctx.tiles[2], ctx.tiles[3], *ctx.tiles[:2], image.numpy(),
+            transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(), ctx.absgrad, slots,
         )  # fmt: skip
         sums = torch.empty((lists.counts.shape[0], slots.shape[1]))
-        run_chunks(add_up, ROW_CHUNKS, lists.slot_ends, lists.counts, slots, sums.numpy())
+        run_chunks(add_up, ROW_CHUNKS, lists.slot_ends, lists.counts, ctx.opacities, slots, sums.numpy())
         means2d, conics, opacities, colors = (
             part.reshape(shape)
             for part, shape in zip(

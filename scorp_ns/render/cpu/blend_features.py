@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scorp_ns.render.cpu.blend_math import (
-    CHECK_EVERY,
+    BATCH,
     COLOR,
     END_ROW,
     FIRST_ROW,
@@ -14,6 +14,7 @@ from scorp_ns.render.cpu.blend_math import (
     KXY,
     KY,
     KYY,
+    LN_2,
     MAX_ALPHA,
     MIN_TRANSMITTANCE,
     ORIGIN_X,
@@ -26,14 +27,12 @@ from scorp_ns.render.cpu.blend_math import (
     start_transmittance,
     tile_corner,
     visible_alpha,
-    write_record,
+    write_records,
     write_slot,
 )
 from scorp_ns.render.cpu.jit import device_function, kernel
 from scorp_ns.render.cpu.lanes import absolute, fma, load, minimum, negative_absolute, select, spread, store, total
 from scorp_ns.render.cpu.tiles import TILE
-
-LN_2 = np.float32(0.6931471805599453)
 
 
 @device_function
@@ -52,48 +51,45 @@ def weigh_record(record, state, weights, centres):
 
 
 @device_function
-def gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, height_left):
-    """Fill the tile's records, front to back."""
-    for i in range(begin, end):
-        record, row = records[i - begin], rows[i]
-        write_record(record, exact, extents, row, float(opacities[row]), left, top, height_left)
-        for k in range(colors.shape[1]):
-            record[COLOR + k] = colors[row, k]
+def add_channels(record, state, weights, channels):
+    """Draw one Gaussian's channels with its weights."""
+    for k in range(channels):
+        for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
+            at = i * np.uint32(TILE)
+            into = np.uint32((k + 1) * PIXELS) + at
+            store(state, into, fma(load(weights, at), record[COLOR + k], load(state, into)))
 
 
 @kernel
 def blend_features(
-    chunk, num_chunks, offsets, rows, longest, exact, extents, opacities, colors, backgrounds, tiles_y, tiles_x,
-    image, transmittance,
+    chunk, num_chunks, offsets, rows, splats, colors, backgrounds, tiles_y, tiles_x, records, drawn, image,
+    transmittance,
 ):  # fmt: skip
     """Fill the image [cameras, height, width, channels] and what light is left in one chunk of tiles."""
     height, width, channels = image.shape[1], image.shape[2], image.shape[3]
-    records = np.empty((longest, COLOR + channels), np.float32)
     state, weights = aligned((channels + 1) * PIXELS), aligned(PIXELS)
     centres = lane_centres()
     num_tiles = offsets.shape[0] - 1
     for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
         camera, top, left = tile_corner(tile, tiles_y, tiles_x)
         begin, end = offsets[tile], offsets[tile + 1]
-        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
         clear(state, (channels + 1) * PIXELS)
         start_transmittance(state, width - left, height - top)
-        for i in range(end - begin):
-            if i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state):
-                break
-            record = records[i]
-            weigh_record(record, state, weights, centres)
-            for k in range(channels):
-                for line in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
-                    at, into = line * np.uint32(TILE), np.uint32((k + 1) * PIXELS) + line * np.uint32(TILE)
-                    store(state, into, fma(load(weights, at), record[COLOR + k], load(state, into)))
+        while begin < end and not is_finished(state):
+            batch_end = min(begin + BATCH, end)
+            write_records(records, begin, batch_end, rows, splats, colors, left, top, min(float(height - top), TILE))
+            for i in range(begin, batch_end):
+                weigh_record(records[i], state, weights, centres)
+                add_channels(records[i], state, weights, channels)
+            begin = batch_end
+        drawn[tile] = begin
         for i in range(min(TILE, height - top)):
             for j in range(min(TILE, width - left)):
                 light = abs(state[i * TILE + j])
                 transmittance[camera, top + i, left + j] = light
                 for k in range(channels):
-                    drawn = state[(k + 1) * PIXELS + i * TILE + j]
-                    image[camera, top + i, left + j, k] = drawn + light * backgrounds[camera, k]
+                    channel = state[(k + 1) * PIXELS + i * TILE + j]
+                    image[camera, top + i, left + j, k] = channel + light * backgrounds[camera, k]
 
 
 @device_function
@@ -164,32 +160,27 @@ def share_channels(record, state, weights, channels, slot):
 
 @kernel
 def blend_features_backward(
-    chunk, num_chunks, offsets, rows, slots, longest, exact, extents, opacities, colors, tiles_y, tiles_x,
-    image, transmittance, g_image, g_alpha, absolute_sums, out,
+    chunk, num_chunks, offsets, slots, records, drawn, tiles_y, tiles_x, image, transmittance, g_image, g_alpha,
+    absolute_sums, out,
 ):  # fmt: skip
     """Fill `out`, one line per intersection: centre 2, conic 3, opacity, channels, absolute centre 2 if asked."""
     height, width, channels = image.shape[1], image.shape[2], image.shape[3]
-    records = np.empty((longest, COLOR + channels), np.float32)
     state, rest, weights = aligned((channels + 1) * PIXELS), aligned(PIXELS), aligned(PIXELS)
     centres = lane_centres()
     num_tiles = offsets.shape[0] - 1
     for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
         camera, top, left = tile_corner(tile, tiles_y, tiles_x)
         begin, end = offsets[tile], offsets[tile + 1]
-        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
         clear(state, (channels + 1) * PIXELS)
         clear(rest, PIXELS)
         start_transmittance(state, width - left, height - top)
         read_gradients(state, rest, camera, top, left, image, transmittance, g_image, g_alpha)
-        finished = False
-        for i in range(end - begin):
-            record, row, slot = records[i], rows[begin + i], out[slots[begin + i]]
-            finished = finished or (i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state))
-            if finished:
-                slot[:] = np.float32(0.0)
-                continue
+        for i in range(begin, drawn[tile]):
+            record, slot = records[i], out[slots[i]]
             moments, slopes = unblend_record(record, state, rest, weights, centres, channels, absolute_sums)
-            write_slot(slot, exact, row, left, top, record, float(opacities[row]), moments)
+            write_slot(slot, record, moments)
             share_channels(record, state, weights, channels, slot)
             if absolute_sums:
                 slot[6 + channels], slot[7 + channels] = slopes
+        for i in range(drawn[tile], end):
+            out[slots[i]] = np.float32(0.0)

@@ -13,23 +13,22 @@ import numpy as np
 
 from scorp_ns.render.cpu.jit import device_function
 from scorp_ns.render.cpu.lanes import fma, largest, load, nearest, select, spread, store, times_power_of_two
-from scorp_ns.render.cpu.tiles import MIN_ALPHA, TILE, span_in_band
+from scorp_ns.render.cpu.tiles import HALF_X, HALF_Y, LEVEL, MIN_ALPHA, SLACK, TILE, A, B, C, X, Y, span_in_band
 
 LOG2_E = 1.4426950408889634
+LN_2 = np.float32(0.6931471805599453)
 LOG2_MIN_ALPHA = np.float32(math.log2(MIN_ALPHA))
 MAX_ALPHA = np.float32(0.999)
 MIN_TRANSMITTANCE = np.float32(1e-4)
 """A pixel is finished before the Gaussian that would leave it this little."""
 
 PIXELS = TILE * TILE
-CHECK_EVERY = 16
-"""Gaussians between two looks at whether the tile is finished."""
+BATCH = 16
+"""Gaussians between two looks at whether the tile is finished; those behind get no record."""
 
-K0, KX, KY, KXX, KXY, KYY, ORIGIN_X, ORIGIN_Y, FIRST_ROW, END_ROW, COLOR = range(11)
-"""A record: the polynomial, its origin in the tile, the pixel rows it can be seen in, then its channels."""
-
-RGB_RECORD = 16
-"""Floats in a record of three channels, padded to a cache line."""
+K0, KX, KY, KXX, KXY, KYY, ORIGIN_X, ORIGIN_Y, CENTRE_X, CENTRE_Y, FIRST_ROW, END_ROW, COLOR = range(13)
+"""A record: the polynomial, its origin in the tile, the way from there to the Gaussian's centre with its sign
+reversed, the pixel rows it can be seen in, then its channels. With three channels it fills a cache line."""
 
 # Least relative error of 2**f on [-1/2, 1/2] among polynomials of degree 5: 7.5e-8.
 E0, E1, E2 = np.float32(1.0000001192092896), np.float32(0.6931469440460205), np.float32(0.24022120237350464)
@@ -65,23 +64,34 @@ def lane_centres():
 
 
 @device_function
-def write_record(record, exact, extents, row, opacity, left, top, height_left):
-    """Fill a record but for its channels: Gaussian `row` in the tile whose corner is (left, top)."""
-    x, y = exact[row, 0] - left, exact[row, 1] - top
-    a, b, c = exact[row, 2], exact[row, 3], exact[row, 4]
+def write_record(record, splat, left, top, height_left):
+    """Fill a record but for its channels, for a splat in the tile whose corner is (left, top)."""
+    x, y, level = splat[X] - left, splat[Y] - top, splat[LEVEL]
+    a, b, c = splat[A], splat[B], splat[C]
     # Rounded first, so that the expansion about it is exact.
     origin_x = np.float32(min(float(TILE), max(0.0, x)))
     origin_y = np.float32(min(float(TILE), max(0.0, y)))
     dx, dy = float(origin_x) - x, float(origin_y) - y
-    record[ORIGIN_X], record[ORIGIN_Y] = origin_x, origin_y
-    record[K0] = math.log2(opacity) - 0.5 * LOG2_E * (a * dx * dx + 2.0 * b * dx * dy + c * dy * dy)
+    record[ORIGIN_X], record[ORIGIN_Y], record[CENTRE_X], record[CENTRE_Y] = origin_x, origin_y, dx, dy
+    # The ellipse's level is that of the faintest alpha, so the centre's alpha needs no logarithm.
+    record[K0] = LOG2_MIN_ALPHA + 0.5 * LOG2_E * (level - (a * dx * dx + 2.0 * b * dx * dy + c * dy * dy))
     record[KX], record[KY] = -LOG2_E * (a * dx + b * dy), -LOG2_E * (b * dx + c * dy)
     record[KXX], record[KXY], record[KYY] = -0.5 * LOG2_E * a, -LOG2_E * b, -0.5 * LOG2_E * c
     # The band formula of the tiles with x and y exchanged: how far the ellipse reaches up and down inside the tile.
-    low, high = max(0.5 - x, -extents[row, 0]), min(TILE - 0.5 - x, extents[row, 0])
-    up, down = span_in_band(c, b, a, extents[row, 2], extents[row, 1], low, high)
-    record[FIRST_ROW] = max(0.0, math.ceil(y + up - 0.5 - 1e-3))
-    record[END_ROW] = max(0.0, min(float(height_left), math.floor(y + down - 0.5 + 1e-3) + 1.0))
+    low, high = max(0.5 - x, -splat[HALF_X]), min(TILE - 0.5 - x, splat[HALF_X])
+    up, down = span_in_band(c, b, a, level, splat[HALF_Y], low, high)
+    record[FIRST_ROW] = max(0.0, math.ceil(y + up - 0.5 - SLACK))
+    record[END_ROW] = max(0.0, min(height_left, math.floor(y + down + 0.5 + SLACK)))
+
+
+@device_function
+def write_records(records, begin, end, rows, splats, colors, left, top, height_left):
+    """Fill the records of intersections begin to end, all in one tile."""
+    for i in range(begin, end):
+        record, row = records[i], rows[i]
+        write_record(record, splats[row], left, top, height_left)
+        for k in range(colors.shape[1]):
+            record[COLOR + k] = colors[row, k]
 
 
 @device_function
@@ -125,19 +135,20 @@ def tile_corner(tile, tiles_y, tiles_x):
 
 
 @device_function
-def write_slot(slot, exact, row, left, top, record, opacity, moments):
-    """Fill the gradients of centre, conic and opacity from the tile's moments of u = alpha dL/dalpha = -dL/dsigma.
+def write_slot(slot, record, moments):
+    """Fill the gradients of centre, conic and, but for a factor 1 / opacity, opacity from a tile's moments.
 
-    `moments` are the sums of u {1, x, y, xx, xy, yy} about the record's origin; moved to the centre, they are all
-    that the derivatives of sigma = (a xx + c yy) / 2 + b xy need.
+    `moments` are the sums of u {1, x, y, xx, xy, yy} about the record's origin, with u = alpha dL/dalpha. Since
+    alpha = opacity exp(-sigma), dL/dsigma = -u; and moved to the centre, the moments are all that the derivatives of
+    sigma = (a xx + c yy) / 2 + b xy need.
     """
     m0, mx, my, mxx, mxy, myy = moments
-    a, b, c = exact[row, 2], exact[row, 3], exact[row, 4]
-    dx = float(record[ORIGIN_X]) - (exact[row, 0] - left)
-    dy = float(record[ORIGIN_Y]) - (exact[row, 1] - top)
-    ux, uy = mx + dx * m0, my + dy * m0
-    slot[0], slot[1] = a * ux + b * uy, b * ux + c * uy
-    slot[2] = -0.5 * (mxx + 2.0 * dx * mx + dx * dx * m0)
+    dx, dy = record[CENTRE_X], record[CENTRE_Y]
+    kx, ky, kxx, kxy, kyy = record[KX], record[KY], record[KXX], record[KXY], record[KYY]
+    two = np.float32(2.0)
+    slot[0] = -LN_2 * (kx * m0 + two * kxx * mx + kxy * my)
+    slot[1] = -LN_2 * (ky * m0 + kxy * mx + two * kyy * my)
+    slot[2] = np.float32(-0.5) * (mxx + dx * (two * mx + dx * m0))
     slot[3] = -(mxy + dx * my + dy * mx + dx * dy * m0)
-    slot[4] = -0.5 * (myy + 2.0 * dy * my + dy * dy * m0)
-    slot[5] = m0 / opacity
+    slot[4] = np.float32(-0.5) * (myy + dy * (two * my + dy * m0))
+    slot[5] = m0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scorp_ns.render.cpu.blend_math import (
-    CHECK_EVERY,
+    BATCH,
     COLOR,
     END_ROW,
     FIRST_ROW,
@@ -14,12 +14,12 @@ from scorp_ns.render.cpu.blend_math import (
     KXY,
     KY,
     KYY,
+    LN_2,
     MAX_ALPHA,
     MIN_TRANSMITTANCE,
     ORIGIN_X,
     ORIGIN_Y,
     PIXELS,
-    RGB_RECORD,
     aligned,
     clear,
     is_finished,
@@ -27,7 +27,7 @@ from scorp_ns.render.cpu.blend_math import (
     start_transmittance,
     tile_corner,
     visible_alpha,
-    write_record,
+    write_records,
     write_slot,
 )
 from scorp_ns.render.cpu.jit import device_function, kernel
@@ -36,17 +36,6 @@ from scorp_ns.render.cpu.tiles import TILE
 
 RED, GREEN, BLUE = PIXELS, 2 * PIXELS, 3 * PIXELS
 """Where the channels start in a tile's state; the transmittance comes first."""
-
-LN_2 = np.float32(0.6931471805599453)
-
-
-@device_function
-def gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, height_left):
-    """Fill the tile's records, front to back."""
-    for i in range(begin, end):
-        record, row = records[i - begin], rows[i]
-        write_record(record, exact, extents, row, float(opacities[row]), left, top, height_left)
-        record[COLOR], record[COLOR + 1], record[COLOR + 2] = colors[row, 0], colors[row, 1], colors[row, 2]
 
 
 @device_function
@@ -71,25 +60,26 @@ def blend_record(record, state, centres):
 
 @kernel
 def blend_rgb(
-    chunk, num_chunks, offsets, rows, longest, exact, extents, opacities, colors, backgrounds, tiles_y, tiles_x,
-    image, transmittance,
+    chunk, num_chunks, offsets, rows, splats, colors, backgrounds, tiles_y, tiles_x, records, drawn, image,
+    transmittance,
 ):  # fmt: skip
     """Fill the image [cameras, height, width, 3] and what light is left in one chunk of tiles."""
     height, width = image.shape[1], image.shape[2]
-    records = aligned(longest * RGB_RECORD).reshape(longest, RGB_RECORD)
     state = aligned(4 * PIXELS)
     centres = lane_centres()
     num_tiles = offsets.shape[0] - 1
     for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
         camera, top, left = tile_corner(tile, tiles_y, tiles_x)
         begin, end = offsets[tile], offsets[tile + 1]
-        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
         clear(state, 4 * PIXELS)
         start_transmittance(state, width - left, height - top)
-        for i in range(end - begin):
-            if i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state):
-                break
-            blend_record(records[i], state, centres)
+        while begin < end and not is_finished(state):
+            batch_end = min(begin + BATCH, end)
+            write_records(records, begin, batch_end, rows, splats, colors, left, top, min(float(height - top), TILE))
+            for i in range(begin, batch_end):
+                blend_record(records[i], state, centres)
+            begin = batch_end
+        drawn[tile] = begin
         for i in range(min(TILE, height - top)):
             for j in range(min(TILE, width - left)):
                 at = i * TILE + j
@@ -165,32 +155,27 @@ def unblend_record(record, state, rest, centres, absolute_sums):
 
 @kernel
 def blend_rgb_backward(
-    chunk, num_chunks, offsets, rows, slots, longest, exact, extents, opacities, colors, tiles_y, tiles_x,
-    image, transmittance, g_image, g_alpha, absolute_sums, out,
+    chunk, num_chunks, offsets, slots, records, drawn, tiles_y, tiles_x, image, transmittance, g_image, g_alpha,
+    absolute_sums, out,
 ):  # fmt: skip
     """Fill `out`, one line per intersection: centre 2, conic 3, opacity, colour 3, absolute centre 2 if asked."""
     height, width = image.shape[1], image.shape[2]
-    records = aligned(longest * RGB_RECORD).reshape(longest, RGB_RECORD)
     state, rest = aligned(4 * PIXELS), aligned(PIXELS)
     centres = lane_centres()
     num_tiles = offsets.shape[0] - 1
     for tile in range(num_tiles * chunk // num_chunks, num_tiles * (chunk + 1) // num_chunks):
         camera, top, left = tile_corner(tile, tiles_y, tiles_x)
         begin, end = offsets[tile], offsets[tile + 1]
-        gather(records, begin, end, rows, exact, extents, opacities, colors, left, top, min(height - top, TILE))
         clear(state, 4 * PIXELS)
         clear(rest, PIXELS)
         start_transmittance(state, width - left, height - top)
         read_gradients(state, rest, camera, top, left, image, transmittance, g_image, g_alpha)
-        finished = False
-        for i in range(end - begin):
-            record, row, slot = records[i], rows[begin + i], out[slots[begin + i]]
-            finished = finished or (i % CHECK_EVERY == CHECK_EVERY - 1 and is_finished(state))
-            if finished:
-                slot[:] = np.float32(0.0)
-                continue
+        for i in range(begin, drawn[tile]):
+            record, slot = records[i], out[slots[i]]
             moments, shares, slopes = unblend_record(record, state, rest, centres, absolute_sums)
-            write_slot(slot, exact, row, left, top, record, float(opacities[row]), moments)
+            write_slot(slot, record, moments)
             slot[6], slot[7], slot[8] = shares
             if absolute_sums:
                 slot[9], slot[10] = slopes
+        for i in range(drawn[tile], end):
+            out[slots[i]] = np.float32(0.0)

@@ -110,6 +110,9 @@ def harmonics_backward(
             red = float(g_colors[camera, g, 0]) if colors[camera, g, 0] > 0.0 else 0.0
             green = float(g_colors[camera, g, 1]) if colors[camera, g, 1] > 0.0 else 0.0
             blue = float(g_colors[camera, g, 2]) if colors[camera, g, 2] > 0.0 else 0.0
+            # Often nothing is asked for; and what was left out for being no number must not come back as 0 * NaN.
+            if red == 0.0 and green == 0.0 and blue == 0.0:
+                continue
             x, y, z, inverse = view_direction(means, g, centres[camera])
             basis(degree, x, y, z, weights)
             for k in range((degree + 1) ** 2):

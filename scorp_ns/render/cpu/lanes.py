@@ -1,4 +1,4 @@
-"""Sixteen float32 numbers as one value inside a kernel: a row of a tile, on one AVX-512 register or several smaller ones.
+"""Sixteen float32 numbers as one value in a kernel: a row of a tile, on one AVX-512 register or several smaller ones.
 
 LLVM's own vectoriser gives up on the blend loops, whose masks and running products it cannot prove harmless. A vector
 type says the same thing outright, on every processor LLVM knows, and keeps a row's state in registers.
@@ -58,7 +58,7 @@ def _elementwise(result: _LanesType, build: Any) -> Any:
     """An intrinsic of two operands, vectors or numbers, made by `build(builder, left, right)`."""
 
     @intrinsic
-    def operation(typingctx, left, right):  # noqa: ANN001, ANN202
+    def operation(typingctx, left, right):
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
             operands = [_spread(context, builder, *pair) for pair in zip(args, signature.args, strict=True)]
             return build(builder, *operands)
@@ -73,7 +73,7 @@ def _register(operation: Any, result: _LanesType, build: Any) -> None:
     implementation = _elementwise(result, build)
 
     @overload(operation, inline="always")
-    def overloaded(left, right):  # noqa: ANN001, ANN202
+    def overloaded(left, right):
         if lanes in (left, right) and all(kind == lanes or isinstance(kind, types.Number) for kind in (left, right)):
             return lambda left, right: implementation(left, right)
         return None
@@ -102,7 +102,7 @@ minimum = _elementwise(lanes, _smaller)
 
 
 @intrinsic
-def spread(typingctx, number):  # noqa: ANN001, ANN201
+def spread(typingctx, number):
     """The number in every lane."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -112,7 +112,7 @@ def spread(typingctx, number):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def fma(typingctx, factor, other, summand):  # noqa: ANN001, ANN201
+def fma(typingctx, factor, other, summand):
     """`factor * other + summand` rounded once, so that forward and backward passes agree to the last bit."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -123,7 +123,7 @@ def fma(typingctx, factor, other, summand):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def select(typingctx, condition, yes, no):  # noqa: ANN001, ANN201
+def select(typingctx, condition, yes, no):
     """`yes` where the condition holds, else `no`."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -134,7 +134,7 @@ def select(typingctx, condition, yes, no):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def absolute(typingctx, value):  # noqa: ANN001, ANN201
+def absolute(typingctx, value):
     """The value without its sign."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -144,7 +144,7 @@ def absolute(typingctx, value):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def negative_absolute(typingctx, value):  # noqa: ANN001, ANN201
+def negative_absolute(typingctx, value):
     """The value with its sign bit set."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -155,7 +155,7 @@ def negative_absolute(typingctx, value):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def nearest(typingctx, value):  # noqa: ANN001, ANN201
+def nearest(typingctx, value):
     """The nearest whole numbers. Adding and subtracting 1.5 * 2**23 would not survive re-ordering."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -165,7 +165,7 @@ def nearest(typingctx, value):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def times_power_of_two(typingctx, value, whole):  # noqa: ANN001, ANN201
+def times_power_of_two(typingctx, value, whole):
     """`value * 2**whole` by adding to the exponent's bits; anything at all where the result is no normal number."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -177,7 +177,7 @@ def times_power_of_two(typingctx, value, whole):  # noqa: ANN001, ANN201
 
 def _reduction(name: str, start: float | None) -> Any:
     @intrinsic
-    def reduce(typingctx, value):  # noqa: ANN001, ANN202
+    def reduce(typingctx, value):
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
             first = [] if start is None else [ir.Constant(ir.FloatType(), start)]
             return _call_llvm(builder, f"llvm.vector.reduce.{name}.v16f32", ir.FloatType(), [*first, *args])
@@ -198,7 +198,7 @@ def _row_pointer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any)
 
 
 @intrinsic
-def load(typingctx, array, start):  # noqa: ANN001, ANN201
+def load(typingctx, array, start):
     """Sixteen neighbours of a flat contiguous float32 array, from index `start`."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -208,7 +208,7 @@ def load(typingctx, array, start):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def store(typingctx, array, start, value):  # noqa: ANN001, ANN201
+def store(typingctx, array, start, value):
     """Write sixteen neighbours of a flat contiguous float32 array, from index `start`."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:

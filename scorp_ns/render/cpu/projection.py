@@ -31,9 +31,10 @@ def lenses(Ks: Tensor, width: int, height: int) -> np.ndarray:
 
 
 class Project(torch.autograd.Function):
-    """Radii, centres, depths, conics and compensations, all [cameras, gaussians, ...], and centres and conics exactly.
+    """Radii, centres, depths, conics, compensations and splats, all [cameras, gaussians, ...].
 
-    Differentiable in everything but the lenses; the exact copy, in double precision, carries no gradient.
+    Differentiable in everything but the lenses. The splats are centres and conics again, in double precision and
+    without a gradient, with room for what `tiles` adds.
     """
 
     @staticmethod
@@ -52,14 +53,14 @@ class Project(torch.autograd.Function):
         views = viewmats.detach().double().contiguous().numpy()
         radii = torch.empty(shape, dtype=torch.int32)
         means2d, depths, conics = torch.empty((*shape, 2)), torch.empty(shape), torch.empty((*shape, 3))
-        compensations, exact = torch.empty(shape), torch.empty((*shape, 5), dtype=torch.float64)
-        outputs = (radii, means2d, depths, conics, compensations, exact)
+        compensations, splats = torch.empty(shape), torch.empty((*shape, 8), dtype=torch.float64)
+        outputs = (radii, means2d, depths, conics, compensations, splats)
         run_chunks(
             projection_kernels.project, num_chunks(shape[1]), *inputs, views, lens, limits,
             *(output.numpy() for output in outputs),
         )  # fmt: skip
         ctx.inputs, ctx.views, ctx.lens, ctx.blur, ctx.radii = inputs, views, lens, limits[3], radii.numpy()
-        ctx.mark_non_differentiable(radii, exact)
+        ctx.mark_non_differentiable(radii, splats)
         return outputs
 
     @staticmethod
@@ -79,7 +80,7 @@ class Project(torch.autograd.Function):
 
 
 class Harmonics(torch.autograd.Function):
-    """Colours [cameras, gaussians, 3] = max(SH + 0.5, 0) of Gaussians seen from camera centres; black where not drawn."""
+    """Colours [cameras, gaussians, 3] = max(SH + 0.5, 0) seen from camera centres; black where nothing is drawn."""
 
     @staticmethod
     def forward(

@@ -18,6 +18,7 @@ from scorp_ns.render.cpu.projection_math import (
     rotation_of_quaternion,
     unit_quaternion,
 )
+from scorp_ns.render.cpu.tiles import A, B, C, X, Y
 
 CHUNK = 1024
 """Gaussians a task works on. Fixed, because partial sums of pose gradients are added up chunk by chunk."""
@@ -32,7 +33,7 @@ def footprint(means, quats, scales, g, view, lens, limits):
     # Written so that NaN fails every test: a Gaussian that is not finite is not drawn.
     if not (near <= z <= far and z > 0.0):
         return nothing
-    w, qx, qy, qz, inverse_length = unit_quaternion(quats, g)
+    w, qx, qy, qz, _ = unit_quaternion(quats, g)
     u, v = clamped_slopes(lens, x, y, z)
     T = image_rows_of_world(view, lens, u, v, z)
     R = rotation_of_quaternion(w, qx, qy, qz)
@@ -55,7 +56,7 @@ def footprint(means, quats, scales, g, view, lens, limits):
 @kernel
 def project(
     chunk, num_chunks, means, quats, scales, views, lenses, limits,
-    radii, means2d, depths, conics, compensations, exact,
+    radii, means2d, depths, conics, compensations, splats,
 ):  # fmt: skip
     """Fill the outputs, all [cameras, gaussians, ...], for one chunk of Gaussians."""
     for camera in range(views.shape[0]):
@@ -68,8 +69,8 @@ def project(
             depths[camera, g] = z
             conics[camera, g, 0], conics[camera, g, 1], conics[camera, g, 2] = a, b, c
             compensations[camera, g] = compensation
-            exact[camera, g, 0], exact[camera, g, 1] = px, py
-            exact[camera, g, 2], exact[camera, g, 3], exact[camera, g, 4] = a, b, c
+            splat = splats[camera, g]
+            splat[X], splat[Y], splat[A], splat[B], splat[C] = px, py, a, b, c
 
 
 @device_function
@@ -125,7 +126,7 @@ def project_backward(
             seen = True
             view, lens = views[camera], lenses[camera]
             x, y, z = camera_point(view, means, g)
-            w, qx, qy, qz, inverse_length = unit_quaternion(quats, g)
+            w, qx, qy, qz, _ = unit_quaternion(quats, g)
             sx, sy, sz = float(scales[g, 0]), float(scales[g, 1]), float(scales[g, 2])
             u, v = clamped_slopes(lens, x, y, z)
             T = image_rows_of_world(view, lens, u, v, z)

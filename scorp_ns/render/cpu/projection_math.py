@@ -122,7 +122,8 @@ def covariance_gradient(ca, cb, cc, compensation, eps2d, g_a, g_b, g_c, g_compen
     ka, kb = ca * g_a + cb * half, ca * half + cb * g_c
     kc, kd = cb * g_a + cc * half, cb * half + cc * g_c
     v_a, v_b, v_c = -(ka * ca + kb * cb), -(ka * cb + kb * cc), -(kc * cb + kd * cc)
-    if g_compensation != 0.0 and compensation > 0.0:
+    # Written so that NaN, from an opacity that is none and was not drawn, fails the test.
+    if abs(g_compensation) > 0.0 and compensation > 0.0:
         slope = 0.5 * g_compensation / (compensation + 1e-6)
         rest, blur = 1.0 - compensation * compensation, eps2d * (ca * cc - cb * cb)
         v_a += slope * (rest * ca - blur)

@@ -45,7 +45,7 @@ def rasterize(
     limits = (view.near_plane, view.far_plane, view.radius_clip, view.eps2d, view.width, view.height)
     lens = lenses(Ks, view.width, view.height)
     projected = Project.apply(means, quats, scales, viewmats, lens, tuple(float(limit) for limit in limits))
-    radii, means2d, depths, conics, compensations, exact = projected
+    radii, means2d, depths, conics, compensations, splats = projected
     channels = _channels(means, colors, viewmats, radii, view)
     opacities = opacities.expand(radii.shape)
     if view.antialiased:
@@ -54,15 +54,15 @@ def rasterize(
     cameras = torch.arange(radii.shape[0], dtype=torch.int32)[:, None].expand(radii.shape)
     if view.packed:
         camera_ids, gaussian_ids = torch.nonzero(radii, as_tuple=True)
-        radii, means2d, depths, conics, opacities, exact, cameras = (
-            tensor[camera_ids, gaussian_ids] for tensor in (radii, means2d, depths, conics, opacities, exact, cameras)
+        radii, means2d, depths, conics, opacities, splats, cameras = (
+            tensor[camera_ids, gaussian_ids] for tensor in (radii, means2d, depths, conics, opacities, splats, cameras)
         )
         channels = channels if channels is None else channels[camera_ids, gaussian_ids]
     channels, backgrounds = _with_depth(channels, depths, backgrounds, view.render_mode)
     tiles = (viewmats.shape[0], -(-view.height // TILE), -(-view.width // TILE))
-    lists = _lists(exact, radii, depths, opacities, channels, cameras, tiles)
+    lists = _lists(splats, radii, depths, opacities, channels, cameras, tiles)
     image, alpha = Blend.apply(
-        means2d, conics, opacities, channels, backgrounds, exact.reshape(-1, 5), lists,
+        means2d, conics, opacities, channels, backgrounds, splats.reshape(-1, 8).numpy(), lists,
         (viewmats.shape[0], view.height, view.width), view.absgrad,
     )  # fmt: skip
     if view.render_mode in ("ED", "RGB+ED"):
@@ -112,7 +112,7 @@ def _with_depth(
 
 
 def _lists(
-    exact: Tensor,
+    splats: Tensor,
     radii: Tensor,
     depths: Tensor,
     opacities: Tensor,
@@ -121,9 +121,9 @@ def _lists(
     tiles: tuple[int, int, int],
 ) -> Any:
     """The tile lists of flattened rows; nothing here is differentiated."""
-    exact, radii, depths, opacities, cameras = (
+    splats, radii, depths, opacities, cameras = (
         tensor.detach().reshape(-1, *tensor.shape[radii.ndim :]).contiguous().numpy()
-        for tensor in (exact, radii, depths, opacities, cameras)
+        for tensor in (splats, radii, depths, opacities, cameras)
     )
     channels = channels.detach().reshape(-1, channels.shape[-1]).contiguous().numpy()
-    return list_tiles(exact, radii, depths, opacities, channels, cameras, tiles)
+    return list_tiles(splats, radii, depths, opacities, channels, cameras, tiles)

@@ -20,7 +20,13 @@ MIN_ALPHA = 1.0 / 255.0
 """The faintest contribution that is drawn."""
 
 RANGES = 8
-"""Depth ranges dealt out independently."""
+"""Depth ranges, or ranges of rows, that are worked on independently."""
+
+SLACK = 1e-3
+"""Pixels by which visible ellipses are taken too large, so that rounding decides about pixels and not about tiles."""
+
+X, Y, A, B, C, HALF_X, HALF_Y, LEVEL = range(8)
+"""A splat, a cache line of doubles: image centre, conic, reach of the visible ellipse, level of its quadratic form."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +43,86 @@ class TileLists:
     """int32 [rows]: one past the Gaussian's last slot."""
     counts: np.ndarray
     """int32 [rows]: tiles each Gaussian is drawn in."""
-    extents: np.ndarray
-    """float64 [rows, 3]: how far the visible ellipse reaches in x and y, and the level of its quadratic form."""
+
+
+@device_function
+def span_in_band(a, b, c, level, half_x, low, high):
+    """The ellipse's extent in x within low <= y <= high (offsets from its centre that it reaches).
+
+    Its rightmost point lies at y = top; where the band leaves that out, the nearest edge of the band decides.
+    """
+    det, inverse = a * c - b * b, 1.0 / a
+    top = -b / c * half_x
+    y = min(high, max(low, top))
+    right = (-b * y + math.sqrt(max(0.0, level * a - det * y * y))) * inverse
+    y = min(high, max(low, -top))
+    left = (-b * y - math.sqrt(max(0.0, level * a - det * y * y))) * inverse
+    return left, right
+
+
+@device_function
+def tile_row_range(y, radius, half_y, tiles_y):
+    """First and one past last row of tiles, from gsplat's square of three sigma and from the visible ellipse."""
+    first = max(math.floor((y - radius) / TILE), math.floor((y - half_y - 0.5 - SLACK) / TILE))
+    last = min(math.ceil((y + radius) / TILE), math.floor((y + half_y - 0.5 + SLACK) / TILE) + 1)
+    return int(max(0, first)), int(min(tiles_y, last))
+
+
+@device_function
+def tile_column_range(splat, radius, tile_row, tiles_x):
+    """First and one past last column of the tiles in a row that hold a pixel centre of the visible ellipse."""
+    x, y, half_y = splat[X], splat[Y], splat[HALF_Y]
+    low = max(tile_row * TILE + 0.5 - y, -half_y)
+    high = min(tile_row * TILE + TILE - 0.5 - y, half_y)
+    left, right = span_in_band(splat[A], splat[B], splat[C], splat[LEVEL], splat[HALF_X], low, high)
+    first = max(math.floor((x - radius) / TILE), math.floor((x + left - 0.5 - SLACK) / TILE))
+    last = min(math.ceil((x + radius) / TILE), math.floor((x + right - 0.5 + SLACK) / TILE) + 1)
+    return int(max(0, first)), int(min(tiles_x, last))
+
+
+@device_function
+def is_finite_row(colors, row):
+    """Whether every channel is a number: x - x is zero for numbers alone."""
+    nothing = np.float32(0.0)
+    for k in range(colors.shape[1]):
+        nothing += colors[row, k] - colors[row, k]
+    return nothing == np.float32(0.0)
 
 
 @kernel
-def sort_by_depth(chunk, num_chunks, radii, depths, order, keys, spare_order, spare_keys):
-    """Fill `order` with the rows that are drawn, nearest first, ties by row; answers through `order` and its length.
+def measure(chunk, num_chunks, radii, opacities, colors, tiles_y, splats, tile_rows):
+    """Complete the splats with reach and level, and count the rows of tiles each may be drawn in."""
+    for row in range(radii.shape[0] * chunk // num_chunks, radii.shape[0] * (chunk + 1) // num_chunks):
+        tile_rows[row] = 0
+        level = 2.0 * math.log(float(opacities[row]) / MIN_ALPHA)
+        # Written so that NaN fails; an unseen Gaussian is in no tile.
+        if radii[row] <= 0 or not 0.0 < level < np.inf or not is_finite_row(colors, row):
+            continue
+        a, b, c = splats[row, A], splats[row, B], splats[row, C]
+        scale = level / (a * c - b * b)
+        half_x, half_y = math.sqrt(c * scale), math.sqrt(a * scale)
+        splats[row, HALF_X], splats[row, HALF_Y], splats[row, LEVEL] = half_x, half_y, level
+        first, end = tile_row_range(splats[row, Y], radii[row], half_y, tiles_y)
+        tile_rows[row] = max(0, end - first)
 
-    A radix sort on the bits of positive floats, which compare like integers; three passes of eleven bits.
+
+@kernel
+def sort_by_depth(tile_rows, depths, order, keys, spare_order, spare_keys):
+    """Fill `spare_order` with the rows to draw, nearest first, ties by row; their number is returned.
+
+    A radix sort on the bits of positive floats, which compare like integers; three passes of eleven bits, so that the
+    last one ends in what came in as the spare.
     """
     count = 0
-    for row in range(radii.shape[0]):
-        if radii[row] > 0:
-            order[count] = row
-            keys[count] = depths[row]
-            count += 1
     histogram = np.zeros((3, 2048), np.int64)
-    for i in range(count):
-        key = keys[i]
-        histogram[0, key & 2047] += 1
-        histogram[1, (key >> 11) & 2047] += 1
-        histogram[2, key >> 22] += 1
+    for row in range(tile_rows.shape[0]):
+        if tile_rows[row] > 0:
+            key = depths[row]
+            order[count], keys[count] = row, key
+            histogram[0, key & 2047] += 1
+            histogram[1, (key >> 11) & 2047] += 1
+            histogram[2, key >> 22] += 1
+            count += 1
     for digit in range(3):
         start = 0
         for value in range(2048):
@@ -71,105 +135,39 @@ def sort_by_depth(chunk, num_chunks, radii, depths, order, keys, spare_order, sp
             spare_keys[place] = keys[i]
         order, spare_order = spare_order, order
         keys, spare_keys = spare_keys, keys
-    # An odd number of passes leaves the answer in what came in as the spare.
-
-
-@device_function
-def reach(a, b, c, opacity):
-    """How far the visible ellipse reaches in x and y, and the level of its quadratic form; negative if unseen."""
-    # The hair of slack keeps pixels on the very edge, which rounding in the blend may still draw.
-    level = 2.0 * math.log(opacity / MIN_ALPHA) + 1e-5
-    if not 1e-5 < level < np.inf:
-        return -1.0, -1.0, -1.0
-    scale = level / (a * c - b * b)
-    return math.sqrt(c * scale), math.sqrt(a * scale), level
-
-
-@device_function
-def span_in_band(a, b, c, level, half_x, low, high):
-    """The ellipse's extent in x within low <= y <= high (offsets from its centre that it reaches).
-
-    Its rightmost point lies at y = top; where the band leaves that out, the nearest edge of the band decides.
-    """
-    top = -b / c * half_x
-    y = min(high, max(low, top))
-    right = (-b * y + math.sqrt(max(0.0, level * a - (a * c - b * b) * y * y))) / a
-    y = min(high, max(low, -top))
-    left = (-b * y - math.sqrt(max(0.0, level * a - (a * c - b * b) * y * y))) / a
-    return left, right
-
-
-@device_function
-def is_finite_row(colors, row):
-    """Whether every channel is a number; one that is not would reach far more than its own pixels."""
-    for k in range(colors.shape[1]):
-        if not math.isfinite(colors[row, k]):
-            return False
-    return True
-
-
-@device_function
-def tile_row_range(y, radius, half_y, tiles_y):
-    """First and one past last row of tiles, from gsplat's square of three sigma and from the visible ellipse."""
-    first = math.floor((y - radius) / TILE)
-    last = math.ceil((y + radius) / TILE)
-    first = max(first, math.floor((y - half_y - 0.5) / TILE))
-    last = min(last, math.floor((y + half_y - 0.5) / TILE) + 1)
-    return int(max(0, first)), int(min(tiles_y, last))
-
-
-@device_function
-def tile_column_range(x, y, radius, a, b, c, half_x, half_y, level, tile_row, tiles_x):
-    """First and one past last column of the tiles in a row that hold a pixel centre of the visible ellipse."""
-    low = max(tile_row * TILE + 0.5 - y, -half_y)
-    high = min(tile_row * TILE + TILE - 0.5 - y, half_y)
-    left, right = span_in_band(a, b, c, level, half_x, low, high)
-    first = max(math.floor((x - radius) / TILE), math.floor((x + left - 0.5 - 1e-3) / TILE))
-    last = min(math.ceil((x + radius) / TILE), math.floor((x + right - 0.5 + 1e-3) / TILE) + 1)
-    return int(max(0, first)), int(min(tiles_x, last))
+    return count
 
 
 @kernel
-def count_tiles(
-    chunk, num_chunks, order, exact, extents, radii, cameras, tiles_x, tiles_y, opacities, colors, counts, histogram
-):
-    """Fill each Gaussian's `extents`, count its tiles and, for this depth range, the Gaussians of each tile."""
+def count_tiles(chunk, num_chunks, order, span_ends, splats, radii, cameras, grid, tile_rows, spans, counts, histogram):
+    """Fill `spans` (first tile, number of tiles) for every Gaussian and row of tiles, and count tiles both ways."""
+    tiles_y, tiles_x = grid
     for i in range(order.shape[0] * chunk // num_chunks, order.shape[0] * (chunk + 1) // num_chunks):
         row = order[i]
-        x, y, a, b, c = exact[row, 0], exact[row, 1], exact[row, 2], exact[row, 3], exact[row, 4]
-        half_x, half_y, level = reach(a, b, c, float(opacities[row]))
-        extents[row, 0], extents[row, 1], extents[row, 2] = half_x, half_y, level
-        if level < 0.0 or not is_finite_row(colors, row):
-            continue
-        first_row, end_row = tile_row_range(y, radii[row], half_y, tiles_y)
+        splat, radius = splats[row], radii[row]
+        tile_row, _ = tile_row_range(splat[Y], radius, splat[HALF_Y], tiles_y)
         total = 0
-        for tile_row in range(first_row, end_row):
-            first, end = tile_column_range(x, y, radii[row], a, b, c, half_x, half_y, level, tile_row, tiles_x)
+        for span in range(span_ends[i] - tile_rows[row], span_ends[i]):
+            first, end = tile_column_range(splat, radius, tile_row, tiles_x)
             base = (cameras[row] * tiles_y + tile_row) * tiles_x
+            spans[span, 0], spans[span, 1] = base + first, max(0, end - first)
             for tile in range(base + first, base + end):
                 histogram[chunk, tile] += 1
             total += max(0, end - first)
+            tile_row += 1
         counts[row] = total
 
 
 @kernel
-def deal_to_tiles(
-    chunk, num_chunks, order, exact, extents, radii, cameras, tiles_x, tiles_y, counts, ends, cursors, rows, slots
-):
+def deal_to_tiles(chunk, num_chunks, order, span_ends, spans, counts, slot_ends, cursors, rows, slots):
     """Write this depth range's intersections where the counts of the nearer ranges end."""
     cursor = cursors[chunk]
     for i in range(order.shape[0] * chunk // num_chunks, order.shape[0] * (chunk + 1) // num_chunks):
         row = order[i]
-        if counts[row] == 0:
-            continue
-        x, y, a, b, c = exact[row, 0], exact[row, 1], exact[row, 2], exact[row, 3], exact[row, 4]
-        half_x, half_y, level = extents[row, 0], extents[row, 1], extents[row, 2]
-        first_row, end_row = tile_row_range(y, radii[row], half_y, tiles_y)
-        slot = ends[row] - counts[row]
-        for tile_row in range(first_row, end_row):
-            first, end = tile_column_range(x, y, radii[row], a, b, c, half_x, half_y, level, tile_row, tiles_x)
-            base = (cameras[row] * tiles_y + tile_row) * tiles_x
-            for tile in range(base + first, base + end):
+        slot = slot_ends[row] - counts[row]
+        for span in range(span_ends[i - 1] if i > 0 else 0, span_ends[i]):
+            first = spans[span, 0]
+            for tile in range(first, first + spans[span, 1]):
                 place = cursor[tile]
                 cursor[tile] = place + 1
                 rows[place] = row
@@ -177,17 +175,16 @@ def deal_to_tiles(
                 slot += 1
 
 
-def depth_order(radii: np.ndarray, depths: np.ndarray) -> np.ndarray:
-    """int32 rows with a positive radius, nearest first, ties in row order."""
-    size = radii.shape[0]
-    order, spare = np.empty(size, np.int32), np.empty(size, np.int32)
-    keys = np.empty((2, size), np.uint32)
-    sort_by_depth(0, 1, radii, depths.view(np.uint32), order, keys[0], spare, keys[1])
-    return spare[: np.count_nonzero(radii)]
+def depth_order(tile_rows: np.ndarray, depths: np.ndarray) -> np.ndarray:
+    """int32 rows to draw, nearest first, ties in row order."""
+    size = tile_rows.shape[0]
+    order, keys = np.empty((2, size), np.int32), np.empty((2, size), np.uint32)
+    count = sort_by_depth(tile_rows, depths.view(np.uint32), order[0], keys[0], order[1], keys[1])
+    return order[1, :count]
 
 
 def list_tiles(
-    exact: np.ndarray,
+    splats: np.ndarray,
     radii: np.ndarray,
     depths: np.ndarray,
     opacities: np.ndarray,
@@ -195,18 +192,21 @@ def list_tiles(
     cameras: np.ndarray,
     num_tiles: tuple[int, int, int],
 ) -> TileLists:
-    """The intersections of all rows with the tiles [cameras, tiles down, tiles across]."""
-    num_cameras, tiles_y, tiles_x = num_tiles
-    order = depth_order(radii, depths)
-    counts = np.zeros(radii.shape[0], np.int32)
-    histogram = np.zeros((RANGES, num_cameras * tiles_y * tiles_x), np.int32)
-    extents = np.zeros((radii.shape[0], 3), np.float64)
-    common = (order, exact, extents, radii, cameras, tiles_x, tiles_y)
-    run_chunks(count_tiles, RANGES, *common, opacities, colors, counts, histogram)
-    ends = np.cumsum(counts, dtype=np.int32)
+    """The intersections of all rows with the tiles [cameras, tiles down, tiles across]; completes the splats."""
+    tile_rows, counts = np.empty(radii.shape[0], np.int32), np.zeros(radii.shape[0], np.int32)
+    run_chunks(measure, RANGES, radii, opacities, colors, num_tiles[1], splats, tile_rows)
+    order = depth_order(tile_rows, depths)
+    span_ends = np.cumsum(tile_rows[order], dtype=np.int32)
+    spans = np.empty((span_ends[-1] if order.size else 0, 2), np.int32)
+    histogram = np.zeros((RANGES, math.prod(num_tiles)), np.int32)
+    run_chunks(
+        count_tiles, RANGES, order, span_ends, splats, radii, cameras, num_tiles[1:], tile_rows, spans, counts,
+        histogram,
+    )  # fmt: skip
+    slot_ends = np.cumsum(counts, dtype=np.int32)
     offsets = np.zeros(histogram.shape[1] + 1, np.int32)
     np.cumsum(histogram.sum(0), out=offsets[1:])
     cursors = offsets[:-1] + np.cumsum(histogram, 0, dtype=np.int32) - histogram
-    rows, slots = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.int32)
-    run_chunks(deal_to_tiles, RANGES, *common, counts, ends, cursors, rows, slots)
-    return TileLists(offsets, rows, slots, ends, counts, extents)
+    rows, slots = np.empty((2, offsets[-1]), np.int32)
+    run_chunks(deal_to_tiles, RANGES, order, span_ends, spans, counts, slot_ends, cursors, rows, slots)
+    return TileLists(offsets, rows, slots, slot_ends, counts)
