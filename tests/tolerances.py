@@ -3,6 +3,9 @@
 IMAGE = 1e-4
 """Largest difference of a float32 image from the oracle's, relative to the oracle's largest value or to 1."""
 
+CUTOFF_IMAGE = 5e-3
+"""The same at pixels where a hard cut-off may go either way: one Gaussian of alpha 1/255 more or less, and rounding."""
+
 GRADIENT = 1e-5
 """Relative L2 difference of float32 gradients from the oracle's, away from hard cut-offs."""
 

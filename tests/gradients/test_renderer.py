@@ -93,6 +93,21 @@ def test_projected_means_get_the_oracles_gradient_and_absolute_gradient(num_view
         assert comparison.relative_l2(mine, oracles) < tolerances.GRADIENT, name
 
 
+def test_packed_means_get_the_same_gradients_as_unpacked_ones():
+    scene = make_scene(800, 100, 75, num_views=2)
+    steady = comparison.steady_pixels(scene, {})
+    unpacked = comparison.draw(rasterization, scene, steady, absgrad=True, packed=False).means2d
+    arguments = scene.arguments(absgrad=True, packed=True)
+    image, alpha, info = rasterization(**arguments)
+    info["means2d"].retain_grad()
+    comparison.objective(image, alpha, steady).backward()
+    where = (info["camera_ids"], info["gaussian_ids"])
+    for name in ("grad", "absgrad"):
+        assert (
+            comparison.relative_l2(getattr(info["means2d"], name), getattr(unpacked, name)[where]) < tolerances.GRADIENT
+        ), name
+
+
 def test_threads_do_not_change_the_gradients():
     scene = make_scene(1_000, 160, 120, sh_degree=1)
     steady = comparison.steady_pixels(scene, {})

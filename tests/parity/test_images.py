@@ -32,6 +32,16 @@ def test_image_is_the_oracles(n, width, height, sh_degree, mode):
     assert_same_image(make_scene(n, width, height, sh_degree=sh_degree), rasterize_mode=mode)
 
 
+@pytest.mark.parametrize("crowding", [1.5, 4.0])
+def test_pixels_at_a_cutoff_are_off_by_no_more_than_the_gaussian_in_question(crowding):
+    scene = make_scene(4_000, 160, 120, crowding=crowding)
+    everywhere = torch.ones(1, 120, 160, dtype=torch.bool)
+    assert not scene.steady_pixels().all()
+    expected = comparison.draw_dense(scene, everywhere)
+    found = comparison.draw(rasterization, scene, everywhere)
+    assert comparison.image_error(found.image, expected.image, everywhere) < tolerances.CUTOFF_IMAGE
+
+
 @pytest.mark.parametrize("sh_degree", [1, 2])
 def test_middle_harmonics_are_the_oracles(sh_degree):
     assert_same_image(make_scene(300, 80, 60, sh_degree=sh_degree))
