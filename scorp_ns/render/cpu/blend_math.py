@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from scorp_ns.render.cpu.jit import device_function
-from scorp_ns.render.cpu.lanes import fma, largest, load, nearest, select, spread, store, times_power_of_two
+from scorp_ns.render.cpu.lanes import any_lane, fma, load, nearest, prefetch, select, spread, store, times_power_of_two
 from scorp_ns.render.cpu.tiles import HALF_X, HALF_Y, LEVEL, MIN_ALPHA, SLACK, TILE, A, B, C, X, Y, span_in_band
 
 LOG2_E = 1.4426950408889634
@@ -87,6 +87,10 @@ def write_record(record, splat, left, top, height_left):
 @device_function
 def write_records(records, begin, end, rows, splats, colors, left, top, height_left):
     """Fill the records of intersections begin to end, all in one tile."""
+    # The Gaussians of a tile lie anywhere in memory: without a word ahead each would be waited for.
+    for i in range(end, min(end + BATCH, rows.shape[0])):
+        prefetch(splats, rows[i])
+        prefetch(colors, rows[i])
     for i in range(begin, end):
         record, row = records[i], rows[i]
         write_record(record, splats[row], left, top, height_left)
@@ -117,7 +121,7 @@ def is_finished(state):
     for i in range(1, TILE):
         row = load(state, i * TILE)
         most = select(row > most, row, most)
-    return not largest(most) > np.float32(0.0)
+    return not any_lane(most > np.float32(0.0))
 
 
 @device_function

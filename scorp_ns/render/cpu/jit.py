@@ -20,18 +20,23 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[st
     """The function compiled at first call without the GIL and kept on disk; use as `@kernel` or `@kernel(...)`."""
     if function is None:
         return lambda decorated: kernel(decorated, fastmath=fastmath)
-    compiled = device_function(function, fastmath=fastmath)
+    compiled = _compiled(function, fastmath)
     if isinstance(compiled, numba.core.dispatcher.Dispatcher):  # Not so under NUMBA_DISABLE_JIT.
         compiled._cache = KernelCache(function)
     return compiled
 
 
 def device_function(function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] | bool = FASTMATH) -> Any:
-    """The function compiled into each kernel that calls it; it has no files of its own."""
+    """The function compiled into each kernel that calls it; it has no files of its own.
+
+    Always inlined: a call that stays one counts references to its arrays, with atomic instructions that the threads
+    then fight over.
+    """
     if function is None:
         return lambda decorated: device_function(decorated, fastmath=fastmath)
-    return numba.njit(function, nogil=True, error_model="numpy", fastmath=_flags(fastmath))
+    return _compiled(function, fastmath, forceinline=True)
 
 
-def _flags(fastmath: frozenset[str] | bool) -> set[str] | bool:
-    return fastmath if isinstance(fastmath, bool) else set(fastmath)
+def _compiled(function: Callable[..., Any], fastmath: frozenset[str] | bool, **options: bool) -> Any:
+    flags = fastmath if isinstance(fastmath, bool) else set(fastmath)
+    return numba.njit(function, nogil=True, error_model="numpy", fastmath=flags, **options)

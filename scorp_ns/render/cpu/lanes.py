@@ -95,7 +95,9 @@ def _smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
 def _call_llvm(builder: ir.IRBuilder, name: str, result: ir.Type, args: Any) -> ir.Value:
     """The value of one of LLVM's own functions."""
     function_type = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), args, fastmath=_FLAGS)
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    is_float = not isinstance(result, ir.VoidType)
+    return builder.call(function, args, fastmath=_FLAGS if is_float else ())
 
 
 minimum = _elementwise(lanes, _smaller)
@@ -175,20 +177,43 @@ def times_power_of_two(typingctx, value, whole):
     return lanes(value, whole), codegen
 
 
-def _reduction(name: str, start: float | None) -> Any:
-    @intrinsic
-    def reduce(typingctx, value):
-        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-            first = [] if start is None else [ir.Constant(ir.FloatType(), start)]
-            return _call_llvm(builder, f"llvm.vector.reduce.{name}.v16f32", ir.FloatType(), [*first, *args])
+@intrinsic
+def any_lane(typingctx, condition):
+    """Whether the condition holds in at least one lane."""
 
-        return types.float32(value), codegen
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        bits = builder.bitcast(args[0], ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
-    return reduce
+    return types.boolean(condition), codegen
 
 
-total = _reduction("fadd", 0.0)
-largest = _reduction("fmax", None)
+@intrinsic
+def prefetch(typingctx, array, row):
+    """Ask for the cache line where a row of a contiguous array starts; nothing waits for it."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        kind = signature.args[0]
+        contents = context.make_array(kind)(context, builder, args[0])
+        stride = cgutils.unpack_tuple(builder, contents.strides, kind.ndim)[0]
+        offset = builder.mul(context.cast(builder, args[1], signature.args[1], types.intp), stride)
+        line = builder.gep(builder.bitcast(contents.data, ir.IntType(8).as_pointer()), [offset])
+        how = [ir.Constant(ir.IntType(32), value) for value in (0, 3, 1)]  # To read, keep in all levels, data.
+        _call_llvm(builder, "llvm.prefetch.p0", ir.VoidType(), [line, *how])
+        return context.get_dummy_value()
+
+    return types.void(array, row), codegen
+
+
+@intrinsic
+def total(typingctx, value):
+    """The sum of the lanes."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        start = ir.Constant(ir.FloatType(), 0.0)
+        return _call_llvm(builder, "llvm.vector.reduce.fadd.v16f32", ir.FloatType(), [start, *args])
+
+    return types.float32(value), codegen
 
 
 def _row_pointer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:

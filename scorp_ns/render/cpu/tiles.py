@@ -82,11 +82,11 @@ def tile_column_range(splat, radius, tile_row, tiles_x):
 
 @device_function
 def is_finite_row(colors, row):
-    """Whether every channel is a number: x - x is zero for numbers alone."""
-    nothing = np.float32(0.0)
+    """Whether every channel is a number; one that is not would reach far more than its own pixels."""
+    finite = True
     for k in range(colors.shape[1]):
-        nothing += colors[row, k] - colors[row, k]
-    return nothing == np.float32(0.0)
+        finite = finite and math.isfinite(colors[row, k])
+    return finite
 
 
 @kernel
