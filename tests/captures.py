@@ -1,4 +1,4 @@
-"""A tiny synthetic capture for tests: three balls on a patterned floor, ray-cast in numpy, in nerfstudio's layout."""
+"""A tiny synthetic capture for tests: three balls under a painted dome, ray-cast in numpy, in nerfstudio's layout."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from plyfile import PlyData, PlyElement
 
 WIDTH, HEIGHT, FOCAL = 48, 36, 50.0
 OVERSAMPLING = 3
-SKY = np.array([0.55, 0.7, 0.9])
-FLOOR_EDGE = 1.5
+DOME_RADIUS = 3.2
 BALL_CENTERS = np.array([[0.0, 0.0, 0.35], [0.55, 0.3, 0.2], [-0.4, 0.5, 0.25]])
 BALL_RADII = np.array([0.35, 0.2, 0.25])
 BALL_COLORS = np.array([[0.85, 0.2, 0.15], [0.15, 0.6, 0.25], [0.95, 0.8, 0.2]])
@@ -118,22 +117,39 @@ def _render(T_world_camera: np.ndarray) -> np.ndarray:
 
 
 def _trace(origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """The colour of what each ray hits first: a ball, the floor or the sky."""
+    """The colour of what each ray hits first: a ball, the floor or the dome."""
+    distance, points = _hit_sphere(origin, directions, np.zeros(3), DOME_RADIUS, far_side=True)
+    colors = _dome_color(points)
     with np.errstate(divide="ignore"):
-        distance = np.where(directions[..., 2] < 0, -origin[2] / directions[..., 2], np.inf)
-    points = origin + np.where(np.isfinite(distance), distance, 0.0)[..., None] * directions
-    is_floor = np.isfinite(distance) & (np.abs(points[..., :2]) < FLOOR_EDGE).all(axis=-1)
-    distance = np.where(is_floor, distance, np.inf)
-    colors = np.where(is_floor[..., None], _floor_color(points), SKY)
+        floor_distance = np.where(directions[..., 2] < 0, -origin[2] / directions[..., 2], np.inf)
+    is_floor = floor_distance < distance
+    points = origin + np.where(is_floor, floor_distance, 0.0)[..., None] * directions
+    colors = np.where(is_floor[..., None], _floor_color(points), colors)
+    distance = np.where(is_floor, floor_distance, distance)
     for center, radius, color in zip(BALL_CENTERS, BALL_RADII, BALL_COLORS, strict=True):
-        along = directions @ (center - origin)
-        inside = along**2 - ((center - origin) ** 2).sum() + radius**2
-        ball_distance = np.where(inside > 0, along - np.sqrt(np.maximum(inside, 0)), np.inf)
+        ball_distance, points = _hit_sphere(origin, directions, center, radius)
         is_hit = ball_distance < distance
-        points = origin + np.where(is_hit, ball_distance, 0.0)[..., None] * directions
         colors = np.where(is_hit[..., None], _ball_color((points - center) / radius, color), colors)
         distance = np.where(is_hit, ball_distance, distance)
     return colors
+
+
+def _hit_sphere(
+    origin: np.ndarray, directions: np.ndarray, center: np.ndarray, radius: float, far_side: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far each ray goes to the near or far side of a sphere (infinitely where it misses), and the points there."""
+    along = directions @ (center - origin)
+    inside = along**2 - ((center - origin) ** 2).sum() + radius**2
+    half_chord = np.sqrt(np.maximum(inside, 0))
+    distance = np.where(inside > 0, along + half_chord if far_side else along - half_chord, np.inf)
+    return distance, origin + np.where(inside > 0, distance, 0.0)[..., None] * directions
+
+
+def _dome_color(points: np.ndarray) -> np.ndarray:
+    """A pale evening sky, brighter on one side."""
+    height = np.clip(points[..., 2:] / DOME_RADIUS, 0, 1)
+    warmth = 0.5 + 0.5 * points[..., :1] / DOME_RADIUS
+    return 0.3 + height * np.array([0.1, 0.2, 0.5]) + warmth * np.array([0.4, 0.25, 0.1])
 
 
 def _floor_color(points: np.ndarray) -> np.ndarray:
@@ -148,17 +164,26 @@ def _ball_color(normals: np.ndarray, color: np.ndarray) -> np.ndarray:
 
 
 def _write_points(path: Path, num_points: int) -> None:
-    """Write coloured points on the balls and the floor, a third of them on the floor."""
+    """Write coloured points: a third on the floor, a third on the dome and the rest on the balls."""
     random = np.random.default_rng(0)
-    num_floor = num_points // 3
+    num_floor = num_dome = num_points // 3
     floor = np.zeros((num_floor, 3))
-    floor[:, :2] = random.uniform(-FLOOR_EDGE, FLOOR_EDGE, (num_floor, 2))
-    normals = random.normal(size=(num_points - num_floor, 3))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    floor[:, :2] = random.uniform(-0.7 * DOME_RADIUS, 0.7 * DOME_RADIUS, (num_floor, 2))
+    dome = DOME_RADIUS * _unit_vectors(random, num_dome) * np.array([1, 1, 0.5])
+    dome[:, 2] = np.abs(dome[:, 2])
+    dome *= DOME_RADIUS / np.linalg.norm(dome, axis=1, keepdims=True)
+    normals = _unit_vectors(random, num_points - num_floor - num_dome)
     ball = random.integers(len(BALL_RADII), size=len(normals))
-    xyz = np.concatenate([floor, BALL_CENTERS[ball] + BALL_RADII[ball, None] * normals])
+    balls = BALL_CENTERS[ball] + BALL_RADII[ball, None] * normals
     ball_colors = np.stack([_ball_color(n, BALL_COLORS[b]) for n, b in zip(normals, ball, strict=True)])
-    rgb = np.round(255 * np.concatenate([_floor_color(floor), ball_colors])).astype(np.uint8)
+    xyz = np.concatenate([floor, dome, balls])
+    rgb = np.round(255 * np.concatenate([_floor_color(floor), _dome_color(dome), ball_colors])).astype(np.uint8)
     columns = [("x", "f4"), ("y", "f4"), ("z", "f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
     vertices = np.array([(*p, *c) for p, c in zip(xyz, rgb, strict=True)], dtype=columns)
     PlyData([PlyElement.describe(vertices, "vertex")]).write(str(path))
+
+
+def _unit_vectors(random: np.random.Generator, number: int) -> np.ndarray:
+    """Directions, uniform over the sphere."""
+    vectors = random.normal(size=(number, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
