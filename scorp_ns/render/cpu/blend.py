@@ -12,14 +12,14 @@ from torch import Tensor
 from scorp_ns.render.cpu.blend_features import blend_features, blend_features_backward
 from scorp_ns.render.cpu.blend_math import COLOR
 from scorp_ns.render.cpu.blend_rgb import blend_rgb, blend_rgb_backward
-from scorp_ns.render.cpu.jit import kernel, run_chunks
+from scorp_ns.render.cpu.jit import even_chunks, kernel, run_chunks
 from scorp_ns.render.cpu.tiles import TILE, TileLists
 
-TILE_CHUNKS = 32
-"""Tasks the tiles are split into; more than threads, because tiles differ much in how full they are."""
+TILE_CHUNKS_PER_THREAD = 16
+"""Tasks a thread's share of the tiles is split into; many, because tiles differ much in how full they are."""
 
-ROW_CHUNKS = 16
-"""Tasks the rows are split into when gradients are added up."""
+ROW_CHUNKS_PER_THREAD = 4
+"""Tasks a thread's share of the rows is split into when gradients are added up."""
 
 GEOMETRY = 6
 """Gradients of an intersection before its channels: centre 2, conic 3, opacity."""
@@ -67,11 +67,13 @@ class Blend(torch.autograd.Function):
         # Torch's memory starts on a cache line, and records of three channels fill one each.
         records = torch.empty((lists.rows.shape[0], -(-(COLOR + channels) // 16) * 16)).numpy()
         drawn = np.empty(lists.offsets.shape[0] - 1, np.int32)
-        ctx.tiles = (-(-size[1] // TILE), -(-size[2] // TILE), records, drawn)
+        tiles = (-(-size[1] // TILE), -(-size[2] // TILE))
         run_chunks(
-            blend_rgb if channels == 3 else blend_features, TILE_CHUNKS, lists.offsets, lists.rows, splats, colors_np,
-            behind, *ctx.tiles, image.numpy(), transmittance.numpy(),
+            blend_rgb if channels == 3 else blend_features, even_chunks(TILE_CHUNKS_PER_THREAD),
+            lists.offsets, lists.rows, splats, colors_np, behind, *tiles, records, drawn,
+            image.numpy(), transmittance.numpy(),
         )  # fmt: skip
+        ctx.inputs = (lists.offsets, lists.slots, records, drawn, *tiles)
         ctx.lists, ctx.absgrad, ctx.means2d = lists, absgrad, means2d
         ctx.opacities = np.ascontiguousarray(opacities.detach().reshape(-1).numpy())
         ctx.shapes = (means2d.shape, conics.shape, opacities.shape, colors.shape)
@@ -85,13 +87,21 @@ class Blend(torch.autograd.Function):
         channels, lists = image.shape[-1], ctx.lists
         g_image = g_image.contiguous()
         slots = np.empty((lists.rows.shape[0], GEOMETRY + channels + 2 * ctx.absgrad), np.float32)
-        undraw = blend_rgb_backward if channels == 3 else blend_features_backward
         run_chunks(
-            undraw, TILE_CHUNKS, lists.offsets, lists.slots, ctx.tiles[2], ctx.tiles[3], *ctx.tiles[:2], image.numpy(),
-            transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(), ctx.absgrad, slots,
+            blend_rgb_backward if channels == 3 else blend_features_backward, even_chunks(TILE_CHUNKS_PER_THREAD),
+            *ctx.inputs, image.numpy(), transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(),
+            ctx.absgrad, slots,
         )  # fmt: skip
         sums = torch.empty((lists.counts.shape[0], slots.shape[1]))
-        run_chunks(add_up, ROW_CHUNKS, lists.slot_ends, lists.counts, ctx.opacities, slots, sums.numpy())
+        run_chunks(
+            add_up,
+            even_chunks(ROW_CHUNKS_PER_THREAD),
+            lists.slot_ends,
+            lists.counts,
+            ctx.opacities,
+            slots,
+            sums.numpy(),
+        )
         means2d, conics, opacities, colors = (
             part.reshape(shape)
             for part, shape in zip(

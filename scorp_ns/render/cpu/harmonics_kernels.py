@@ -9,7 +9,7 @@ import math
 
 from scorp_ns.render.cpu.jit import device_function, kernel
 
-CHUNK = 1024
+CHUNK = 2048
 """Gaussians a task works on. Fixed, because partial sums of camera gradients are added up chunk by chunk."""
 
 C0 = 0.28209479177387814

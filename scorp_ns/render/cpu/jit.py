@@ -8,9 +8,9 @@ from typing import Any
 import numba
 
 from scorp_ns.render.cpu.kernel_cache import KernelCache
-from scorp_ns.render.cpu.threads import run_chunks
+from scorp_ns.render.cpu.threads import even_chunks, run_chunks
 
-__all__ = ["FASTMATH", "device_function", "kernel", "run_chunks"]
+__all__ = ["FASTMATH", "device_function", "even_chunks", "kernel", "run_chunks"]
 
 FASTMATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 """Re-ordering and fusing are allowed, so that sums vectorise; infinities and NaNs keep their meaning."""

@@ -20,7 +20,7 @@ from scorp_ns.render.cpu.projection_math import (
 )
 from scorp_ns.render.cpu.tiles import A, B, C, X, Y
 
-CHUNK = 1024
+CHUNK = 2048
 """Gaussians a task works on. Fixed, because partial sums of pose gradients are added up chunk by chunk."""
 
 

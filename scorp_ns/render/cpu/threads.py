@@ -22,6 +22,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
+def even_chunks(per_thread: int) -> int:
+    """How many chunks to split work into whose result does not depend on their number: one if nobody shares it."""
+    threads = torch.get_num_threads()
+    return 1 if threads == 1 else per_thread * threads
+
+
 def run_chunks(function: Callable[..., Any], num_chunks: int, *args: Any) -> None:
     """Call `function(chunk, num_chunks, *args)` for every chunk, on as many threads as torch uses.
 

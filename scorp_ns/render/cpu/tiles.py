@@ -1,7 +1,7 @@
 """Which Gaussians each tile draws, front to back: the intersection lists both blending passes walk.
 
-Gaussians are sorted by depth once, then dealt out to tiles in that order. The deal is a counting sort over a fixed
-number of depth ranges, so its result does not depend on the number of threads.
+Gaussians are sorted by depth once, then dealt out to tiles in that order. The deal is a counting sort over depth
+ranges, stable, so that its result does not depend on their number.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorp_ns.render.cpu.jit import device_function, kernel, run_chunks
+from scorp_ns.render.cpu.jit import device_function, even_chunks, kernel, run_chunks
+from scorp_ns.render.cpu.lanes import prefetch
 
 TILE = 16
 """Edge of a tile in pixels."""
@@ -19,8 +20,11 @@ TILE = 16
 MIN_ALPHA = 1.0 / 255.0
 """The faintest contribution that is drawn."""
 
-RANGES = 8
-"""Depth ranges, or ranges of rows, that are worked on independently."""
+RANGES_PER_THREAD = 2
+"""Depth ranges, or ranges of rows, that each thread works on."""
+
+AHEAD = 8
+"""Gaussians between asking for one's memory and working on it."""
 
 SLACK = 1e-3
 """Pixels by which visible ellipses are taken too large, so that rounding decides about pixels and not about tiles."""
@@ -139,15 +143,18 @@ def sort_by_depth(tile_rows, depths, order, keys, spare_order, spare_keys):
 
 
 @kernel
-def count_tiles(chunk, num_chunks, order, span_ends, splats, radii, cameras, grid, tile_rows, spans, counts, histogram):
+def count_tiles(chunk, num_chunks, order, span_ends, splats, radii, cameras, grid, spans, counts, histogram):
     """Fill `spans` (first tile, number of tiles) for every Gaussian and row of tiles, and count tiles both ways."""
     tiles_y, tiles_x = grid
     for i in range(order.shape[0] * chunk // num_chunks, order.shape[0] * (chunk + 1) // num_chunks):
+        if i + AHEAD < order.shape[0]:
+            prefetch(splats, order[i + AHEAD])
+            prefetch(radii, order[i + AHEAD])
         row = order[i]
         splat, radius = splats[row], radii[row]
         tile_row, _ = tile_row_range(splat[Y], radius, splat[HALF_Y], tiles_y)
         total = 0
-        for span in range(span_ends[i] - tile_rows[row], span_ends[i]):
+        for span in range(span_ends[i - 1] if i > 0 else 0, span_ends[i]):
             first, end = tile_column_range(splat, radius, tile_row, tiles_x)
             base = (cameras[row] * tiles_y + tile_row) * tiles_x
             spans[span, 0], spans[span, 1] = base + first, max(0, end - first)
@@ -193,14 +200,15 @@ def list_tiles(
     num_tiles: tuple[int, int, int],
 ) -> TileLists:
     """The intersections of all rows with the tiles [cameras, tiles down, tiles across]; completes the splats."""
+    ranges = even_chunks(RANGES_PER_THREAD)
     tile_rows, counts = np.empty(radii.shape[0], np.int32), np.zeros(radii.shape[0], np.int32)
-    run_chunks(measure, RANGES, radii, opacities, colors, num_tiles[1], splats, tile_rows)
+    run_chunks(measure, ranges, radii, opacities, colors, num_tiles[1], splats, tile_rows)
     order = depth_order(tile_rows, depths)
     span_ends = np.cumsum(tile_rows[order], dtype=np.int32)
     spans = np.empty((span_ends[-1] if order.size else 0, 2), np.int32)
-    histogram = np.zeros((RANGES, math.prod(num_tiles)), np.int32)
+    histogram = np.zeros((ranges, math.prod(num_tiles)), np.int32)
     run_chunks(
-        count_tiles, RANGES, order, span_ends, splats, radii, cameras, num_tiles[1:], tile_rows, spans, counts,
+        count_tiles, ranges, order, span_ends, splats, radii, cameras, num_tiles[1:], spans, counts,
         histogram,
     )  # fmt: skip
     slot_ends = np.cumsum(counts, dtype=np.int32)
@@ -208,5 +216,5 @@ def list_tiles(
     np.cumsum(histogram.sum(0), out=offsets[1:])
     cursors = offsets[:-1] + np.cumsum(histogram, 0, dtype=np.int32) - histogram
     rows, slots = np.empty((2, offsets[-1]), np.int32)
-    run_chunks(deal_to_tiles, RANGES, order, span_ends, spans, counts, slot_ends, cursors, rows, slots)
+    run_chunks(deal_to_tiles, ranges, order, span_ends, spans, counts, slot_ends, cursors, rows, slots)
     return TileLists(offsets, rows, slots, slot_ends, counts)
