@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,17 @@ from torch import Tensor
 PARAMETERS = ("means", "quats", "scales", "opacities", "colors", "backgrounds", "viewmats")
 
 LIMITS = ("near_plane", "far_plane", "radius_clip", "eps2d")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread: the oracle's many small operations wait for each other on a busy machine otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,14 @@ def draw(
 def steady_pixels(scene: Scene, options: dict[str, Any]) -> Tensor:
     """The pixels to compare under these options."""
     limits = {name: options[name] for name in LIMITS if name in options}
-    return scene.steady_pixels(options.get("rasterize_mode", "classic"), **limits)
+    with one_thread():
+        return scene.steady_pixels(options.get("rasterize_mode", "classic"), **limits)
 
 
 def draw_dense(scene: Scene, steady: Tensor, **options: Any) -> Rendering:
     """The oracle's rendering."""
-    return draw(render_dense, scene, steady, dtype=torch.float64, **options)
+    with one_thread():
+        return draw(render_dense, scene, steady, dtype=torch.float64, **options)
 
 
 def image_error(found: Tensor, expected: Tensor, steady: Tensor) -> float:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import tolerances
 import torch
+from comparison import one_thread
 from oracles.dense_projection import View, project, view_colors
 from oracles.dense_renderer import render_dense, tile_members
 from scenes import Scene, make_scene, views_of
 
 PARAMETERS = ("means", "quats", "scales", "opacities", "colors", "backgrounds", "viewmats")
+
+
+@pytest.fixture(autouse=True)
+def on_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def doubles(scene: Scene) -> dict[str, torch.Tensor]:
