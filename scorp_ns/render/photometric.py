@@ -79,6 +79,8 @@ class _PhotometricLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, scale: Float[Tensor, ""]) -> tuple[Float[Tensor, "h w 3"], None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  `once_differentiable` hides the names.
+        ctx: Any, *grad_outputs: Float[Tensor, ""]
+    ) -> tuple[Float[Tensor, "h w 3"], None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * scale, None, None
+        return gradient * grad_outputs[0], None, None
