@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Int, Shaped
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -36,8 +36,8 @@ CONVERGENCE_LIMIT = 3e-3
 LEAST_SHARE_IN_FRONT = 0.75
 """Of so many cameras the focus point must lie in front; a few may look elsewhere."""
 
-CONVERGING_DEPTH_FACTOR = 4.0
-"""Around a focus point, depths from its distance divided by this to its distance times this are possible."""
+FOCUS_NEAR, FOCUS_FAR = 0.5, 6.0
+"""Where there is a focus point, depths from and to its distance times these are possible."""
 
 BASELINE_DEPTH_FACTOR = 20.0
 """Without a focus point, depths from the cameras' spread divided by this to the spread times this are possible."""
@@ -126,18 +126,15 @@ def random_points(
     generator: torch.Generator | None = None,
     tan_half_fov: float = 0.5,
 ) -> Float[Tensor, "number 3"]:
-    """Points that the cameras (OpenGL axes, looking along -z) can see, denser where they look together.
+    """Points that the cameras (OpenGL axes, looking along -z) can see, densest where they look together.
 
     Each point lies in the view of a random camera, so none is wasted where no image could move it, as most of a
-    fixed cube would be. Its depth is log-uniform, the prior of someone who knows the depth only up to a factor:
-    around the focus of the optical axes where they converge (walks around something), else over the range that the
-    cameras' spread allows (forward-facing, aerial and inside-out captures).
+    fixed cube would be; views overlap most at what was captured. How deep in the view depends on what is known.
     """
     cameras = camera_to_worlds.detach().cpu().double()
-    near, far = _depth_range(cameras)
     chosen = torch.randint(len(cameras), (number,), generator=generator)
     unit = torch.rand((number, 3), generator=generator, dtype=torch.float64)
-    depth = near[chosen] * (far[chosen] / near[chosen]) ** unit[:, 0]
+    depth = _random_depths(cameras, chosen, unit[:, 0])
     across = (2 * unit[:, 1:] - 1) * tan_half_fov * depth[:, None]
     in_camera = torch.cat([across, -depth[:, None]], dim=1)
     rotations, origins = cameras[chosen, :, :3], cameras[chosen, :, 3]
@@ -145,14 +142,22 @@ def random_points(
     return in_world.to(camera_to_worlds)
 
 
-def _depth_range(cameras: Float[Tensor, "cameras 3 4"]) -> tuple[Float[Tensor, " cameras"], Float[Tensor, " cameras"]]:
-    """The nearest and farthest depth at which each camera may find something."""
+def _random_depths(
+    cameras: Float[Tensor, "cameras 3 4"], chosen: Int[Tensor, " n"], unit: Float[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """Depths in the chosen cameras' views from uniform numbers.
+
+    Walks around something have a focus, and so a scale: densities grow with depth there, as few points before a
+    camera are scenery and many are obstacles to the others. Forward-facing, aerial and inside-out captures have
+    none: there depths are log-uniform around the cameras' spread, the prior of who knows only orders of magnitude.
+    """
     focus_depths = _focus_depths(cameras)
     if focus_depths is not None:
-        return focus_depths / CONVERGING_DEPTH_FACTOR, focus_depths * CONVERGING_DEPTH_FACTOR
+        near, far = FOCUS_NEAR * focus_depths[chosen], FOCUS_FAR * focus_depths[chosen]
+        return (near**2 + unit * (far**2 - near**2)).sqrt()
     spread = _spread(cameras[:, :, 3])
-    baseline = torch.where(spread > 0, spread, torch.ones_like(spread)).expand(len(cameras))
-    return baseline / BASELINE_DEPTH_FACTOR, baseline * BASELINE_DEPTH_FACTOR
+    baseline = torch.where(spread > 0, spread, torch.ones_like(spread))
+    return baseline * BASELINE_DEPTH_FACTOR ** (2 * unit - 1)
 
 
 def _spread(origins: Float[Tensor, "cameras 3"]) -> Float[Tensor, ""]:
