@@ -12,6 +12,8 @@ from jaxtyping import install_import_hook
 install_import_hook(
     [
         "scorp_ns.cameras",
+        "scorp_ns.capture",
+        "scorp_ns.dataparser",
         "scorp_ns.evaluate",
         "scorp_ns.export",
         "scorp_ns.gaussians",
