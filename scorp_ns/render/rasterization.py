@@ -53,10 +53,9 @@ def rasterization(
     camera, colors either plain channels or, with `sh_degree`, spherical harmonics coefficients. `info["means2d"]` is
     part of the graph, so its gradient can be retained, and with `absgrad` it gets an attribute of that name.
 
-    Tensors on a CUDA device go to gsplat. Others go to kernels that differ in four respects: Gaussians with a NaN or
+    Tensors on a CUDA device go to gsplat. Others go to kernels that differ in three respects: Gaussians with a NaN or
     an infinity are left out; tiles that no pixel of a Gaussian's visible ellipse lies in are not listed in `info`,
-    which has no `isect_ids`; centres and conics stay in double precision up to the pixel; and the gradient reaches
-    the camera poses through the viewing direction too.
+    which has no `isect_ids`; and centres and conics stay in double precision up to the pixel.
     """
     arguments = dict(locals())
     if means.device.type == "cuda":
@@ -145,7 +144,7 @@ def _check_tensor(name: str, tensor: Tensor, shapes: list[tuple[int | str, ...]]
         raise ScorpError(
             found=f"rasterization got {name} as {tensor.dtype} on {tensor.device}.",
             needed="All tensors have to be float32 and on the device of means.",
-            do=f"Convert {name} with .to(means).",
+            do=f"Convert {name} with .to({'torch.float32' if name == 'means' else 'means'}).",
         )
     if not any(_fits(tensor.shape, shape) for shape in shapes):
         raise ScorpError(
