@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,8 @@ class ScorpDataManager(FullImageDatamanager):
         if config.dataparser._target is Nerfstudio:
             config.dataparser._target = CaptureDataParser
         self.train_pixel_sampler = RayRequest()
+        self.eval_order: list[int] = []
+        self.eval_generator = random.Random(config.train_cameras_sampling_seed)
         super().__init__(config, *args, **kwargs)
 
     def create_train_dataset(self) -> InputDataset:
@@ -53,11 +56,22 @@ class ScorpDataManager(FullImageDatamanager):
         num_rays = self.train_pixel_sampler.num_rays_per_batch
         return (camera, data) if num_rays is None else (_ray_image(camera, num_rays), data)
 
+    def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Any]]:
+        """The next evaluation image, in an order that does not depend on Python's global random generator.
+
+        The host draws from that one, but so does the console for every link it prints.
+        """
+        if not self.eval_order:
+            self.eval_order = self.eval_generator.sample(range(len(self.eval_dataset)), len(self.eval_dataset))
+        self.eval_unseen_cameras = [self.eval_order.pop()]
+        return super().next_eval_image(step)
+
     def sampling_state(self) -> dict[str, Any]:
         """What decides which images come next, in plain types."""
         state: dict[str, Any] = {
             "train_unseen_cameras": [int(index) for index in self.train_unseen_cameras],
-            "eval_unseen_cameras": [int(index) for index in self.eval_unseen_cameras],
+            "eval_order": list(self.eval_order),
+            "eval_generator": self.eval_generator.getstate(),
         }
         if hasattr(self, "random_generator"):
             state["random_generator"] = self.random_generator.getstate()
@@ -68,7 +82,8 @@ class ScorpDataManager(FullImageDatamanager):
     def load_sampling_state(self, state: dict[str, Any]) -> None:
         """Continue with the images that would have come next when `sampling_state` was taken."""
         self.train_unseen_cameras = list(state["train_unseen_cameras"])
-        self.eval_unseen_cameras = list(state["eval_unseen_cameras"])
+        self.eval_order = list(state["eval_order"])
+        self.eval_generator.setstate(state["eval_generator"])
         if "random_generator" in state:
             self.random_generator.setstate(state["random_generator"])
         if "train_unsampled_epoch_count" in state:
