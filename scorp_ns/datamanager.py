@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager, FullImageDatamanagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from scorp_ns.dataparser import CaptureDataParser
+from scorp_ns.errors import CaptureError
 
 
 @dataclass
@@ -47,6 +48,7 @@ class ScorpDataManager(FullImageDatamanager):
     def create_train_dataset(self) -> InputDataset:
         """The training images; the model finds their poses in the metadata, for a start without seed points."""
         outputs = self.train_dataparser_outputs
+        _check_projection(outputs.cameras)
         outputs.metadata["camera_to_worlds"] = outputs.cameras.camera_to_worlds
         return super().create_train_dataset()
 
@@ -88,6 +90,24 @@ class ScorpDataManager(FullImageDatamanager):
             self.random_generator.setstate(state["random_generator"])
         if "train_unsampled_epoch_count" in state:
             self.train_unsampled_epoch_count[:] = state["train_unsampled_epoch_count"]
+
+
+def _check_projection(cameras: Cameras) -> None:
+    """Refuse images that would be trained on as if a pinhole camera had taken them; lenses are undistorted on loading."""
+    types = cameras.camera_type.flatten().tolist()
+    has_distortion = cameras.distortion_params is not None and bool(torch.any(cameras.distortion_params != 0))
+    undistorted = {CameraType.PERSPECTIVE.value} | (
+        {CameraType.FISHEYE.value, CameraType.FISHEYE624.value} if has_distortion else set()
+    )
+    found = sorted({CameraType(kind).name for kind in types if kind not in undistorted})
+    if found:
+        raise CaptureError(
+            found=f"The capture has cameras of type {', '.join(found)}"
+            f"{'' if has_distortion else ' without lens distortion parameters'}.",
+            needed="Gaussians are rendered by pinhole cameras, to which perspective and fisheye images are undistorted.",
+            do="Convert the images to perspective ones (for 360 degree images: ns-process-data --camera-type "
+            "equirectangular), or give the lens parameters k1 to k4.",
+        )
 
 
 def _ray_image(camera: Cameras, num_rays: int) -> RayBundle:

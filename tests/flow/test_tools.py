@@ -43,9 +43,9 @@ def test_eval_reports_psnr_and_ssim_and_leaves_lpips_out(config: Path, tmp_path:
     assert "lpips" not in results
 
 
-def test_render_dataset_writes_an_image_per_test_view(config: Path, tmp_path: Path):
-    run_here("ns-render", "dataset", "--load-config", config, "--output-path", tmp_path, "--split", "test")
-    assert list((tmp_path / "test" / "rgb").iterdir())
+def test_render_dataset_writes_an_image_per_view(config: Path, tmp_path: Path):
+    run_here("ns-render", "dataset", "--load-config", config, "--output-path", tmp_path, "--split", "train")
+    assert len(list((tmp_path / "train" / "rgb").iterdir())) > 5
 
 
 def test_render_interpolate_writes_a_video_without_an_installed_ffmpeg(config: Path, tmp_path: Path):

@@ -1,0 +1,78 @@
+"""What goes wrong with a run, rather than with its capture, is said in the words of these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from captures import edit, write_capture
+from tools import run, run_here, train_arguments
+
+from scorp_ns.checkpoint import checkpoint_path
+from scorp_ns.errors import ScorpError
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_capture(tmp_path_factory.mktemp("errors") / "capture")
+
+
+def train(capture: Path, output: Path, *extra: str | Path) -> ScorpError:
+    with pytest.raises(ScorpError) as raised:
+        run_here("ns-train", *train_arguments(capture, output, "--max-num-iterations", "2", *extra))
+    return raised.value
+
+
+def test_an_output_folder_that_cannot_be_written(capture: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    error = train(capture, tmp_path / "file" / "outputs")
+    assert error.found == (
+        f"The output folder {tmp_path}/file/outputs/run/scorp-quick/test cannot be written (Not a directory)."
+    )
+    assert error.do == "Choose another place with --output-dir, or mend its permissions."
+
+
+def test_a_checkpoint_cut_in_half(capture: Path, tiny_run: Path, tmp_path: Path):
+    (whole,) = (tiny_run / "nerfstudio_models").iterdir()
+    cut = tmp_path / "nerfstudio_models" / whole.name
+    cut.parent.mkdir()
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    error = train(capture, tmp_path, "--load-dir", cut.parent)
+    assert error.found == f"The checkpoint {cut} cannot be read; it is damaged or cut short."
+    assert error.needed == "A whole checkpoint is needed to resume."
+    assert error.do == f"Use an earlier one with --load-step, if {cut.parent} has any, or train anew."
+
+
+def test_a_checkpoint_of_another_method(capture: Path, tmp_path: Path):
+    path = checkpoint_path(tmp_path, 100)
+    torch.save({"step": 100, "pipeline": {"_model.field.weight": torch.zeros(2)}}, path)
+    error = train(capture, tmp_path, "--load-checkpoint", path)
+    assert error.found == f"The checkpoint {path} was not written by `ns-train scorp`."
+    assert error.do == "Resume it with the method that wrote it, or train anew."
+
+
+def test_a_folder_without_checkpoints(capture: Path, tmp_path: Path):
+    error = train(capture, tmp_path, "--load-dir", tmp_path)
+    assert error.found == f"There is no checkpoint in {tmp_path}."
+    assert error.do == "Give --load-dir the folder 'nerfstudio_models' of the run to continue."
+
+
+def test_a_checkpoint_of_a_run_with_other_options(capture: Path, tiny_run: Path, tmp_path: Path):
+    options = ("--pipeline.model.camera-optimizer.mode", "SO3xR3", "--max-num-iterations", "100")
+    error = train(capture, tmp_path, "--load-dir", tiny_run, *options)
+    assert error.needed == "A resumed run trains what the first one did."
+
+
+def test_panoramas_are_refused_rather_than_misread(tmp_path: Path):
+    capture = write_capture(tmp_path / "capture")
+    edit(camera_model="EQUIRECTANGULAR")(capture)
+    error = train(capture, tmp_path)
+    assert error.found == "The capture has cameras of type EQUIRECTANGULAR without lens distortion parameters."
+
+
+def test_an_error_ends_with_its_message_and_no_traceback(tmp_path: Path):
+    code, printed = run("ns-train", *train_arguments(tmp_path / "nowhere", tmp_path))
+    assert code == 1
+    assert "Traceback" not in printed
+    assert " ".join(printed.split()).endswith("Correct `--data`.")
