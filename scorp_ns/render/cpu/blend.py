@@ -63,7 +63,7 @@ class Blend(torch.autograd.Function):
         behind = np.zeros((size[0], channels), np.float32)
         if backgrounds is not None:
             behind[:] = backgrounds.detach().numpy()
-        image, transmittance = torch.empty((*size, channels)), torch.empty(size)
+        image, transmittance, alphas = torch.empty((*size, channels)), torch.empty(size), torch.empty((*size, 1))
         # Torch's memory starts on a cache line, and records of three channels fill one each.
         records = torch.empty((lists.rows.shape[0], -(-(COLOR + channels) // 16) * 16)).numpy()
         drawn = np.empty(lists.offsets.shape[0] - 1, np.int32)
@@ -71,25 +71,28 @@ class Blend(torch.autograd.Function):
         run_chunks(
             blend_rgb if channels == 3 else blend_features, even_chunks(TILE_CHUNKS_PER_THREAD),
             lists.offsets, lists.rows, splats, colors_np, behind, *tiles, records, drawn,
-            image.numpy(), transmittance.numpy(),
+            image.numpy(), transmittance.numpy(), alphas.view(size).numpy(),
         )  # fmt: skip
         ctx.inputs = (lists.offsets, lists.slots, records, drawn, *tiles)
         ctx.lists, ctx.absgrad, ctx.means2d = lists, absgrad, means2d
         ctx.opacities = np.ascontiguousarray(opacities.detach().reshape(-1).numpy())
         ctx.shapes = (means2d.shape, conics.shape, opacities.shape, colors.shape)
         ctx.save_for_backward(image, transmittance, backgrounds)
-        return image, 1.0 - transmittance[..., None]
+        ctx.set_materialize_grads(False)
+        return image, alphas
 
     @staticmethod
-    def backward(ctx: Any, g_image: Tensor, g_alpha: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, g_image: Tensor | None, g_alpha: Tensor | None) -> tuple[Tensor | None, ...]:
         """The gradients of centres, conics, opacities, channels and backgrounds; sets `absgrad` on the centres."""
         image, transmittance, backgrounds = ctx.saved_tensors
         channels, lists = image.shape[-1], ctx.lists
-        g_image = g_image.contiguous()
+        # Small work is kept from torch's threads: on a busy machine they wait for each other longer than they work.
+        g_image = torch.from_numpy(np.zeros(image.shape, np.float32)) if g_image is None else g_image.contiguous()
+        g_light = np.zeros(image.shape[:3], np.float32) if g_alpha is None else g_alpha[..., 0].contiguous().numpy()
         slots = np.empty((lists.rows.shape[0], GEOMETRY + channels + 2 * ctx.absgrad), np.float32)
         run_chunks(
             blend_rgb_backward if channels == 3 else blend_features_backward, even_chunks(TILE_CHUNKS_PER_THREAD),
-            *ctx.inputs, image.numpy(), transmittance.numpy(), g_image.numpy(), g_alpha[..., 0].contiguous().numpy(),
+            *ctx.inputs, image.numpy(), transmittance.numpy(), g_image.numpy(), g_light,
             ctx.absgrad, slots,
         )  # fmt: skip
         sums = torch.empty((lists.counts.shape[0], slots.shape[1]))

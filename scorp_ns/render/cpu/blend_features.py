@@ -63,9 +63,9 @@ def add_channels(record, state, weights, channels):
 @kernel
 def blend_features(
     chunk, num_chunks, offsets, rows, splats, colors, backgrounds, tiles_y, tiles_x, records, drawn, image,
-    transmittance,
+    transmittance, alphas,
 ):  # fmt: skip
-    """Fill the image [cameras, height, width, channels] and what light is left in one chunk of tiles."""
+    """Fill the image [cameras, height, width, channels], the light left and the light taken in one chunk of tiles."""
     height, width, channels = image.shape[1], image.shape[2], image.shape[3]
     state, weights = aligned((channels + 1) * PIXELS), aligned(PIXELS)
     centres = lane_centres()
@@ -87,6 +87,7 @@ def blend_features(
             for j in range(min(TILE, width - left)):
                 light = abs(state[i * TILE + j])
                 transmittance[camera, top + i, left + j] = light
+                alphas[camera, top + i, left + j] = np.float32(1.0) - light
                 for k in range(channels):
                     channel = state[(k + 1) * PIXELS + i * TILE + j]
                     image[camera, top + i, left + j, k] = channel + light * backgrounds[camera, k]

@@ -61,9 +61,9 @@ def blend_record(record, state, centres):
 @kernel
 def blend_rgb(
     chunk, num_chunks, offsets, rows, splats, colors, backgrounds, tiles_y, tiles_x, records, drawn, image,
-    transmittance,
+    transmittance, alphas,
 ):  # fmt: skip
-    """Fill the image [cameras, height, width, 3] and what light is left in one chunk of tiles."""
+    """Fill the image [cameras, height, width, 3], the light left and the light taken in one chunk of tiles."""
     height, width = image.shape[1], image.shape[2]
     state = aligned(4 * PIXELS)
     centres = lane_centres()
@@ -85,6 +85,7 @@ def blend_rgb(
                 at = i * TILE + j
                 light = abs(state[at])
                 transmittance[camera, top + i, left + j] = light
+                alphas[camera, top + i, left + j] = np.float32(1.0) - light
                 pixel = image[camera, top + i, left + j]
                 pixel[0] = state[RED + at] + light * backgrounds[camera, 0]
                 pixel[1] = state[GREEN + at] + light * backgrounds[camera, 1]

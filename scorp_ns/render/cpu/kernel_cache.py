@@ -18,8 +18,8 @@ from numba.core import caching
 
 logger = logging.getLogger("scorp")
 
-EXPECTED_COMPILE_SECONDS = 20
-"""Seconds all kernels of a training step take to compile on one core; only ever shown, never waited for."""
+EXPECTED_COMPILE_SECONDS = 12
+"""Seconds the kernels of a training step take to compile on one core; only ever shown, never waited for."""
 
 
 @functools.cache

@@ -20,6 +20,11 @@ def num_chunks(count: int) -> int:
     return -(-count // projection_kernels.CHUNK)
 
 
+def zeros(shape: tuple[int, ...]) -> Tensor:
+    """A float32 tensor of zeros that the system hands out as such, rather than one that torch's threads fill."""
+    return torch.from_numpy(np.zeros(shape, np.float32))
+
+
 def lenses(Ks: Tensor, width: int, height: int) -> np.ndarray:
     """float64 [cameras, 8]: focal lengths, principal point, then the largest and smallest slopes in x and in y."""
     K = Ks.detach().double().numpy()
@@ -67,7 +72,7 @@ class Project(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of means, quaternions, scales and poses."""
         g_means2d, g_depths, g_conics, g_compensations = (g.contiguous().numpy() for g in gradients[1:5])
-        outputs = [torch.zeros(array.shape) for array in ctx.inputs]
+        outputs = [zeros(array.shape) for array in ctx.inputs]
         chunks = num_chunks(outputs[0].shape[0])
         poses = np.zeros((chunks, ctx.views.shape[0], 12))
         run_chunks(
@@ -107,7 +112,7 @@ class Harmonics(torch.autograd.Function):
     def backward(ctx: Any, g_colors: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of means, camera centres and coefficients."""
         chunks = num_chunks(ctx.radii.shape[1])
-        g_means, g_table = torch.zeros(ctx.inputs[1].shape), torch.zeros(ctx.inputs[3].shape)
+        g_means, g_table = zeros(ctx.inputs[1].shape), zeros(ctx.inputs[3].shape)
         g_centres, scratch = np.zeros((chunks, *ctx.inputs[2].shape)), np.empty((chunks, 2, 16))
         run_chunks(
             harmonics_kernels.harmonics_backward, chunks, *ctx.inputs, ctx.radii, scratch, ctx.colors,
