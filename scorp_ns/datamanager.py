@@ -93,7 +93,7 @@ class ScorpDataManager(FullImageDatamanager):
 
 
 def _check_projection(cameras: Cameras) -> None:
-    """Refuse images that would be trained on as if a pinhole camera had taken them; lenses are undistorted on loading."""
+    """Refuse images that would be taken for a pinhole camera's; those of known lenses are undistorted on loading."""
     types = cameras.camera_type.flatten().tolist()
     has_distortion = cameras.distortion_params is not None and bool(torch.any(cameras.distortion_params != 0))
     undistorted = {CameraType.PERSPECTIVE.value} | (
@@ -104,7 +104,7 @@ def _check_projection(cameras: Cameras) -> None:
         raise CaptureError(
             found=f"The capture has cameras of type {', '.join(found)}"
             f"{'' if has_distortion else ' without lens distortion parameters'}.",
-            needed="Gaussians are rendered by pinhole cameras, to which perspective and fisheye images are undistorted.",
+            needed="Gaussians are rendered by pinhole cameras; images of known lenses are undistorted to such.",
             do="Convert the images to perspective ones (for 360 degree images: ns-process-data --camera-type "
             "equirectangular), or give the lens parameters k1 to k4.",
         )

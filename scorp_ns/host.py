@@ -8,12 +8,15 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from scorp_ns.errors import ScorpError
+
+ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
 
 def prepare_host() -> None:
@@ -24,10 +27,11 @@ def prepare_host() -> None:
             _put_packaged_ffmpeg_on_path()
 
 
-def _show_our_errors_as_messages(original_hook):  # noqa: ANN001, ANN202
+def _show_our_errors_as_messages(original_hook: ExceptHook) -> ExceptHook:
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         if isinstance(error, ScorpError):
-            CONSOLE.print(f"\n{error.found}\n{error.needed}\n{error.do}", style="bold red", markup=False, highlight=False)
+            message = f"\n{error.found}\n{error.needed}\n{error.do}"
+            CONSOLE.print(message, style="bold red", markup=False, highlight=False)
         else:
             original_hook(kind, error, traceback)
 

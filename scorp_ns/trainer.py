@@ -23,6 +23,7 @@ from scorp_ns.checkpoint import (
 )
 from scorp_ns.errors import CheckpointError, OutputError
 from scorp_ns.optimizers import RunLengthDecayConfig
+from scorp_ns.render.cpu.threads import give_cores_to_kernels
 
 
 @dataclass
@@ -51,6 +52,8 @@ class ScorpTrainer(Trainer):
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
         self._random_state_to_restore: dict[str, Any] | None = None
+        if self.device == "cpu":
+            give_cores_to_kernels()
         super().setup(*args, **kwargs)
         self.callbacks.insert(
             0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)

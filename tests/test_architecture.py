@@ -27,7 +27,7 @@ LAYERS = [
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
 
-HOST_ROOMS = {"dataparser", "host", "optimizers", "callbacks", "ray_outputs", "model", "datamanager", "trainer", "config"}
+HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
 """The rooms that may know nerfstudio."""
 
 ROOMS_WITHIN = {"render", "gaussians", "export", "evaluate", "capture"}

@@ -53,7 +53,7 @@ def _lpips_metric(device: str) -> torch.nn.Module | None:
     if not lpips_weights_path().is_file():
         logging.getLogger("scorp").warning(
             "LPIPS is left out: its AlexNet weights are not at %s. Fetch them once with: "
-            'python -c "import torchvision; torchvision.models.alexnet(weights=\'DEFAULT\')"',
+            "python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\"",
             lpips_weights_path(),
         )
         return None

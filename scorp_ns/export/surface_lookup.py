@@ -21,7 +21,7 @@ class SurfaceLookup:
     means: Float[Tensor, "n 3"]
     scales: Float[Tensor, "n 3"]
     rotations: Float[Tensor, "n 3 3"]
-    opacities: Float[Tensor, "n"]
+    opacities: Float[Tensor, " n"]
     colors: Float[Tensor, "n 3"]
     num_neighbours: int = 8
 

@@ -17,6 +17,25 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="scorp-kernel")
 
 
+_threads_for_kernels: int | None = None
+
+
+def give_cores_to_kernels() -> None:
+    """Let kernels use all of torch's threads, and torch's own operations one.
+
+    Between kernels a scene keeps torch busy with many small operations. OpenMP makes its threads meet after each, and
+    stalls for milliseconds whenever another program has taken one of the cores.
+    """
+    global _threads_for_kernels
+    _threads_for_kernels = max(torch.get_num_threads(), _threads_for_kernels or 1)
+    torch.set_num_threads(1)
+
+
+def num_threads() -> int:
+    """How many threads a kernel may use: as many as torch, unless `give_cores_to_kernels` decided otherwise."""
+    return _threads_for_kernels or torch.get_num_threads()
+
+
 if hasattr(os, "register_at_fork"):
     # A forked child inherits the pool object but none of its threads, so it has to make its own.
     os.register_at_fork(after_in_child=_pool.cache_clear)
@@ -24,19 +43,19 @@ if hasattr(os, "register_at_fork"):
 
 def even_chunks(per_thread: int) -> int:
     """How many chunks to split work into whose result does not depend on their number: one if nobody shares it."""
-    threads = torch.get_num_threads()
+    threads = num_threads()
     return 1 if threads == 1 else per_thread * threads
 
 
 def run_chunks(function: Callable[..., Any], num_chunks: int, *args: Any) -> None:
-    """Call `function(chunk, num_chunks, *args)` for every chunk, on as many threads as torch uses.
+    """Call `function(chunk, num_chunks, *args)` for every chunk, on `num_threads()` threads.
 
     A chunk must write only what no other chunk writes; then threads and their order cannot change a result. Numba's
     own threading layers are avoided because they abort the process when two Python threads, such as a viewer and a
     trainer, launch kernels at the same time.
     """
     chunks = iter(range(num_chunks))
-    workers = _start_workers(min(torch.get_num_threads(), num_chunks) - 1, function, chunks, num_chunks, args)
+    workers = _start_workers(min(num_threads(), num_chunks) - 1, function, chunks, num_chunks, args)
     try:
         _work(function, chunks, num_chunks, args)
     finally:
