@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from scorp_ns.checkpoint import (
 )
 from scorp_ns.errors import CheckpointError, OutputError
 from scorp_ns.optimizers import RunLengthDecayConfig
-from scorp_ns.render.cpu.threads import give_cores_to_kernels
+from scorp_ns.render.cpu.threads import cores_for_kernels
 
 
 @dataclass
@@ -52,8 +53,6 @@ class ScorpTrainer(Trainer):
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
         self._random_state_to_restore: dict[str, Any] | None = None
-        if self.device == "cpu":
-            give_cores_to_kernels()
         super().setup(*args, **kwargs)
         self.callbacks.insert(
             0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)
@@ -79,7 +78,8 @@ class ScorpTrainer(Trainer):
         # The host counts what is still to do, the rest of the program the whole run.
         self.config.max_num_iterations = num_iterations - self._start_step
         try:
-            super().train()
+            with cores_for_kernels() if self.device == "cpu" else nullcontext():
+                super().train()
         finally:
             self.config.max_num_iterations = num_iterations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator
@@ -20,19 +21,26 @@ def _pool() -> ThreadPoolExecutor:
 _threads_for_kernels: int | None = None
 
 
-def give_cores_to_kernels() -> None:
-    """Let kernels use all of torch's threads, and torch's own operations one.
+@contextlib.contextmanager
+def cores_for_kernels() -> Iterator[None]:
+    """Within this block kernels use all of torch's threads, and torch's own operations one.
 
     Between kernels a scene keeps torch busy with many small operations. OpenMP makes its threads meet after each, and
     stalls for milliseconds whenever another program has taken one of the cores.
     """
     global _threads_for_kernels
-    _threads_for_kernels = max(torch.get_num_threads(), _threads_for_kernels or 1)
+    before = _threads_for_kernels, torch.get_num_threads()
+    _threads_for_kernels = num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        _threads_for_kernels = before[0]
+        torch.set_num_threads(before[1])
 
 
 def num_threads() -> int:
-    """How many threads a kernel may use: as many as torch, unless `give_cores_to_kernels` decided otherwise."""
+    """How many threads a kernel may use: as many as torch, unless within `cores_for_kernels`."""
     return _threads_for_kernels or torch.get_num_threads()
 
 
