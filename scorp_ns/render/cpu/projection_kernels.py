@@ -8,14 +8,19 @@ import numpy as np
 
 from scorp_ns.render.cpu.jit import device_function, kernel
 from scorp_ns.render.cpu.projection_math import (
+    axes_gradient,
     camera_point,
     clamped_slopes,
-    covariance_gradient,
     covariance_of_axes,
     image_axes,
     image_rows_of_world,
+    plus_rotation_gradient,
+    plus_scale_gradient,
+    plus_world_gradient,
     quaternion_gradient,
     rotation_of_quaternion,
+    rows_gradient,
+    scaled_axes,
     unit_quaternion,
 )
 from scorp_ns.render.cpu.tiles import A, B, C, X, Y
@@ -116,9 +121,8 @@ def project_backward(
 ):  # fmt: skip
     """Fill the gradients of one chunk of Gaussians, summed over the cameras, and the chunk's share of the poses'."""
     for g in range(chunk * CHUNK, min((chunk + 1) * CHUNK, means.shape[0])):
-        mean_x = mean_y = mean_z = 0.0
-        r0 = r1 = r2 = r3 = r4 = r5 = r6 = r7 = r8 = 0.0
-        scale_x = scale_y = scale_z = 0.0
+        mean, scale = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        rotation = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         seen = False
         for camera in range(views.shape[0]):
             if radii[camera, g] <= 0:
@@ -131,49 +135,26 @@ def project_backward(
             u, v = clamped_slopes(lens, x, y, z)
             T = image_rows_of_world(view, lens, u, v, z)
             R = rotation_of_quaternion(w, qx, qy, qz)
-            P = image_axes(T, R, sx, sy, sz)
-            xx, xy, yy = covariance_of_axes(P)
-            det_sharp = xx * yy - xy * xy
-            det = (xx + eps2d) * (yy + eps2d) - xy * xy
-            v_a, v_b, v_c = covariance_gradient(
-                (yy + eps2d) / det, -xy / det, (xx + eps2d) / det, math.sqrt(max(0.0, det_sharp / det)), eps2d,
+            P_gradient = axes_gradient(
+                image_axes(T, R, sx, sy, sz), eps2d,
                 float(g_conics[camera, g, 0]), float(g_conics[camera, g, 1]), float(g_conics[camera, g, 2]),
                 float(g_compensations[camera, g]),
             )  # fmt: skip
-            # The covariance is P P^T, so P's gradient is twice the covariance's times P.
-            p0, p3 = 2.0 * (v_a * P[0] + v_b * P[3]), 2.0 * (v_b * P[0] + v_c * P[3])
-            p1, p4 = 2.0 * (v_a * P[1] + v_b * P[4]), 2.0 * (v_b * P[1] + v_c * P[4])
-            p2, p5 = 2.0 * (v_a * P[2] + v_b * P[5]), 2.0 * (v_b * P[2] + v_c * P[5])
-            # P = T M with T = J W and M = R diag(s): T's gradient is P's times M^T, and M's is T^T times P's.
-            q0, q1, q2, q3, q4, q5 = p0 * sx, p1 * sy, p2 * sz, p3 * sx, p4 * sy, p5 * sz
-            T_gradient = (
-                q0 * R[0] + q1 * R[1] + q2 * R[2],
-                q0 * R[3] + q1 * R[4] + q2 * R[5],
-                q0 * R[6] + q1 * R[7] + q2 * R[8],
-                q3 * R[0] + q4 * R[1] + q5 * R[2],
-                q3 * R[3] + q4 * R[4] + q5 * R[5],
-                q3 * R[6] + q4 * R[7] + q5 * R[8],
-            )
-            r0, r1, r2 = r0 + T[0] * q0 + T[3] * q3, r1 + T[0] * q1 + T[3] * q4, r2 + T[0] * q2 + T[3] * q5
-            r3, r4, r5 = r3 + T[1] * q0 + T[4] * q3, r4 + T[1] * q1 + T[4] * q4, r5 + T[1] * q2 + T[4] * q5
-            r6, r7, r8 = r6 + T[2] * q0 + T[5] * q3, r7 + T[2] * q1 + T[5] * q4, r8 + T[2] * q2 + T[5] * q5
-            A = image_axes(T, R, 1.0, 1.0, 1.0)
-            scale_x += A[0] * p0 + A[3] * p3
-            scale_y += A[1] * p1 + A[4] * p4
-            scale_z += A[2] * p2 + A[5] * p5
+            TR_gradient = scaled_axes(P_gradient, sx, sy, sz)
+            T_gradient = rows_gradient(TR_gradient, R)
+            rotation = plus_rotation_gradient(rotation, T, TR_gradient)
+            scale = plus_scale_gradient(scale, image_axes(T, R, 1.0, 1.0, 1.0), P_gradient)
             gx, gy, gz = point_gradient(
                 lens, x, y, z, T_gradient, view, u, v,
                 float(g_means2d[camera, g, 0]), float(g_means2d[camera, g, 1]), float(g_depths[camera, g]),
             )  # fmt: skip
-            mean_x += view[0, 0] * gx + view[1, 0] * gy + view[2, 0] * gz
-            mean_y += view[0, 1] * gx + view[1, 1] * gy + view[2, 1] * gz
-            mean_z += view[0, 2] * gx + view[1, 2] * gy + view[2, 2] * gz
+            mean = plus_world_gradient(mean, view, gx, gy, gz)
             add_pose_gradient(out_views[chunk, camera], lens, T_gradient, u, v, z, gx, gy, gz, means, g)
         if not seen:
             continue
         w, qx, qy, qz, inverse_length = unit_quaternion(quats, g)
         out_quats[g, 0], out_quats[g, 1], out_quats[g, 2], out_quats[g, 3] = quaternion_gradient(
-            w, qx, qy, qz, inverse_length, (r0, r1, r2, r3, r4, r5, r6, r7, r8)
+            w, qx, qy, qz, inverse_length, rotation
         )
-        out_means[g, 0], out_means[g, 1], out_means[g, 2] = mean_x, mean_y, mean_z
-        out_scales[g, 0], out_scales[g, 1], out_scales[g, 2] = scale_x, scale_y, scale_z
+        out_means[g, 0], out_means[g, 1], out_means[g, 2] = mean
+        out_scales[g, 0], out_scales[g, 1], out_scales[g, 2] = scale

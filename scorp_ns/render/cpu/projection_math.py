@@ -83,6 +83,12 @@ def image_axes(T, R, sx, sy, sz):
 
 
 @device_function
+def scaled_axes(A, sx, sy, sz):
+    """A diag(s) for two rows of three."""
+    return A[0] * sx, A[1] * sy, A[2] * sz, A[3] * sx, A[4] * sy, A[5] * sz
+
+
+@device_function
 def covariance_of_axes(P):
     """The image covariance's xx, xy and yy."""
     return (
@@ -130,3 +136,73 @@ def covariance_gradient(ca, cb, cc, compensation, eps2d, g_a, g_b, g_c, g_compen
         v_b += slope * rest * cb
         v_c += slope * (rest * cc - blur)
     return v_a, v_b, v_c
+
+
+@device_function
+def axes_gradient(P, eps2d, g_a, g_b, g_c, g_compensation):
+    """P's gradient, six numbers, from those of conic and compensation: twice the gradient of P P^T, times P."""
+    xx, xy, yy = covariance_of_axes(P)
+    det_sharp = xx * yy - xy * xy
+    xx, yy = xx + eps2d, yy + eps2d
+    det = xx * yy - xy * xy
+    compensation = math.sqrt(max(0.0, det_sharp / det))
+    v_a, v_b, v_c = covariance_gradient(
+        yy / det, -xy / det, xx / det, compensation, eps2d, g_a, g_b, g_c, g_compensation
+    )
+    return (
+        2.0 * (v_a * P[0] + v_b * P[3]),
+        2.0 * (v_a * P[1] + v_b * P[4]),
+        2.0 * (v_a * P[2] + v_b * P[5]),
+        2.0 * (v_b * P[0] + v_c * P[3]),
+        2.0 * (v_b * P[1] + v_c * P[4]),
+        2.0 * (v_b * P[2] + v_c * P[5]),
+    )
+
+
+@device_function
+def rows_gradient(G, R):
+    """The gradient of T = J W, six numbers, from that of T R, called G: G R^T."""
+    return (
+        G[0] * R[0] + G[1] * R[1] + G[2] * R[2],
+        G[0] * R[3] + G[1] * R[4] + G[2] * R[5],
+        G[0] * R[6] + G[1] * R[7] + G[2] * R[8],
+        G[3] * R[0] + G[4] * R[1] + G[5] * R[2],
+        G[3] * R[3] + G[4] * R[4] + G[5] * R[5],
+        G[3] * R[6] + G[4] * R[7] + G[5] * R[8],
+    )
+
+
+@device_function
+def plus_rotation_gradient(sums, T, G):
+    """The sums, nine numbers, and the gradient of R from that of T R, called G: T^T G."""
+    return (
+        sums[0] + T[0] * G[0] + T[3] * G[3],
+        sums[1] + T[0] * G[1] + T[3] * G[4],
+        sums[2] + T[0] * G[2] + T[3] * G[5],
+        sums[3] + T[1] * G[0] + T[4] * G[3],
+        sums[4] + T[1] * G[1] + T[4] * G[4],
+        sums[5] + T[1] * G[2] + T[4] * G[5],
+        sums[6] + T[2] * G[0] + T[5] * G[3],
+        sums[7] + T[2] * G[1] + T[5] * G[4],
+        sums[8] + T[2] * G[2] + T[5] * G[5],
+    )
+
+
+@device_function
+def plus_scale_gradient(sums, A, P_gradient):
+    """The sums, three numbers, and the gradient of the scales s in P = A diag(s)."""
+    return (
+        sums[0] + (A[0] * P_gradient[0] + A[3] * P_gradient[3]),
+        sums[1] + (A[1] * P_gradient[1] + A[4] * P_gradient[4]),
+        sums[2] + (A[2] * P_gradient[2] + A[5] * P_gradient[5]),
+    )
+
+
+@device_function
+def plus_world_gradient(sums, view, gx, gy, gz):
+    """The sums, three numbers, and a gradient of a point in the camera's frame turned into the world's."""
+    return (
+        sums[0] + (view[0, 0] * gx + view[1, 0] * gy + view[2, 0] * gz),
+        sums[1] + (view[0, 1] * gx + view[1, 1] * gy + view[2, 1] * gz),
+        sums[2] + (view[0, 2] * gx + view[1, 2] * gy + view[2, 2] * gz),
+    )
