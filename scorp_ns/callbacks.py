@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 
 def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
     """Everything that runs between iterations, in the order in which it runs."""
-    assert attributes.trainer is not None and attributes.optimizers is not None
+    optimizers = attributes.optimizers
+    assert attributes.trainer is not None and optimizers is not None
     schedule = Schedule(model.config.schedule, attributes.trainer.config.max_num_iterations)
     model.begin_training(schedule.densification(model.num_train_data))
 
     def before_iteration(step: int) -> None:
-        _set_stage(model, schedule, attributes.optimizers, step)
+        _set_stage(model, schedule, optimizers, step)
 
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
         TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], model.densify),
+        TrainingCallback(
+            [TrainingCallbackLocation.AFTER_TRAIN_ITERATION],
+            model.clear_free_space,
+            update_every_num_iters=schedule.steps(schedule.config.clear_free_space_every),
+        ),
     ]
 
 

@@ -30,7 +30,7 @@ def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
-            torch.save(_without_numpy_scalars(state), file)
+            torch.save(_without_numpy_scalars(dict(state)), file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -98,10 +98,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def random_state() -> dict[str, Any]:
     """The state of every random generator a run draws from, in plain types."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
+    twister = numpy_state["state"]
     return {
         "python": random.getstate(),
-        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
+        "numpy": (
+            numpy_state["bit_generator"],
+            torch.from_numpy(twister["key"].astype(np.int64)),
+            twister["pos"],
+            numpy_state["has_gauss"],
+            numpy_state["gauss"],
+        ),
         "torch": torch.get_rng_state(),
         "devices": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -121,7 +128,7 @@ def _without_numpy_scalars(value: Any) -> Any:
     """The same nested containers, loadable with `weights_only`: learning rates arrive as numpy scalars."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return type(value)((key, _without_numpy_scalars(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return type(value)(_without_numpy_scalars(item) for item in value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
@@ -25,6 +25,10 @@ from scorp_ns.checkpoint import (
 from scorp_ns.errors import CheckpointError, OutputError
 from scorp_ns.optimizers import RunLengthDecayConfig
 from scorp_ns.render.cpu.threads import cores_for_kernels
+
+if TYPE_CHECKING:
+    from scorp_ns.datamanager import ScorpDataManager
+    from scorp_ns.model import ScorpModel
 
 
 @dataclass
@@ -83,10 +87,20 @@ class ScorpTrainer(Trainer):
         finally:
             self.config.max_num_iterations = num_iterations
 
+    @property
+    def _model(self) -> ScorpModel:
+        return cast("ScorpModel", self.pipeline.model)
+
+    @property
+    def _datamanager(self) -> ScorpDataManager:
+        return cast("ScorpDataManager", self.pipeline.datamanager)
+
     def _load_checkpoint(self) -> None:
-        if self.config.load_dir is None and self.config.load_checkpoint is None:
+        path = self.config.load_checkpoint
+        if path is None and self.config.load_dir is not None:
+            path = find_checkpoint(self.config.load_dir, self.config.load_step)
+        if path is None:
             return
-        path = self.config.load_checkpoint or find_checkpoint(self.config.load_dir, self.config.load_step)
         state = read_checkpoint(path)
         self._start_step = state["step"] + 1
         self.pipeline.load_pipeline(state["pipeline"], state["step"])
@@ -94,8 +108,8 @@ class ScorpTrainer(Trainer):
         self.optimizers = self.setup_optimizers()
         self._load_optimizers(state)
         self.grad_scaler.load_state_dict(state["scalers"])
-        self.pipeline.model.strategy_state = state["scorp"]["strategy"]
-        self.pipeline.datamanager.load_sampling_state(state["scorp"]["sampling"])
+        self._model.strategy_state = state["scorp"]["strategy"]
+        self._datamanager.load_sampling_state(state["scorp"]["sampling"])
         self._random_state_to_restore = state["scorp"]["random"]
         CONSOLE.print(f"Continuing at step {self._start_step} from {path}")
 
@@ -138,8 +152,8 @@ class ScorpTrainer(Trainer):
             "schedulers": {name: scheduler.state_dict() for name, scheduler in self.optimizers.schedulers.items()},
             "scalers": self.grad_scaler.state_dict(),
             "scorp": {
-                "strategy": dict(self.pipeline.model.strategy_state),
-                "sampling": self.pipeline.datamanager.sampling_state(),
+                "strategy": dict(self._model.strategy_state),
+                "sampling": self._datamanager.sampling_state(),
                 "random": random_state(),
             },
         }

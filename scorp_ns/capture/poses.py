@@ -70,15 +70,16 @@ def check_reference(capture: Capture) -> None:
 def _matrices(capture: Capture) -> Float[np.ndarray, "n 4 4"]:
     """All poses, in the precision that nerfstudio keeps."""
     matrices = [_matrix(frame["transform_matrix"]) for frame in capture.frames]
-    is_wrong = np.array([matrix is None or matrix.shape != (4, 4) for matrix in matrices])
-    if is_wrong.any():
+    whole = [matrix for matrix in matrices if matrix is not None and matrix.shape == (4, 4)]
+    if len(whole) < len(matrices):
+        is_wrong = np.array([matrix is None or matrix.shape != (4, 4) for matrix in matrices])
         first = matrices[int(is_wrong.argmax())]
         shape = "no tables of numbers" if first is None else f"{'x'.join(map(str, first.shape))} instead of 4x4"
         _raise_for(
             capture, is_wrong, f"are {shape}", "Add the row 0, 0, 0, 1 to a 3x4 matrix; repair or remove others."
         )
     with np.errstate(over="ignore"):
-        return np.stack(matrices).astype(np.float32)
+        return np.stack(whole).astype(np.float32)
 
 
 def _matrix(value: Any) -> np.ndarray | None:

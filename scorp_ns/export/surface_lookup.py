@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 POINTS_PER_CHUNK = 1 << 17
@@ -26,8 +25,8 @@ class SurfaceLookup:
     num_neighbours: int = 8
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self.means.cpu().numpy())
+    def _tree(self) -> KDTree:
+        return KDTree(self.means.cpu().numpy())
 
     @cached_property
     def _normals(self) -> Float[Tensor, "n 3"]:
@@ -48,8 +47,8 @@ class SurfaceLookup:
 
     def _chunk(self, points: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         num_neighbours = min(self.num_neighbours, len(self.means))
-        _, found = self._tree.query(points.cpu().numpy(), k=np.arange(1, num_neighbours + 1), workers=-1)
-        found = torch.from_numpy(found).to(points.device)
+        _, found = self._tree.query(points.cpu().numpy(), k=num_neighbours, workers=-1)
+        found = torch.from_numpy(found.reshape(len(points), num_neighbours)).to(points.device)
         weights = self._weights(points, found)
         colors = (weights[..., None] * self.colors[found]).sum(dim=1)
         normals = self._normals[found]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Shaped
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from scorp_ns.errors import CaptureError
@@ -96,7 +96,7 @@ def neighbour_radii(points: Float32[np.ndarray, "n 3"]) -> Float[np.ndarray, " n
     if num_neighbours == 0:
         return np.full(len(points), LONE_RADIUS)
     # The first neighbour of every place is itself.
-    distances, _ = cKDTree(places).query(places, k=num_neighbours + 1)
+    distances, _ = KDTree(places).query(places, k=num_neighbours + 1)
     radii = distances[:, 1:].mean(axis=1)
     smallest = SMALLEST_RADIUS_SHARE * np.median(radii)
     # The lower neighbour of the quantile, so that one stray among a handful of points is cut too.

@@ -21,7 +21,7 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[st
     if function is None:
         return lambda decorated: kernel(decorated, fastmath=fastmath)
     compiled = _compiled(function, fastmath)
-    if isinstance(compiled, numba.core.dispatcher.Dispatcher):  # Not so under NUMBA_DISABLE_JIT.
+    if hasattr(compiled, "_cache"):  # Under NUMBA_DISABLE_JIT it is the plain function.
         compiled._cache = KernelCache(function)
     return compiled
 
@@ -37,6 +37,6 @@ def device_function(function: Callable[..., Any] | None = None, *, fastmath: fro
     return _compiled(function, fastmath, forceinline=True)
 
 
-def _compiled(function: Callable[..., Any], fastmath: frozenset[str] | bool, **options: bool) -> Any:
+def _compiled(function: Callable[..., Any], fastmath: frozenset[str] | bool, **options: Any) -> Any:
     flags = fastmath if isinstance(fastmath, bool) else set(fastmath)
     return numba.njit(function, nogil=True, error_model="numpy", fastmath=flags, **options)

@@ -14,7 +14,7 @@ from typing import Any
 
 import llvmlite.binding
 import numba
-from numba.core import caching
+from numba.core import caching, config
 
 logger = logging.getLogger("scorp")
 
@@ -38,8 +38,9 @@ def source_fingerprint() -> str:
 
 def _candidate_parents() -> Iterator[Path]:
     """Directories that may hold the cache, best first: the user's choice, the user's cache folder, a temporary one."""
-    if numba.config.CACHE_DIR:
-        yield Path(numba.config.CACHE_DIR)
+    chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]  # Numba sets it while it loads.
+    if chosen:
+        yield Path(chosen)
     xdg = os.environ.get("XDG_CACHE_HOME")
     try:
         yield Path(xdg) / "scorp" if xdg else Path.home() / ".cache" / "scorp"

@@ -7,6 +7,7 @@ type says the same thing outright, on every processor LLVM knows, and keeps a ro
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -29,6 +30,11 @@ class _LanesType(types.Type):
     def __init__(self, name: str, vector: ir.VectorType) -> None:
         self.vector = vector
         super().__init__(name=name)
+
+
+def _intrinsic(define: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation of kernels, which call it without the typing context that its definition takes first."""
+    return intrinsic(define)
 
 
 lanes = _LanesType("Lanes", _FLOATS)
@@ -57,7 +63,7 @@ def _spread(context: Any, builder: ir.IRBuilder, value: ir.Value, kind: types.Ty
 def _elementwise(result: _LanesType, build: Any) -> Any:
     """An intrinsic of two operands, vectors or numbers, made by `build(builder, left, right)`."""
 
-    @intrinsic
+    @_intrinsic
     def operation(typingctx, left, right):
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
             operands = [_spread(context, builder, *pair) for pair in zip(args, signature.args, strict=True)]
@@ -103,7 +109,7 @@ def _call_llvm(builder: ir.IRBuilder, name: str, result: ir.Type, args: Any) -> 
 minimum = _elementwise(lanes, _smaller)
 
 
-@intrinsic
+@_intrinsic
 def spread(typingctx, number):
     """The number in every lane."""
 
@@ -113,7 +119,7 @@ def spread(typingctx, number):
     return lanes(number), codegen
 
 
-@intrinsic
+@_intrinsic
 def fma(typingctx, factor, other, summand):
     """`factor * other + summand` rounded once, so that forward and backward passes agree to the last bit."""
 
@@ -124,7 +130,7 @@ def fma(typingctx, factor, other, summand):
     return lanes(factor, other, summand), codegen
 
 
-@intrinsic
+@_intrinsic
 def select(typingctx, condition, yes, no):
     """`yes` where the condition holds, else `no`."""
 
@@ -135,7 +141,7 @@ def select(typingctx, condition, yes, no):
     return lanes(condition, yes, no), codegen
 
 
-@intrinsic
+@_intrinsic
 def absolute(typingctx, value):
     """The value without its sign."""
 
@@ -145,18 +151,18 @@ def absolute(typingctx, value):
     return lanes(value), codegen
 
 
-@intrinsic
+@_intrinsic
 def negative_absolute(typingctx, value):
     """The value with its sign bit set."""
 
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         signs = ir.Constant(_INTEGERS, [1 << 31] * WIDTH)
         return builder.bitcast(builder.or_(builder.bitcast(args[0], _INTEGERS), signs), _FLOATS)
 
     return lanes(value), codegen
 
 
-@intrinsic
+@_intrinsic
 def nearest(typingctx, value):
     """The nearest whole numbers. Adding and subtracting 1.5 * 2**23 would not survive re-ordering."""
 
@@ -166,29 +172,29 @@ def nearest(typingctx, value):
     return lanes(value), codegen
 
 
-@intrinsic
+@_intrinsic
 def times_power_of_two(typingctx, value, whole):
     """`value * 2**whole` by adding to the exponent's bits; anything at all where the result is no normal number."""
 
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         exponent = builder.shl(builder.fptosi(args[1], _INTEGERS), ir.Constant(_INTEGERS, [23] * WIDTH))
         return builder.bitcast(builder.add(builder.bitcast(args[0], _INTEGERS), exponent), _FLOATS)
 
     return lanes(value, whole), codegen
 
 
-@intrinsic
+@_intrinsic
 def any_lane(typingctx, condition):
     """Whether the condition holds in at least one lane."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         bits = builder.bitcast(args[0], ir.IntType(WIDTH))
-        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(WIDTH), 0))
 
     return types.boolean(condition), codegen
 
 
-@intrinsic
+@_intrinsic
 def prefetch(typingctx, array, row):
     """Ask for the cache line where a row of a contiguous array starts; nothing waits for it."""
 
@@ -205,7 +211,7 @@ def prefetch(typingctx, array, row):
     return types.void(array, row), codegen
 
 
-@intrinsic
+@_intrinsic
 def total(typingctx, value):
     """The sum of the lanes."""
 
@@ -216,13 +222,13 @@ def total(typingctx, value):
     return types.float32(value), codegen
 
 
-def _row_pointer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+def _row_pointer(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
     array = context.make_array(signature.args[0])(context, builder, args[0])
     start = builder.gep(array.data, [context.cast(builder, args[1], signature.args[1], types.intp)])
     return builder.bitcast(start, _FLOATS.as_pointer())
 
 
-@intrinsic
+@_intrinsic
 def load(typingctx, array, start):
     """Sixteen neighbours of a flat contiguous float32 array, from index `start`."""
 
@@ -232,7 +238,7 @@ def load(typingctx, array, start):
     return lanes(array, start), codegen
 
 
-@intrinsic
+@_intrinsic
 def store(typingctx, array, start, value):
     """Write sixteen neighbours of a flat contiguous float32 array, from index `start`."""
 

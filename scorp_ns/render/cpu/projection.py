@@ -88,9 +88,7 @@ class Harmonics(torch.autograd.Function):
     """Colours [cameras, gaussians, 3] = max(SH + 0.5, 0) seen from camera centres; black where nothing is drawn."""
 
     @staticmethod
-    def forward(
-        ctx: Any, means: Tensor, centres: Tensor, coefficients: Tensor, degree: int, radii: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, means: Tensor, centres: Tensor, coefficients: Tensor, degree: int, radii: Tensor) -> Tensor:
         """Evaluate; `coefficients` are [gaussians, K, 3] for all cameras or [cameras, gaussians, K, 3]."""
         table = coefficients.detach().contiguous().numpy()
         table = table[None] if table.ndim == 3 else table

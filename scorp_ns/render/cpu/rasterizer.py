@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scorp_ns.render.cpu.blend import Blend
 from scorp_ns.render.cpu.projection import Harmonics, Project, lenses
-from scorp_ns.render.cpu.tiles import TILE, list_tiles
+from scorp_ns.render.cpu.tiles import TILE, TileLists, list_tiles
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,12 @@ def rasterize(
     cameras = torch.arange(radii.shape[0], dtype=torch.int32)[:, None].expand(radii.shape)
     if view.packed:
         camera_ids, gaussian_ids = torch.nonzero(radii, as_tuple=True)
-        radii, means2d, depths, conics, opacities, splats, cameras = (
-            tensor[camera_ids, gaussian_ids] for tensor in (radii, means2d, depths, conics, opacities, splats, cameras)
+        radii, means2d, depths, conics, opacities, channels, splats, cameras = (
+            tensor[camera_ids, gaussian_ids]
+            for tensor in (radii, means2d, depths, conics, opacities, channels, splats, cameras)
         )
-        channels = channels if channels is None else channels[camera_ids, gaussian_ids]
-    channels, backgrounds = _with_depth(channels, depths, backgrounds, view.render_mode)
+    if view.render_mode != "RGB":
+        channels, backgrounds = _with_depth(channels, depths, backgrounds)
     tiles = (viewmats.shape[0], -(-view.height // TILE), -(-view.width // TILE))
     lists = _lists(splats, radii, depths, opacities, channels, cameras, tiles)
     image, alpha = Blend.apply(
@@ -88,27 +89,23 @@ def rasterize(
     return image, alpha, info
 
 
-def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: View) -> Tensor | None:
-    """What is blended besides depth, [cameras, gaussians, channels]; None if only depth is."""
+def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: View) -> Tensor:
+    """What is blended besides depth, [cameras, gaussians, channels]; no channels if only depth is."""
     if view.render_mode in ("D", "ED"):
-        return None
+        return means.new_empty((*radii.shape, 0))
     if view.sh_degree is not None:
         centres = torch.inverse(viewmats.double())[:, :3, 3]
         return Harmonics.apply(means, centres, colors, view.sh_degree, radii)
     return colors.expand(radii.shape[0], -1, -1)
 
 
-def _with_depth(
-    channels: Tensor | None, depths: Tensor, backgrounds: Tensor | None, render_mode: str
-) -> tuple[Tensor, Tensor | None]:
-    """Channels and background with the depth appended where the mode asks for it; depth has no background."""
-    if render_mode == "RGB":
-        return channels, backgrounds
-    depth = depths[..., None]
-    far = None if backgrounds is None else backgrounds.new_zeros((backgrounds.shape[0], 1))
-    if channels is None:
-        return depth, far
-    return torch.cat([channels, depth], dim=-1), far if far is None else torch.cat([backgrounds, far], dim=-1)
+def _with_depth(channels: Tensor, depths: Tensor, backgrounds: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Channels and background with the depth appended; depth has no background."""
+    drawn = torch.cat([channels, depths[..., None]], dim=-1)
+    if backgrounds is None:
+        return drawn, None
+    behind = backgrounds[:, : channels.shape[-1]]
+    return drawn, torch.cat([behind, behind.new_zeros((behind.shape[0], 1))], dim=-1)
 
 
 def _lists(
@@ -119,11 +116,10 @@ def _lists(
     channels: Tensor,
     cameras: Tensor,
     tiles: tuple[int, int, int],
-) -> Any:
+) -> TileLists:
     """The tile lists of flattened rows; nothing here is differentiated."""
-    splats, radii, depths, opacities, cameras = (
+    rows = [
         tensor.detach().reshape(-1, *tensor.shape[radii.ndim :]).contiguous().numpy()
-        for tensor in (splats, radii, depths, opacities, cameras)
-    )
-    channels = channels.detach().reshape(-1, channels.shape[-1]).contiguous().numpy()
-    return list_tiles(splats, radii, depths, opacities, channels, cameras, tiles)
+        for tensor in (splats, radii, depths, opacities, channels, cameras)
+    ]
+    return list_tiles(*rows, num_tiles=tiles)
