@@ -26,6 +26,11 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
         TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], model.densify),
+        TrainingCallback(
+            [TrainingCallbackLocation.AFTER_TRAIN_ITERATION],
+            model.clear_free_space,
+            update_every_num_iters=schedule.steps(schedule.config.clear_free_space_every),
+        ),
     ]
 
 

@@ -21,23 +21,27 @@ from scorp_ns.schedule import ScheduleConfig
 from scorp_ns.trainer import ScorpTrainerConfig
 
 
-def _optimizers(means_lr: float = 1.6e-4) -> dict[str, dict[str, Any]]:
+def _optimizers(
+    means_lr: float = 1.6e-4, means_lr_final: float = 1.6e-6, scales_lr: float = 0.005, colors_lr: float = 0.0025
+) -> dict[str, dict[str, Any]]:
     def group(lr: float, lr_final: float | None = None) -> dict[str, Any]:
         scheduler = RunLengthDecayConfig(lr_final=lr_final) if lr_final is not None else None
         return {"optimizer": FusedAdamConfig(lr=lr), "scheduler": scheduler}
 
     return {
-        "means": group(means_lr, means_lr / 100),
-        "scales": group(0.005),
+        "means": group(means_lr, means_lr_final),
+        "scales": group(scales_lr),
         "quats": group(0.001),
-        "features_dc": group(0.0025),
+        "features_dc": group(colors_lr),
         "features_rest": group(0.0025 / 20),
         "opacities": group(0.05),
         "camera_opt": group(1e-4, 5e-7),
     }
 
 
-def _trainer_config(method_name: str, num_iterations: int, model: ScorpModelConfig, **options: Any) -> ScorpTrainerConfig:
+def _trainer_config(
+    method_name: str, num_iterations: int, model: ScorpModelConfig, **options: Any
+) -> ScorpTrainerConfig:
     return ScorpTrainerConfig(
         method_name=method_name,
         max_num_iterations=num_iterations,
@@ -76,15 +80,19 @@ scorp_quick = MethodSpecification(
         2000,
         ScorpModelConfig(
             sh_degree=1,
-            num_downscales=1,
+            num_downscales=0,
+            fill_views=True,
+            free_space_share=0.9,
+            cull_alpha_thresh=0.02,
             schedule=ScheduleConfig(
                 densify_from=0.05,
+                densify_until=0.6,
                 densify_every=1 / 40,
-                reset_opacity_every=1.0,
+                reset_opacity_every=0.25,
                 add_sh_degree_every=0.5,
             ),
         ),
-        optimizers=_optimizers(),
+        optimizers=_optimizers(means_lr=5e-4, means_lr_final=1e-5, scales_lr=0.01, colors_lr=0.01),
         steps_per_save=500,
         steps_per_eval_image=500,
         steps_per_eval_all_images=0,

@@ -46,10 +46,10 @@ class ScorpDataManager(FullImageDatamanager):
         super().__init__(config, *args, **kwargs)
 
     def create_train_dataset(self) -> InputDataset:
-        """The training images; the model finds their poses in the metadata, for a start without seed points."""
+        """The training images; the model finds their cameras in the metadata, to know where to start."""
         outputs = self.train_dataparser_outputs
         _check_projection(outputs.cameras)
-        outputs.metadata["camera_to_worlds"] = outputs.cameras.camera_to_worlds
+        outputs.metadata["cameras"] = outputs.cameras
         return super().create_train_dataset()
 
     def next_train(self, step: int) -> tuple[Cameras | RayBundle, dict[str, Any]]:

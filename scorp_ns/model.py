@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from gsplat.strategy import DefaultStrategy
+from gsplat.strategy.ops import remove
 from jaxtyping import Bool, Float
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras
@@ -23,6 +24,8 @@ from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
 from scorp_ns.errors import CheckpointError, OutputError
 from scorp_ns.evaluate.metrics import image_metrics, psnr
+from scorp_ns.gaussians.filling import fill_views
+from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
@@ -46,6 +49,10 @@ class ScorpModelConfig(ModelConfig):
     """Start from random points even where the capture has seed points."""
     num_random: int = 50000
     """Number of Gaussians of a random start."""
+    fill_views: bool = False
+    """Add seed points where the capture's own leave parts of a training image empty, as on plain walls."""
+    free_space_share: float = 0.0
+    """Gaussians are removed around and between cameras up to this share of the way to a seed point; 0 keeps all."""
     background_color: Literal["random", "black", "white"] = "random"
     """What shows where nothing is; random keeps Gaussians from imitating it."""
     num_downscales: int = 2
@@ -78,6 +85,8 @@ class ScorpModelConfig(ModelConfig):
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:
             raise ValueError(f"sh_degree is {self.sh_degree}; it must be 0, 1, 2 or 3.")
+        if not 0 <= self.free_space_share < 1:
+            raise ValueError(f"free_space_share is {self.free_space_share}; it must be 0 or more and less than 1.")
         if not 0 <= self.ssim_lambda <= 1:
             raise ValueError(f"ssim_lambda is {self.ssim_lambda}; it must lie between 0 and 1.")
 
@@ -114,8 +123,10 @@ class ScorpModel(SplatfactoModel):
     def _seed(self) -> dict[str, Tensor]:
         if self.seed_points is not None and not self.config.random_init:
             points, colors = self.seed_points
+            if self.config.fill_views:
+                points, colors = fill_views(points, colors, self.kwargs["metadata"]["cameras"])
         else:
-            points = random_points(self.kwargs["metadata"]["camera_to_worlds"], self.config.num_random)
+            points = random_points(self.kwargs["metadata"]["cameras"].camera_to_worlds, self.config.num_random)
             colors = torch.randint(0, 256, points.shape, dtype=torch.uint8)
         return seed_gaussians(points, colors, sh_degree=self.config.sh_degree)
 
@@ -136,6 +147,10 @@ class ScorpModel(SplatfactoModel):
             pause_refine_after_reset=steps.pause_after_reset,
             absgrad=self.config.use_absgrad,
         )
+        self.free_space: FreeSpace | None = None
+        if self.config.free_space_share > 0 and self.seed_points is not None and not self.config.random_init:
+            origins = self.kwargs["metadata"]["cameras"].camera_to_worlds[:, :, 3]
+            self.free_space = find_free_space(origins, self.seed_points[0], self.config.free_space_share)
 
     def densify(self, step: int) -> None:
         """Let the strategy split, duplicate and prune after a backward pass."""
@@ -147,6 +162,14 @@ class ScorpModel(SplatfactoModel):
             info=self.info,
             packed=False,
         )
+
+    def clear_free_space(self, step: int) -> None:
+        """Remove the Gaussians that hang in the air before the cameras."""
+        if self.free_space is None:
+            return
+        is_fog = self.free_space.contains(self.means.detach())
+        if is_fog.any() and not is_fog.all():
+            remove(params=self.gauss_params, optimizers=self.optimizers, state=self.strategy_state, mask=is_fog)
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
@@ -213,7 +236,7 @@ class ScorpModel(SplatfactoModel):
         Ks: Float[Tensor, "1 3 3"],
         width: int,
         height: int,
-        background: Float[Tensor, "3"],
+        background: Float[Tensor, " 3"],
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         if self.config.sh_degree > 0:
             colors = torch.cat([gaussians["features_dc"][:, None], gaussians["features_rest"]], dim=1)

@@ -17,6 +17,8 @@ class ScheduleConfig:
     """Period of densification; never shorter than one look at every training view (100 at the most)."""
     reset_opacity_every: float = 0.1
     """Period of making all Gaussians nearly transparent again, which lets floaters die; 1 or more means never."""
+    clear_free_space_every: float = 1 / 40
+    """Period of removing what hangs in the air before the cameras, where `free_space_share` asks for it."""
     limit_screen_size_until: float = 2 / 15
     """Until when Gaussians that cover much of an image are split or removed."""
     add_sh_degree_every: float = 1 / 30
