@@ -12,7 +12,20 @@ import math
 import numpy as np
 
 from scorp_ns.render.cpu.jit import device_function
-from scorp_ns.render.cpu.lanes import any_lane, fma, load, nearest, prefetch, select, spread, store, times_power_of_two
+from scorp_ns.render.cpu.lanes import (
+    absolute,
+    any_lane,
+    fma,
+    load,
+    minimum,
+    nearest,
+    negative_absolute,
+    prefetch,
+    select,
+    spread,
+    store,
+    times_power_of_two,
+)
 from scorp_ns.render.cpu.tiles import HALF_X, HALF_Y, LEVEL, MIN_ALPHA, SLACK, TILE, A, B, C, X, Y, span_in_band
 
 LOG2_E = 1.4426950408889634
@@ -104,6 +117,41 @@ def visible_alpha(record, x, y):
     along = fma(x, record[KXX], spread(record[KX] + record[KXY] * y))
     p = fma(x, along, spread(record[K0] + y * (record[KY] + record[KYY] * y)))
     return select(p >= LOG2_MIN_ALPHA, exp2(p), np.float32(0.0))
+
+
+@device_function
+def take_light(record, state, at, x, y):
+    """Take one Gaussian's light out of a row of pixels, whose light is at `at`: its weights, and what led to them.
+
+    The light of a pixel where too little would be left is marked by its sign, and stays.
+    """
+    left = load(state, at)
+    raw = visible_alpha(record, x, y)
+    alpha = minimum(raw, MAX_ALPHA)
+    weight = alpha * left
+    after = left - weight
+    alive = after > MIN_TRANSMITTANCE
+    store(state, at, select(alive, after, negative_absolute(left)))
+    return select(alive, weight, np.float32(0.0)), raw, alpha, alive
+
+
+@device_function
+def alpha_answer(weight, raw, alpha, alive, along, behind):
+    """A row's alpha times dL/dalpha, from what the Gaussian shows (`along`) and what lies `behind` it.
+
+    A clamped alpha does not answer to its Gaussian, though its colour does.
+    """
+    u = weight * along - alpha * behind / (np.float32(1.0) - alpha)
+    return select(alive, select(raw <= MAX_ALPHA, u, np.float32(0.0)), np.float32(0.0))
+
+
+@device_function
+def absolute_slopes(record, x, y, u):
+    """How strongly each pixel of a row pulls at the centre, in x and in y, over ln 2."""
+    return (
+        absolute(u * (fma(x, np.float32(2.0) * record[KXX], spread(record[KX] + record[KXY] * y)))),
+        absolute(u * (fma(x, record[KXY], spread(record[KY] + np.float32(2.0) * record[KYY] * y)))),
+    )
 
 
 @device_function

@@ -9,29 +9,24 @@ from scorp_ns.render.cpu.blend_math import (
     COLOR,
     END_ROW,
     FIRST_ROW,
-    KX,
-    KXX,
-    KXY,
-    KY,
-    KYY,
     LN_2,
-    MAX_ALPHA,
-    MIN_TRANSMITTANCE,
     ORIGIN_X,
     ORIGIN_Y,
     PIXELS,
+    absolute_slopes,
     aligned,
+    alpha_answer,
     clear,
     is_finished,
     lane_centres,
     start_transmittance,
+    take_light,
     tile_corner,
-    visible_alpha,
     write_records,
     write_slot,
 )
 from scorp_ns.render.cpu.jit import device_function, kernel
-from scorp_ns.render.cpu.lanes import absolute, fma, load, minimum, negative_absolute, select, spread, store, total
+from scorp_ns.render.cpu.lanes import fma, load, spread, store, total
 from scorp_ns.render.cpu.tiles import TILE
 
 RED, GREEN, BLUE = PIXELS, 2 * PIXELS, 3 * PIXELS
@@ -46,13 +41,7 @@ def blend_record(record, state, centres):
     for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
         at = i * np.uint32(TILE)
         y = np.float32(i) + np.float32(0.5) - record[ORIGIN_Y]
-        left = load(state, at)
-        alpha = minimum(visible_alpha(record, x, y), MAX_ALPHA)
-        weight = alpha * left
-        after = left - weight
-        alive = after > MIN_TRANSMITTANCE
-        weight = select(alive, weight, np.float32(0.0))
-        store(state, at, select(alive, after, negative_absolute(left)))
+        weight, _, _, _ = take_light(record, state, at, x, y)
         store(state, at + np.uint32(RED), fma(weight, red, load(state, at + np.uint32(RED))))
         store(state, at + np.uint32(GREEN), fma(weight, green, load(state, at + np.uint32(GREEN))))
         store(state, at + np.uint32(BLUE), fma(weight, blue, load(state, at + np.uint32(BLUE))))
@@ -124,23 +113,14 @@ def unblend_record(record, state, rest, centres, absolute_sums):
     for i in range(np.uint32(record[FIRST_ROW]), np.uint32(record[END_ROW])):
         at = i * np.uint32(TILE)
         y = np.float32(i) + np.float32(0.5) - record[ORIGIN_Y]
-        left = load(state, at)
+        weight, raw, alpha, alive = take_light(record, state, at, x, y)
         g_red = load(state, at + np.uint32(RED))
         g_green = load(state, at + np.uint32(GREEN))
         g_blue = load(state, at + np.uint32(BLUE))
-        raw = visible_alpha(record, x, y)
-        alpha = minimum(raw, MAX_ALPHA)
-        weight = alpha * left
-        after = left - weight
-        alive = after > MIN_TRANSMITTANCE
-        weight = select(alive, weight, np.float32(0.0))
-        store(state, at, select(alive, after, negative_absolute(left)))
         along = fma(blue, g_blue, fma(green, g_green, red * g_red))
         behind = load(rest, at) - weight * along
         store(rest, at, behind)
-        # A clamped alpha does not answer to its Gaussian, though its colour does.
-        u = weight * along - alpha * behind / (np.float32(1.0) - alpha)
-        u = select(alive, select(raw <= MAX_ALPHA, u, np.float32(0.0)), np.float32(0.0))
+        u = alpha_answer(weight, raw, alpha, alive, along, behind)
         u0, u1, u2 = u0 + u, fma(u, y, u1), fma(u, y * y, u2)
         sum_red, sum_green, sum_blue = (
             fma(weight, g_red, sum_red),
@@ -148,8 +128,8 @@ def unblend_record(record, state, rest, centres, absolute_sums):
             fma(weight, g_blue, sum_blue),
         )
         if absolute_sums:
-            ax = ax + absolute(u * (fma(x, np.float32(2.0) * record[KXX], spread(record[KX] + record[KXY] * y))))
-            ay = ay + absolute(u * (fma(x, record[KXY], spread(record[KY] + np.float32(2.0) * record[KYY] * y))))
+            pull_x, pull_y = absolute_slopes(record, x, y, u)
+            ax, ay = ax + pull_x, ay + pull_y
     moments = (total(u0), total(u0 * x), total(u1), total(u0 * x * x), total(u1 * x), total(u2))
     return moments, (total(sum_red), total(sum_green), total(sum_blue)), (total(ax) * LN_2, total(ay) * LN_2)
 

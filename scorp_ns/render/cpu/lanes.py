@@ -106,7 +106,27 @@ def _call_llvm(builder: ir.IRBuilder, name: str, result: ir.Type, args: Any) -> 
     return builder.call(function, args, fastmath=_FLAGS if is_float else ())
 
 
+def _of_llvm(name: str) -> Any:
+    """An intrinsic of one vector that LLVM has a function for."""
+
+    @_intrinsic
+    def operation(typingctx, value):
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            return _call_llvm(builder, name, _FLOATS, args)
+
+        return lanes(value), codegen
+
+    return operation
+
+
 minimum = _elementwise(lanes, _smaller)
+"""The smaller of two in each lane."""
+
+absolute = _of_llvm("llvm.fabs.v16f32")
+"""The value without its sign."""
+
+nearest = _of_llvm("llvm.nearbyint.v16f32")
+"""The nearest whole numbers. Adding and subtracting 1.5 * 2**23 would not survive re-ordering."""
 
 
 @_intrinsic
@@ -142,32 +162,12 @@ def select(typingctx, condition, yes, no):
 
 
 @_intrinsic
-def absolute(typingctx, value):
-    """The value without its sign."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return _call_llvm(builder, "llvm.fabs.v16f32", _FLOATS, args)
-
-    return lanes(value), codegen
-
-
-@_intrinsic
 def negative_absolute(typingctx, value):
     """The value with its sign bit set."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         signs = ir.Constant(_INTEGERS, [1 << 31] * WIDTH)
         return builder.bitcast(builder.or_(builder.bitcast(args[0], _INTEGERS), signs), _FLOATS)
-
-    return lanes(value), codegen
-
-
-@_intrinsic
-def nearest(typingctx, value):
-    """The nearest whole numbers. Adding and subtracting 1.5 * 2**23 would not survive re-ordering."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return _call_llvm(builder, "llvm.nearbyint.v16f32", _FLOATS, args)
 
     return lanes(value), codegen
 
