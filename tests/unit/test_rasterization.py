@@ -1,4 +1,4 @@
-"""The render seam's contract on the CPU: shapes, refusals, strategies, degenerate scenes, threads and the kernel cache.
+"""The render seam's contract on the CPU: shapes, refusals, strategies, degenerate scenes and numbers of threads.
 
 What the images and gradients have to be is the business of tests/parity and tests/gradients.
 """
@@ -7,19 +7,11 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import logging
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from gsplat.strategy import DefaultStrategy
@@ -27,19 +19,10 @@ from torch import Tensor
 
 from scorp_ns.errors import ScorpError, UnsupportedError
 from scorp_ns.render import gsplat_backend
-from scorp_ns.render.cpu import kernel_cache, threads
 from scorp_ns.render.rasterization import rasterization
 
 # Shapes are checked twice in tests; the messages below are those a user sees, without the checking wrapper.
 unchecked = inspect.unwrap(rasterization)
-
-
-@pytest.fixture
-def num_threads() -> Iterator[Any]:
-    """A function that sets torch's number of threads for the duration of a test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def scene(n: int = 200, width: int = 50, height: int = 40, sh_degree: int | None = None, cameras: int = 1) -> dict:
@@ -283,39 +266,6 @@ def test_two_python_threads_render_at_once(num_threads: Any) -> None:
         assert all(torch.equal(value, expected[name]) for name, value in future.result().items())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork on this system.")
-def test_a_forked_child_works_with_threads_of_its_own(num_threads: Any) -> None:
-    num_threads(2)
-
-    def mark(chunk: int, num_chunks: int, done: bytearray, both: threading.Barrier) -> None:
-        both.wait()
-        done[chunk] = 1
-
-    def works() -> bool:
-        done = bytearray(2)
-        threads.run_chunks(mark, 2, done, threading.Barrier(2, timeout=10))
-        return all(done)
-
-    assert works()
-    # The child calls nothing of torch's, whose own threads do not survive a fork.
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-        os._exit(0 if works() else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_an_error_in_a_chunk_reaches_the_caller(num_threads: Any) -> None:
-    num_threads(2)
-
-    def fail(chunk: int, num_chunks: int) -> None:
-        if chunk == 3:
-            raise ValueError("chunk 3")
-
-    with pytest.raises(ValueError, match="chunk 3"):
-        threads.run_chunks(fail, 8)
-
-
 def test_half_precision_is_drawn_in_float32() -> None:
     arguments = scene()
     arguments["colors"] = arguments["colors"].to(torch.bfloat16)
@@ -333,95 +283,3 @@ def test_gsplat_gets_a_number_of_channels_it_has_kernels_for(channels: int, miss
 def test_importing_the_seam_loads_neither_numba_nor_gsplat() -> None:
     check = "import sys, scorp_ns.render; sys.exit('numba' in sys.modules or 'gsplat' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
-
-
-COMPILE_ONE = """
-    import logging
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from scorp_ns.render.cpu.jit import kernel
-    from scorp_ns.render.cpu.kernel_cache import cache_directory
-    from scorp_ns.render.cpu.lanes import prefetch
-
-    @kernel
-    def double(x):
-        return 2 * x
-
-    assert double(21) == 42
-    print(cache_directory())
-"""
-
-
-def run_alone(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Compile and call one kernel in a process of its own."""
-    script = tmp_path / "compile_one.py"
-    script.write_text(textwrap.dedent(COMPILE_ONE))
-    found = {**os.environ, **environment}
-    return subprocess.run([sys.executable, str(script)], env=found, capture_output=True, text=True, check=True)
-
-
-def test_kernels_are_kept_where_the_user_says_and_survive_damage(tmp_path: Path) -> None:
-    first = run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept"))
-    assert "Compiling CPU kernels, once;" in first.stderr
-    directory = Path(first.stdout.strip())
-    assert directory.parent == tmp_path / "kept"
-    assert "Compiling" not in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr
-    for path in [*directory.glob("*.nbc"), *directory.glob("*.nbi")]:
-        path.write_bytes(b"damaged")
-    assert "it is compiled anew" in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr
-    assert "Compiling" not in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr
-
-
-def test_without_any_writable_directory_kernels_compile_and_one_line_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("A file is no directory, for the superuser neither.")
-    monkeypatch.setattr(kernel_cache, "_candidate_parents", lambda: iter([blocked, blocked / "below"]))
-    kernel_cache.cache_directory.cache_clear()
-    try:
-        with caplog.at_level(logging.WARNING, logger="scorp"):
-            assert kernel_cache.cache_directory() is None
-            kernel_cache.cache_directory()
-            cache = kernel_cache.KernelCache(scene)
-            assert cache.load_overload(None, None) is None
-            cache.save_overload(None, None)
-        assert caplog.messages == [
-            "No directory is writable, so the CPU kernels compile in every run. Set NUMBA_CACHE_DIR to one."
-        ]
-    finally:
-        kernel_cache.cache_directory.cache_clear()
-
-
-def test_another_users_directory_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-    assert not kernel_cache._is_usable(tmp_path)
-
-
-def test_kernels_compiled_from_other_sources_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    before = kernel_cache.source_fingerprint()
-    copy = tmp_path / "kernel_cache.py"
-    copy.write_bytes(Path(kernel_cache.__file__).read_bytes())
-    monkeypatch.setattr(kernel_cache, "__file__", str(copy))
-    kernel_cache.source_fingerprint.cache_clear()
-    try:
-        assert kernel_cache.source_fingerprint() != before
-    finally:
-        monkeypatch.undo()
-        kernel_cache.source_fingerprint.cache_clear()
-
-
-def test_the_exponential_is_accurate_to_float32() -> None:
-    from scorp_ns.render.cpu.blend_math import exp2
-    from scorp_ns.render.cpu.jit import kernel
-    from scorp_ns.render.cpu.lanes import load, store
-
-    @kernel
-    def powers(exponents: np.ndarray, out: np.ndarray) -> None:
-        for start in range(0, exponents.shape[0], 16):
-            store(out, start, exp2(load(exponents, start)))
-
-    exponents = np.linspace(-20, 3, 16 * 1000, dtype=np.float32)
-    found = np.empty_like(exponents)
-    powers(exponents, found)
-    expected = np.exp2(exponents.astype(np.float64))
-    assert np.abs(found / expected - 1).max() < 3e-7
