@@ -119,17 +119,17 @@ def _render(T_world_camera: np.ndarray) -> np.ndarray:
 def _trace(origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The colour of what each ray hits first: a ball, the floor or the dome."""
     distance, points = _hit_sphere(origin, directions, np.zeros(3), DOME_RADIUS, far_side=True)
-    colors = _dome_color(points)
+    colors = dome_color(points)
     with np.errstate(divide="ignore"):
         floor_distance = np.where(directions[..., 2] < 0, -origin[2] / directions[..., 2], np.inf)
     is_floor = floor_distance < distance
     points = origin + np.where(is_floor, floor_distance, 0.0)[..., None] * directions
-    colors = np.where(is_floor[..., None], _floor_color(points), colors)
+    colors = np.where(is_floor[..., None], floor_color(points), colors)
     distance = np.where(is_floor, floor_distance, distance)
     for center, radius, color in zip(BALL_CENTERS, BALL_RADII, BALL_COLORS, strict=True):
         ball_distance, points = _hit_sphere(origin, directions, center, radius)
         is_hit = ball_distance < distance
-        colors = np.where(is_hit[..., None], _ball_color((points - center) / radius, color), colors)
+        colors = np.where(is_hit[..., None], ball_color((points - center) / radius, color), colors)
         distance = np.where(is_hit, ball_distance, distance)
     return colors
 
@@ -145,20 +145,20 @@ def _hit_sphere(
     return distance, origin + np.where(inside > 0, distance, 0.0)[..., None] * directions
 
 
-def _dome_color(points: np.ndarray) -> np.ndarray:
+def dome_color(points: np.ndarray) -> np.ndarray:
     """A pale evening sky, brighter on one side."""
     height = np.clip(points[..., 2:] / DOME_RADIUS, 0, 1)
     warmth = 0.5 + 0.5 * points[..., :1] / DOME_RADIUS
     return 0.3 + height * np.array([0.1, 0.2, 0.5]) + warmth * np.array([0.4, 0.25, 0.1])
 
 
-def _floor_color(points: np.ndarray) -> np.ndarray:
+def floor_color(points: np.ndarray) -> np.ndarray:
     """Soft brown and blue patches: texture everywhere, without edges finer than a pixel."""
     wave = 0.5 + 0.25 * (np.sin(5 * points[..., 0]) + np.sin(4 * points[..., 1] + 1))
     return wave[..., None] * np.array([0.6, 0.45, 0.3]) + (1 - wave[..., None]) * np.array([0.2, 0.25, 0.4])
 
 
-def _ball_color(normals: np.ndarray, color: np.ndarray) -> np.ndarray:
+def ball_color(normals: np.ndarray, color: np.ndarray) -> np.ndarray:
     """Matte shading: the same from every side, so that a scene without reflections explains it."""
     return color * (0.6 + 0.4 * np.clip(normals @ LIGHT, 0, 1))[..., None]
 
@@ -175,9 +175,9 @@ def _write_points(path: Path, num_points: int) -> None:
     normals = _unit_vectors(random, num_points - num_floor - num_dome)
     ball = random.integers(len(BALL_RADII), size=len(normals))
     balls = BALL_CENTERS[ball] + BALL_RADII[ball, None] * normals
-    ball_colors = np.stack([_ball_color(n, BALL_COLORS[b]) for n, b in zip(normals, ball, strict=True)])
+    ball_colors = np.stack([ball_color(n, BALL_COLORS[b]) for n, b in zip(normals, ball, strict=True)])
     xyz = np.concatenate([floor, dome, balls])
-    rgb = np.round(255 * np.concatenate([_floor_color(floor), _dome_color(dome), ball_colors])).astype(np.uint8)
+    rgb = np.round(255 * np.concatenate([floor_color(floor), dome_color(dome), ball_colors])).astype(np.uint8)
     columns = [("x", "f4"), ("y", "f4"), ("z", "f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
     vertices = np.array([(*p, *c) for p, c in zip(xyz, rgb, strict=True)], dtype=columns)
     PlyData([PlyElement.describe(vertices, "vertex")]).write(str(path))

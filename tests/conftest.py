@@ -36,6 +36,6 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     capture = write_capture(folder / "capture")
-    code, output = run("ns-train", *train_arguments(capture, folder, "--max-num-iterations", "60"))
+    code, output = run("ns-train", *train_arguments(capture, folder, "--max-num-iterations", "300"))
     assert code == 0, output
     return run_folder(folder)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -278,8 +276,3 @@ def test_half_precision_is_drawn_in_float32() -> None:
 @pytest.mark.parametrize(("channels", "missing"), [(3, 0), (7, 1), (18, 14), (33, 0), (40, 0), (50, 14)])
 def test_gsplat_gets_a_number_of_channels_it_has_kernels_for(channels: int, missing: int) -> None:
     assert gsplat_backend.missing_channels(channels, 32) == missing
-
-
-def test_importing_the_seam_loads_neither_numba_nor_gsplat() -> None:
-    check = "import sys, scorp_ns.render; sys.exit('numba' in sys.modules or 'gsplat' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
