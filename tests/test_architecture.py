@@ -111,7 +111,7 @@ def test_importing_loads_no_more_than_is_used():
         """
         import sys
         import scorp_ns.render, scorp_ns.render.photometric
-        assert not {"numba", "gsplat"} & set(sys.modules), "loaded with the renderer or the loss"
+        assert not {"numba", "gsplat", "pytorch_msssim"} & set(sys.modules), "loaded with the renderer or the loss"
         import scorp_ns.config
         assert not {"numba", "open3d", "diffusers", "transformers"} & set(sys.modules), "loaded with the plugin"
         """
