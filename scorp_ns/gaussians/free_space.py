@@ -41,8 +41,8 @@ def find_free_space(origins: Float[Tensor, "cameras 3"], seed_points: Float[Tens
     """
     places = origins.detach().cpu().double().numpy()
     # The first neighbour of every camera is itself, which makes the camera's own place one of the midpoints.
-    neighbours = range(1, min(NUM_NEIGHBOURS + 1, len(places)) + 1)
-    _, nearest = KDTree(places).query(places, k=list(neighbours))
-    centers = ((places[:, None] + places[nearest]) / 2).reshape(-1, 3)
+    num_nearest = min(NUM_NEIGHBOURS + 1, len(places))
+    _, nearest = KDTree(places).query(places, k=num_nearest)
+    centers = ((places[:, None] + places[nearest.reshape(-1, num_nearest)]) / 2).reshape(-1, 3)
     distances, _ = KDTree(seed_points.detach().cpu().double().numpy()).query(centers)
     return FreeSpace(torch.from_numpy(centers).float(), share * torch.from_numpy(distances).float())
