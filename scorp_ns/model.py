@@ -124,11 +124,18 @@ class ScorpModel(SplatfactoModel):
         if self.seed_points is not None and not self.config.random_init:
             points, colors = self.seed_points
             if self.config.fill_views:
-                points, colors = fill_views(points, colors, self.kwargs["metadata"]["cameras"])
+                cameras = self._train_cameras
+                sizes = torch.cat([cameras.width, cameras.height], dim=1)
+                Ks = cameras.get_intrinsics_matrices()
+                points, colors = fill_views(points, colors, cameras.camera_to_worlds, Ks, sizes)
         else:
-            points = random_points(self.kwargs["metadata"]["cameras"].camera_to_worlds, self.config.num_random)
+            points = random_points(self._train_cameras.camera_to_worlds, self.config.num_random)
             colors = torch.randint(0, 256, points.shape, dtype=torch.uint8)
         return seed_gaussians(points, colors, sh_degree=self.config.sh_degree)
+
+    @property
+    def _train_cameras(self) -> Cameras:
+        return self.kwargs["metadata"]["cameras"]
 
     def begin_training(self, steps: DensificationSteps) -> None:
         """Prepare to densify at the given steps; the state gathered so far, if any, is kept."""
@@ -149,7 +156,7 @@ class ScorpModel(SplatfactoModel):
         )
         self.free_space: FreeSpace | None = None
         if self.config.free_space_share > 0 and self.seed_points is not None and not self.config.random_init:
-            origins = self.kwargs["metadata"]["cameras"].camera_to_worlds[:, :, 3]
+            origins = self._train_cameras.camera_to_worlds[:, :, 3]
             self.free_space = find_free_space(origins, self.seed_points[0], self.config.free_space_share)
 
     def densify(self, step: int) -> None:

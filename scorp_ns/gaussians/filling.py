@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, Shaped
-from nerfstudio.cameras.cameras import Cameras
+from jaxtyping import Float, Float64, Int, Int64, Shaped
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -20,30 +19,35 @@ MOST_VIEWS = 100
 
 
 def fill_views(
-    points: Float[Tensor, "n 3"], colors: Shaped[Tensor, "c 3"], cameras: Cameras
+    points: Float[Tensor, "n 3"],
+    colors: Shaped[Tensor, "c 3"],
+    camera_to_worlds: Float[Tensor, "views 3 4"],
+    Ks: Float[Tensor, "views 3 3"],
+    image_sizes: Int[Tensor, "views 2"],
 ) -> tuple[Float[Tensor, "m 3"], Shaped[Tensor, "d 3"]]:
     """The seed points and colours (if there are any), followed by those of cells that were empty in every view before.
 
     A region without seed points is otherwise painted with whatever is at hand, mostly fog before the camera. A guess
     that lies too deep is harmless, as neighbouring views agree on it; one too near is fog again. Hence the deepest.
+    Cameras have OpenGL axes; image sizes are widths and heights.
     """
     places, paints = points.detach().cpu().double().numpy(), colors.detach().cpu().double().numpy()
-    chosen = np.unique(np.linspace(0, len(cameras) - 1, min(len(cameras), MOST_VIEWS)).round().astype(int))
-    for index in chosen.tolist():
-        new_places, guides = _fill_view(places, cameras[index])
+    views = [values.detach().cpu().numpy() for values in (camera_to_worlds.double(), Ks.double(), image_sizes)]
+    for index in np.unique(np.linspace(0, len(Ks) - 1, min(len(Ks), MOST_VIEWS)).round().astype(int)):
+        new_places, guides = _fill_view(places, *(values[index] for values in views))
         places = np.concatenate([places, new_places])
         paints = np.concatenate([paints, paints[guides]]) if len(paints) else paints
     return torch.from_numpy(places).to(points), torch.from_numpy(paints).to(colors)
 
 
 def _fill_view(
-    places: Float64[np.ndarray, "n 3"], camera: Cameras
+    places: Float64[np.ndarray, "n 3"],
+    T_world_camera: Float64[np.ndarray, "3 4"],
+    K: Float64[np.ndarray, "3 3"],
+    image_size: Int64[np.ndarray, " 2"],
 ) -> tuple[Float64[np.ndarray, "k 3"], Int64[np.ndarray, " k"]]:
     """Points for one view's empty cells, and for each the index of the seed point that gave its depth."""
-    T_world_camera = camera.camera_to_worlds.detach().cpu().double().numpy()
-    focal = np.array([camera.fx.item(), camera.fy.item()])
-    principal = np.array([camera.cx.item(), camera.cy.item()])
-    image_size = np.array([camera.width.item(), camera.height.item()])
+    focal, principal = K[[0, 1], [0, 1]], K[:2, 2]
     in_camera = (places - T_world_camera[:, 3]) @ T_world_camera[:, :3]
     depths = -in_camera[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
