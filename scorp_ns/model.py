@@ -295,7 +295,8 @@ class ScorpModel(SplatfactoModel):
         prediction = outputs["rgb"]
         is_valid = self._valid_pixels(batch)
         if is_valid is not None:
-            prediction = torch.where(is_valid, prediction, target)
+            # Both, so that what lies behind the mask has no say in the SSIM windows that reach across its edge.
+            prediction, target = prediction * is_valid, target * is_valid
         losses = {"main_loss": photometric_loss(prediction, target, ssim_weight=self.config.ssim_lambda)}
         if self.training:
             self.camera_optimizer.get_loss_dict(losses)

@@ -26,14 +26,15 @@ def psnr(
 def image_metrics(
     prediction: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], is_valid: Bool[Tensor, "h w 1"] | None = None
 ) -> dict[str, float]:
-    """PSNR and SSIM of one image, and LPIPS if its weights are there. Pixels that are not valid count as right."""
+    """PSNR and SSIM of one image, and LPIPS if its weights are there. Pixels that are not valid are black in both."""
     from pytorch_msssim import ssim
 
+    quality = psnr(prediction, target, is_valid)
     if is_valid is not None:
-        prediction = torch.where(is_valid, prediction, target)
+        prediction, target = prediction * is_valid, target * is_valid
     batched = (_to_batch(prediction), _to_batch(target))
     metrics = {
-        "psnr": float(psnr(prediction, target, is_valid)),
+        "psnr": float(quality),
         "ssim": float(ssim(*batched, data_range=1.0)),
     }
     lpips_metric = _lpips_metric(str(prediction.device))
