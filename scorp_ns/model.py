@@ -217,11 +217,10 @@ class ScorpModel(SplatfactoModel):
         )
         background = self._get_background_color()
         gaussians = self._cropped_gaussians()
-        render, alpha, self.info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
+        render, alpha, info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
         if self.training:
-            self.strategy.step_pre_backward(
-                self.gauss_params, self.optimizers, self.strategy_state, self.step, self.info
-            )
+            self.info = info
+            self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, self.step, info)
         outputs = {"rgb": render[0, ..., :3].clamp(0, 1), "accumulation": alpha[0], "background": background}
         if not self.training:
             outputs["background"] = background.expand(height, width, 3)
