@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ import torch
 from scorp_ns.errors import CheckpointError
 
 CHECKPOINT_PATTERN = "step-*.ckpt"
+
+FULL_DISK = 1 << 20
+"""A disk with fewer free bytes is full: no checkpoint is that small."""
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -26,7 +31,7 @@ def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
 
     The unfinished file lies outside the checkpoint folder, where nerfstudio's tools take every file for a checkpoint.
     """
-    unfinished = path.parent.parent / f".{path.name}.unfinished"
+    unfinished = path.parent.parent / ".checkpoint.unfinished"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
@@ -38,10 +43,19 @@ def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         unfinished.unlink(missing_ok=True)
         raise CheckpointError(
-            found=f"The checkpoint {path} could not be written ({error}).",
+            found=f"The checkpoint {path} could not be written ({_reason(error, path)}).",
             needed="The output folder must be writable and have room; earlier checkpoints are untouched.",
             do="Free some space or choose another place with --output-dir.",
         ) from error
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """Why writing failed; torch hides that a disk is full behind the position where it noticed."""
+    with contextlib.suppress(OSError):
+        folder = next(parent for parent in path.parents if parent.exists())
+        if shutil.disk_usage(folder).free < FULL_DISK:
+            return "no space left on the disk"
+    return str(error)
 
 
 def remove_other_checkpoints(kept: Path) -> None:
@@ -55,7 +69,8 @@ def find_checkpoint(folder: Path, step: int | None) -> Path:
     """The checkpoint of `step`, or the latest, in a checkpoint folder or in the run folder above it."""
     inner = folder / "nerfstudio_models"
     folder = inner if inner.is_dir() else folder
-    found = {int(path.stem.removeprefix("step-")): path for path in folder.glob(CHECKPOINT_PATTERN)}
+    steps = {path.stem.removeprefix("step-"): path for path in folder.glob(CHECKPOINT_PATTERN)}
+    found = {int(step): path for step, path in steps.items() if step.isdecimal()}
     if not found:
         raise CheckpointError(
             found=f"There is no checkpoint in {folder}.",
@@ -81,6 +96,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise CheckpointError(
+            found=f"The checkpoint {path} may not be read ({error.strerror}).",
+            needed="It must be readable to resume.",
+            do="Mend its permissions.",
+        ) from error
     except Exception as error:  # torch.load raises whatever the broken bytes make its parsers raise
         raise CheckpointError(
             found=f"The checkpoint {path} cannot be read; it is damaged or cut short.",

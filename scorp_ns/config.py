@@ -71,7 +71,7 @@ scorp = MethodSpecification(
         steps_per_eval_image=100,
         steps_per_eval_all_images=1000,
     ),
-    description="Gaussian scene with complete objects, at full quality.",
+    description="Gaussian scene on any device, at full quality.",
 )
 
 scorp_quick = MethodSpecification(
@@ -97,5 +97,5 @@ scorp_quick = MethodSpecification(
         steps_per_eval_image=500,
         steps_per_eval_all_images=0,
     ),
-    description="Gaussian scene with complete objects, in a couple of minutes on a laptop without a GPU.",
+    description="Gaussian scene in a couple of minutes on a laptop without a GPU.",
 )

@@ -13,9 +13,11 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager, FullImageDatamanagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from torch import Tensor
 
+from scorp_ns.capture.images import check_image_decodes
 from scorp_ns.dataparser import CaptureDataParser
-from scorp_ns.errors import CaptureError
+from scorp_ns.errors import CaptureError, CheckpointError
 
 
 @dataclass
@@ -58,6 +60,18 @@ class ScorpDataManager(FullImageDatamanager):
         num_rays = self.train_pixel_sampler.num_rays_per_batch
         return (camera, data) if num_rays is None else (_ray_image(camera, num_rays), data)
 
+    def _train_image_names(self) -> list[str]:
+        return [path.name for path in self.train_dataset.image_filenames]
+
+    def _load_images(self, *args: Any, **kwargs: Any) -> list[dict[str, Tensor]]:
+        """All images of a split in memory; one that is cut short is named."""
+        try:
+            return super()._load_images(*args, **kwargs)
+        except OSError:
+            for path in self.train_dataset.image_filenames + self.eval_dataset.image_filenames:
+                check_image_decodes(path)
+            raise
+
     def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Any]]:
         """The next evaluation image, in an order that does not depend on Python's global random generator.
 
@@ -71,6 +85,7 @@ class ScorpDataManager(FullImageDatamanager):
     def sampling_state(self) -> dict[str, Any]:
         """What decides which images come next, in plain types."""
         state: dict[str, Any] = {
+            "train_images": self._train_image_names(),
             "train_unseen_cameras": [int(index) for index in self.train_unseen_cameras],
             "eval_order": list(self.eval_order),
             "eval_generator": self.eval_generator.getstate(),
@@ -83,6 +98,13 @@ class ScorpDataManager(FullImageDatamanager):
 
     def load_sampling_state(self, state: dict[str, Any]) -> None:
         """Continue with the images that would have come next when `sampling_state` was taken."""
+        if state["train_images"] != self._train_image_names():
+            raise CheckpointError(
+                found=f"The checkpoint was trained on {len(state['train_images'])} images that are not the "
+                f"{len(self.train_dataset)} training images of this capture.",
+                needed="A run goes on with the images it began with.",
+                do="Give --data and the data parser's options of the first run again.",
+            )
         self.train_unseen_cameras = list(state["train_unseen_cameras"])
         self.eval_order = list(state["eval_order"])
         self.eval_generator.setstate(state["eval_generator"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import shutil
@@ -38,11 +37,23 @@ def _show_our_errors_as_messages(original_hook: ExceptHook) -> ExceptHook:
     return hook
 
 
+def _own_folder() -> Path:
+    """A folder for the link that lasts from one command to the next, and that nobody else can write to."""
+    folder = Path(tempfile.gettempdir()) / f"scorp-ffmpeg-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        return Path(tempfile.mkdtemp(prefix="scorp-ffmpeg-"))
+    return folder
+
+
 def _put_packaged_ffmpeg_on_path() -> None:
     """`ns-render` looks for a program named ffmpeg on the PATH; the packaged binary has another name."""
     import imageio_ffmpeg
 
-    folder = Path(tempfile.mkdtemp(prefix="scorp-ffmpeg-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    folder = _own_folder()
+    link = folder / "ffmpeg"
+    binary = imageio_ffmpeg.get_ffmpeg_exe()
+    if not (link.is_symlink() and os.readlink(link) == binary):
+        link.unlink(missing_ok=True)
+        link.symlink_to(binary)
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(folder)])

@@ -32,6 +32,9 @@ from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.schedule import DensificationSteps, ScheduleConfig
 
+ENTIRELY = 0.999
+"""A pixel of a shrunk image counts if so much of it was valid."""
+
 VIEWER_BACKGROUND = (0.1490, 0.1647, 0.2157)
 """The viewer's own background, so that an unfilled pixel does not stand out there."""
 
@@ -200,6 +203,12 @@ class ScorpModel(SplatfactoModel):
                 do="Check --load-dir, --load-checkpoint or --load-config.",
             )
         for name, parameter in self.gauss_params.items():
+            if dict[f"gauss_params.{name}"].shape[1:] != parameter.shape[1:]:
+                raise CheckpointError(
+                    found=f"The checkpoint's {name} do not fit --pipeline.model.sh-degree {self.config.sh_degree}.",
+                    needed="A run goes on with the degree of spherical harmonics it began with.",
+                    do="Give the options of the first run again.",
+                )
             parameter.data = torch.empty_like(dict[f"gauss_params.{name}"], device=parameter.device)
         return torch.nn.Module.load_state_dict(self, dict, **kwargs)
 
@@ -323,7 +332,7 @@ class ScorpModel(SplatfactoModel):
         """Where the photograph counts: the capture's `mask_path`, at the render's resolution."""
         if "mask" not in batch:
             return None
-        return self._downscale_if_required(batch["mask"]).to(self.device) > 0.5
+        return self._downscale_if_required(batch["mask"]).to(self.device) > ENTIRELY
 
 
 def _opaque_depth(depth: Float[Tensor, "h w 1"], alpha: Float[Tensor, "h w 1"]) -> Float[Tensor, "h w 1"]:

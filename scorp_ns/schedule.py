@@ -14,7 +14,7 @@ class ScheduleConfig:
     densify_until: float = 0.5
     """Until when Gaussians are split, duplicated and pruned."""
     densify_every: float = 1 / 300
-    """Period of densification; never shorter than one look at every training view (100 at the most)."""
+    """Period of densification; no shorter than one look at every training view (100 at the most) if the run allows."""
     reset_opacity_every: float = 0.1
     """Period of making all Gaussians nearly transparent again, which lets floaters die; 1 or more means never."""
     clear_free_space_every: float = 1 / 40
@@ -67,13 +67,16 @@ class Schedule:
 
     def densification(self, num_train_views: int) -> DensificationSteps:
         """The iterations at which gsplat's strategy may change the set of Gaussians."""
-        every = max(self.steps(self.config.densify_every), min(num_train_views, 100))
-        resets = self.config.reset_opacity_every < 1
+        start, stop = self.steps(self.config.densify_from), self.steps(self.config.densify_until)
+        every = max(self.steps(self.config.densify_every), min(num_train_views, 100, (stop - start) // 4))
+        # Opacities need time to recover, and the scene to densify after that: a run too short for both has no resets.
+        reset_every = self.steps(self.config.reset_opacity_every)
+        resets = self.config.reset_opacity_every < 1 and reset_every >= 3 * every
         return DensificationSteps(
-            start=self.steps(self.config.densify_from),
-            stop=self.steps(self.config.densify_until),
+            start=start,
+            stop=stop,
             every=every,
-            reset_every=self.steps(self.config.reset_opacity_every) if resets else self.num_iterations + 1,
-            pause_after_reset=num_train_views + every if resets else 0,
+            reset_every=reset_every if resets else self.num_iterations + 1,
+            pause_after_reset=min(num_train_views + every, reset_every // 3) if resets else 0,
             limit_screen_size_until=self.steps(self.config.limit_screen_size_until),
         )

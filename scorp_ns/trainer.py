@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
@@ -76,7 +77,7 @@ class ScorpTrainer(Trainer):
         if self._start_step >= num_iterations:
             CONSOLE.print(
                 f"This run is complete: it has {self._start_step} of {num_iterations} iterations. "
-                "Give a larger --max-num-iterations to train on."
+                "A larger --max-num-iterations trains on, with the whole schedule stretched to that length."
             )
             return
         # The host counts what is still to do, the rest of the program the whole run.
@@ -96,22 +97,26 @@ class ScorpTrainer(Trainer):
         return cast("ScorpDataManager", self.pipeline.datamanager)
 
     def _load_checkpoint(self) -> None:
-        path = self.config.load_checkpoint
-        if path is None and self.config.load_dir is not None:
+        if self.config.load_dir is not None:
             path = find_checkpoint(self.config.load_dir, self.config.load_step)
-        if path is None:
+        elif self.config.load_checkpoint is not None:
+            path = self.config.load_checkpoint
+        else:
             return
         state = read_checkpoint(path)
         self._start_step = state["step"] + 1
+        self._datamanager.load_sampling_state(state["scorp"]["sampling"])
         self.pipeline.load_pipeline(state["pipeline"], state["step"])
         # The optimizers were built for the seed Gaussians; those of the checkpoint have other sizes.
         self.optimizers = self.setup_optimizers()
         self._load_optimizers(state)
         self.grad_scaler.load_state_dict(state["scalers"])
-        self._model.strategy_state = state["scorp"]["strategy"]
-        self._datamanager.load_sampling_state(state["scorp"]["sampling"])
+        self._model.strategy_state = {
+            name: value.to(self.device) if isinstance(value, torch.Tensor) else value
+            for name, value in state["scorp"]["strategy"].items()
+        }
         self._random_state_to_restore = state["scorp"]["random"]
-        CONSOLE.print(f"Continuing at step {self._start_step} from {path}")
+        CONSOLE.print(f"Continuing at step {self._start_step} from {path}", markup=False)
 
     def _load_optimizers(self, state: dict[str, Any]) -> None:
         groups, saved_groups = set(self.optimizers.optimizers), set(state["optimizers"])
@@ -139,7 +144,7 @@ class ScorpTrainer(Trainer):
         except CheckpointError as error:
             if self.training_state == "completed":
                 raise
-            CONSOLE.print(f"[bold yellow]{error} Training goes on.")
+            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
             return
         if self.config.save_only_latest_checkpoint:
             remove_other_checkpoints(path)

@@ -25,7 +25,11 @@ install_import_hook(
     "beartype.beartype",
 )
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", os.environ.get("SCORP_TEST_DEVICES", ""))
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the GPU from all but the tests that ask for one: the others are about the CPU."""
+    if "not gpu" in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")

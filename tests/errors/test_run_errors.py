@@ -76,3 +76,24 @@ def test_an_error_ends_with_its_message_and_no_traceback(tmp_path: Path):
     assert code == 1
     assert "Traceback" not in printed
     assert " ".join(printed.split()).endswith("Correct `--data`.")
+
+
+def test_a_checkpoint_of_another_sh_degree(capture: Path, tiny_run: Path, tmp_path: Path):
+    options = ("--pipeline.model.sh-degree", "0", "--max-num-iterations", "400")
+    error = train(capture, tmp_path, "--load-dir", tiny_run, *options)
+    assert "do not fit --pipeline.model.sh-degree 0" in error.found
+
+
+def test_a_checkpoint_of_another_capture(tiny_run: Path, tmp_path: Path):
+    smaller = write_capture(tmp_path / "capture", num_views=11)
+    error = train(smaller, tmp_path, "--load-dir", tiny_run, "--max-num-iterations", "400")
+    assert "that are not the" in error.found
+    assert error.do == "Give --data and the data parser's options of the first run again."
+
+
+def test_an_image_cut_short(tmp_path: Path):
+    capture = write_capture(tmp_path / "capture")
+    image = capture / "images" / "0003.png"
+    image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+    error = train(capture, tmp_path)
+    assert error.found.startswith(f"The image {image} cannot be decoded")

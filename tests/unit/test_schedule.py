@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from nerfstudio.plugins.types import MethodSpecification
 
+from scorp_ns.config import scorp, scorp_quick
 from scorp_ns.schedule import Schedule, ScheduleConfig
 
 
@@ -26,8 +28,22 @@ def test_every_moment_lies_within_the_run(num_iterations: int):
     assert schedule.sh_degree(num_iterations, 3) == 3
 
 
-def test_a_short_run_looks_at_every_view_before_it_densifies():
-    assert Schedule(ScheduleConfig(), 300).densification(num_train_views=40).every == 40
+def test_a_run_looks_at_every_view_before_it_densifies():
+    assert Schedule(ScheduleConfig(), 1000).densification(num_train_views=40).every == 40
+
+
+@pytest.mark.parametrize("num_iterations", [300, 2000, 30_000])
+@pytest.mark.parametrize("num_train_views", [8, 64, 400])
+@pytest.mark.parametrize("config", [scorp, scorp_quick], ids=lambda method: method.config.method_name)
+def test_every_run_densifies_several_times(config: MethodSpecification, num_iterations: int, num_train_views: int):
+    schedule = Schedule(config.config.pipeline.model.schedule, num_iterations)
+    steps = schedule.densification(num_train_views)
+    refinements = [
+        step
+        for step in range(steps.start + 1, steps.stop)
+        if step % steps.every == 0 and step % steps.reset_every >= steps.pause_after_reset
+    ]
+    assert len(refinements) >= 3
 
 
 def test_opacity_resets_can_be_switched_off():

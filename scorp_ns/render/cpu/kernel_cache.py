@@ -6,6 +6,7 @@ import functools
 import hashlib
 import logging
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,10 @@ import numba
 from numba.core import caching, config
 
 logger = logging.getLogger("scorp")
+
+DAMAGE = (OSError, EOFError, pickle.PickleError, ArithmeticError, AttributeError, ImportError, LookupError, MemoryError,
+          RuntimeError, TypeError, ValueError)  # fmt: skip
+"""What a damaged pickle or object file may raise. Not all of `Exception`: a viewer interrupts renders by its own."""
 
 EXPECTED_COMPILE_SECONDS = 12
 """Seconds the kernels of a training step take to compile on one core; only ever shown, never waited for."""
@@ -146,7 +151,7 @@ class KernelCache(caching.NullCache):
         if self._files:
             try:
                 loaded = self._files.load_overload(sig, target_context)
-            except Exception as error:  # A damaged pickle or object file may raise nearly anything.
+            except DAMAGE as error:
                 logger.warning("The cached kernel %s cannot be read (%s); it is compiled anew.", self._name, error)
                 self.flush()
         if loaded is None:
@@ -159,7 +164,7 @@ class KernelCache(caching.NullCache):
             return
         try:
             self._files.save_overload(sig, data)
-        except Exception as error:  # A full or vanished disk must not end a run that has what it needs.
+        except DAMAGE as error:  # A full or vanished disk must not end a run that has what it needs.
             logger.warning("The compiled kernel %s cannot be kept (%s); the next run compiles it.", self._name, error)
 
     def flush(self) -> None:
