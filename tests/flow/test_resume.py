@@ -119,3 +119,17 @@ def test_a_complete_run_is_left_as_it_is(capture: Path, uninterrupted: dict[str,
     assert code == 0, output
     assert "This run is complete" in output
     assert path.read_bytes() == before
+
+
+@pytest.mark.gpu
+def test_a_run_on_cuda_resumes_and_densifies_on(capture: Path, tmp_path: Path):
+    """Atomics add in any order, so the results are alike, not identical."""
+    options = ("--pipeline.model.schedule.densify-until", "1.0")
+    run_here("ns-train", *train_arguments(capture, tmp_path / "one", *options, "--max-num-iterations", "300"))
+    first = run_folder(tmp_path / "one")
+    longer = ("--max-num-iterations", "600", "--load-dir", first)
+    run_here("ns-train", *train_arguments(capture, tmp_path / "two", *options, *longer))
+    (checkpoint,) = (run_folder(tmp_path / "two") / "nerfstudio_models").iterdir()
+    state = torch.load(checkpoint, weights_only=True)
+    assert state["step"] == 599
+    assert all(torch.isfinite(value).all() for value in state["pipeline"].values())
