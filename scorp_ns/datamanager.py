@@ -64,10 +64,10 @@ class ScorpDataManager(FullImageDatamanager):
         return [path.name for path in self.train_dataset.image_filenames]
 
     def _load_images(self, *args: Any, **kwargs: Any) -> list[dict[str, Tensor]]:
-        """All images of a split in memory; one that is cut short is named."""
+        """All images of a split in memory; one that cannot be decoded is named."""
         try:
             return super()._load_images(*args, **kwargs)
-        except OSError:
+        except (OSError, SyntaxError, ValueError):  # Pillow raises all three for broken files.
             for path in self.train_dataset.image_filenames + self.eval_dataset.image_filenames:
                 check_image_decodes(path)
             raise
