@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "scorp_ns"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "cameras"},
+    {"errors", "cameras", "wording"},
     {"gaussians"},
-    {"render"},
-    {"export", "evaluate"},
-    {"schedule", "checkpoint"},
+    {"render", "products"},
+    {"masks", "lift", "export", "evaluate"},
+    {"schedule", "checkpoint", "plugins"},
+    {"stages"},
     {"capture"},
     {"dataparser", "host", "optimizers"},
     {"callbacks", "ray_outputs"},
@@ -31,7 +32,7 @@ LAYERS = [
 HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
 """The rooms that may know nerfstudio."""
 
-ROOMS_WITHIN = {"render", "gaussians", "export", "evaluate", "capture"}
+ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture"}
 """Folders, whose files may import each other."""
 
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.intrinsics import intrinsic
 from scorp_ns.capture.reading import Capture
-from scorp_ns.capture.wording import SHOWN, counted, some_of
+from scorp_ns.wording import SHOWN, counted, some_of
 from scorp_ns.errors import CaptureError
 
 IMAGE_MODES = frozenset({"L", "RGB", "RGBA"})

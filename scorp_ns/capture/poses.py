@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from scorp_ns.capture.reading import Capture
-from scorp_ns.capture.wording import some_of
+from scorp_ns.wording import some_of
 from scorp_ns.errors import CaptureError
 
 ORTHONORMAL_TOLERANCE = 0.05

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.capture.wording import counted, json_kind, some_of
+from scorp_ns.wording import counted, json_kind, some_of
 from scorp_ns.errors import CaptureError
 
 TRANSFORMS = "transforms.json"

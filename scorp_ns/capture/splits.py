@@ -7,7 +7,7 @@ from typing import Any
 
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.reading import Capture
-from scorp_ns.capture.wording import json_kind, some_of
+from scorp_ns.wording import json_kind, some_of
 from scorp_ns.errors import CaptureError
 
 SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
