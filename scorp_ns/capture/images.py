@@ -14,8 +14,8 @@ from PIL import Image, UnidentifiedImageError
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.intrinsics import intrinsic
 from scorp_ns.capture.reading import Capture
-from scorp_ns.wording import SHOWN, counted, some_of
 from scorp_ns.errors import CaptureError
+from scorp_ns.wording import SHOWN, counted, some_of
 
 IMAGE_MODES = frozenset({"L", "RGB", "RGBA"})
 """Pillow's names of the pixel formats that nerfstudio reads as they are meant; it garbles the others silently."""

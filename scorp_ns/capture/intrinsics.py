@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from scorp_ns.capture.reading import Capture
-from scorp_ns.wording import some_of
 from scorp_ns.errors import CaptureError
+from scorp_ns.wording import some_of
 
 PINHOLE_MODELS = frozenset({"SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"})
 """Models with a straight projection, up to distortion: focal length and field of view determine each other."""

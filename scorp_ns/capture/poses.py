@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from scorp_ns.capture.reading import Capture
-from scorp_ns.wording import some_of
 from scorp_ns.errors import CaptureError
+from scorp_ns.wording import some_of
 
 ORTHONORMAL_TOLERANCE = 0.05
 """Largest entry of R^T R - I: far beyond what rounding to two or three digits does, far below a forgotten scale."""

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.wording import counted, json_kind, some_of
 from scorp_ns.errors import CaptureError
+from scorp_ns.wording import counted, json_kind, some_of
 
 TRANSFORMS = "transforms.json"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from scorp_ns.capture.files import UsedFiles
 from scorp_ns.capture.reading import Capture
-from scorp_ns.wording import json_kind, some_of
 from scorp_ns.errors import CaptureError
+from scorp_ns.wording import json_kind, some_of
 
 SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
 """Where a transforms.json lists the frames of each split."""
