@@ -26,3 +26,6 @@ LOSS = 1e-6
 
 LOSS_GRADIENT = 1e-5
 """Relative L2 difference of a float32 photometric gradient from its float64 value."""
+
+ROUNDED_ONCE = 1e-6
+"""Largest difference of numbers of about 1 that went through float32 once."""
