@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int16
+import torch
+from jaxtyping import Float, Int16, Int64, UInt8
+from torch import Tensor
 
 UNKNOWN = -1
 """The label of a pixel of which nobody says whether it shows an object."""
 
 MOST_OBJECTS = 2**15 - 1
 """What the labels of a map, 16-bit numbers with a sign, can tell apart."""
+
+UNIT_TOLERANCE = 1e-4
+"""How far a direction's length may be from 1."""
 
 LabelMap = Int16[np.ndarray, "h w"]
 """One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where nobody says."""
@@ -82,3 +87,107 @@ class ObjectMasks:
 
         readers = tuple(None if reader is None else relabelled(reader) for reader in self.readers)
         return replace(self, objects=tuple(self.objects[index] for index in kept), readers=readers)
+
+
+@dataclass(frozen=True)
+class CapturedView:
+    """A photograph with its camera and what is known of its objects."""
+
+    name: str
+    photograph: UInt8[Tensor, "h w 3"]
+    labels: Int16[Tensor, "h w"] | None
+    """A label map; None where nothing is known of the whole image."""
+    viewmat: Float[Tensor, "4 4"]
+    """World to OpenCV camera."""
+    K: Float[Tensor, "3 3"]
+
+    def __post_init__(self) -> None:
+        assert self.labels is None or self.labels.shape == self.photograph.shape[:2]
+
+    @property
+    def width(self) -> int:
+        return self.photograph.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.photograph.shape[0]
+
+
+@dataclass(frozen=True)
+class Support:
+    """The plane an object stands on, in the world frame."""
+
+    point: Float[Tensor, " 3"]
+    """A point of the plane, below the object."""
+    up: Float[Tensor, " 3"]
+    """The plane's unit normal, on the object's side."""
+
+    def __post_init__(self) -> None:
+        assert abs(float(self.up.norm()) - 1) < UNIT_TOLERANCE
+
+    def heights(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """How far above the plane points are."""
+        return (points - self.point.to(points)) @ self.up.to(points)
+
+
+@dataclass(frozen=True)
+class ObjectFrame:
+    """The upright box around an object: its axes, with z up where up is known, and its size."""
+
+    rotation: Float[Tensor, "3 3"]
+    """Columns are the box's axes in the world frame."""
+    center: Float[Tensor, " 3"]
+    """The box's centre in the world frame."""
+    extent: Float[Tensor, " 3"]
+    """Whole lengths of the box's sides."""
+
+    def __post_init__(self) -> None:
+        unit = self.rotation.T @ self.rotation
+        assert torch.allclose(unit, torch.eye(3).to(unit), atol=UNIT_TOLERANCE)
+        assert bool((self.extent > 0).all())
+
+    @property
+    def diagonal(self) -> float:
+        """The box's longest diagonal, the measure of all tolerances of an object."""
+        return float(self.extent.norm())
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """One photograph's square crop around an object, for generators and people."""
+
+    name: str
+    """The photograph it is cut from."""
+    rgba: UInt8[np.ndarray, "s s 4"]
+    """The object's pixels; alpha is its mask."""
+    roles: UInt8[np.ndarray, "s s"]
+    """255 where the background shows, 188 where the object does, 0 where something hides it."""
+    viewmat: Float[Tensor, "4 4"]
+    K: Float[Tensor, "3 3"]
+    """Intrinsics of the crop itself."""
+    scores: Mapping[str, float]
+    """Why it was chosen: coverage, sharpness, size, completeness, each in 0..1."""
+
+    def __post_init__(self) -> None:
+        assert self.rgba.shape[:2] == self.roles.shape
+
+
+@dataclass(frozen=True)
+class LiftedObject:
+    """An object found in the scene: which Gaussians are its own, where it stands and who saw it."""
+
+    name: str
+    label: int
+    """Its number among the labels of the scene's Gaussians."""
+    indices: Int64[Tensor, " m"]
+    """Its Gaussians in the scene."""
+    visibility: Float[Tensor, " m"]
+    """The largest share of itself that each of them showed any photograph, 0 to 1."""
+    frame: ObjectFrame
+    support: Support | None
+    visible_shares: Mapping[str, float]
+    """Per photograph, how much of the surface that any of them saw it shows."""
+
+    def __post_init__(self) -> None:
+        assert len(self.indices) == len(self.visibility) > 0
+        assert self.label > 0

@@ -1,0 +1,81 @@
+"""Whose each Gaussian is: its own votes where they are clear, its neighbours' where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from scipy import sparse
+from torch import Tensor
+
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.lift.neighbours import Neighbours, find_neighbours
+from scorp_ns.lift.votes import Votes
+
+NUM_NEIGHBOURS = 10
+"""So many of the nearest Gaussians have a say in a contested one."""
+
+SEEN = 0.02
+"""Gaussians that gather fewer pixels than this, or are fainter, have no say and belong to no object."""
+
+CONTESTED = 0.02
+"""Gaussians with at least this share of votes for objects might belong to one."""
+
+FULL_WEIGHT = 1.0
+"""With so many pixels of votes or more, a Gaussian's own votes count in full."""
+
+LIKENESS = 30.0
+"""How fast the say of a neighbour falls with the squared difference of colours in 0..1."""
+
+NUM_ROUNDS = 60
+"""Rounds of averaging; the change of the last ones is far below what decides a label."""
+
+
+def assign_labels(votes: Votes, gaussians: Gaussians, min_share: float, min_opacity: float) -> Int64[Tensor, " n"]:
+    """The object each Gaussian belongs to by at least `min_share` of its smoothed votes; 0 where to none."""
+    shares = smoothed_shares(votes, gaussians)
+    best, labels = shares[:, 1:].max(dim=1)
+    belongs = (best >= min_share) & (gaussians.opacities.cpu() > min_opacity) & (votes.weights.sum(dim=1) > SEEN)
+    return torch.where(belongs, labels + 1, 0)
+
+
+def smoothed_shares(votes: Votes, gaussians: Gaussians) -> Float[Tensor, "n labels"]:
+    """The shares of votes where contested Gaussians lean towards near neighbours of their colour.
+
+    This is the random walker of image segmentation (Grady 2006) on a graph of Gaussians: the minimum of
+    sum_i c_i |x_i - v_i|^2 + 1/2 sum_ij w_ij |x_i - x_j|^2, with votes v, clearness c and likeness w, by averaging.
+    """
+    totals = votes.weights.sum(dim=1)
+    is_solid = (gaussians.opacities.cpu() > SEEN) & (totals > SEEN)
+    is_asked = is_solid & (votes.shares[:, 1:].sum(dim=1) > CONTESTED)
+    points = gaussians.means.cpu().double().numpy()
+    near = find_neighbours(points, is_asked.numpy(), is_solid.numpy(), NUM_NEIGHBOURS)
+    if near.indices.size == 0:
+        return votes.shares
+    ties = _ties(gaussians, near)
+    shares = votes.shares.double().numpy()
+    own = shares[near.of]
+    clearness = _clearness(own, totals.numpy()[near.of])[:, None]
+    pull = np.asarray(ties.sum(axis=1)) + clearness
+    smoothed = shares.copy()
+    for _ in range(NUM_ROUNDS):
+        smoothed[near.of] = (clearness * own + ties @ smoothed) / pull
+    return torch.from_numpy(smoothed).float()
+
+
+def _clearness(shares: Float[np.ndarray, "m labels"], totals: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """How much Gaussians know themselves: much if they gather many votes and those agree."""
+    runner_up, best = np.sort(shares, axis=1)[:, -2:].T
+    return np.minimum(1.0, totals / FULL_WEIGHT) * (best - runner_up) ** 2 + 1e-4
+
+
+def _ties(gaussians: Gaussians, near: Neighbours) -> sparse.csr_matrix:
+    """The say of every neighbour: large where it is near, of the same colour, and both are solid."""
+    colors = gaussians.base_colors.cpu().double().numpy()
+    opacities = gaussians.opacities.cpu().double().numpy()
+    differences = ((colors[near.of][:, None] - colors[near.indices]) ** 2).sum(axis=2)
+    reach = 2 * np.median(near.distances)
+    say = np.exp(-LIKENESS * differences) * np.exp(-((near.distances / max(reach, 1e-12)) ** 2))
+    say *= np.minimum(opacities[near.of][:, None], opacities[near.indices])
+    rows = np.repeat(np.arange(len(near.of)), near.indices.shape[1])
+    return sparse.csr_matrix((say.ravel(), (rows, near.indices.ravel())), shape=(len(near.of), len(colors)))

@@ -1,0 +1,103 @@
+"""The plane an object stands on: the dominant plane below it, from points of its surroundings."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scorp_ns.products import Support
+
+MOST_TILT_COSINE = 0.85
+"""Planes that lean more than some thirty degrees from the horizontal carry nothing."""
+
+THICKNESS = 0.015
+"""Points this near to a plane, as a share of the object's size, lie on it."""
+
+LEAST_SHARE = 0.3
+"""A plane that holds fewer of the points around and below the object is none."""
+
+SUNKEN = 0.05
+"""At most so much of an object may lie below the plane it stands on."""
+
+LARGEST_DROP = 0.3
+"""A plane further below an object's lowest points than this share of its size does not carry it."""
+
+MOST_POINTS = 4000
+"""More of the surroundings tell nothing new."""
+
+NUM_TRIALS, NUM_REFITS = 400, 3
+"""Planes through three points that are tried, and least-squares fits to the members of the best."""
+
+
+def find_support(
+    surroundings: Float[Tensor, "n 3"], object_points: Float[Tensor, "m 3"], up: Float[Tensor, " 3"]
+) -> Support | None:
+    """The plane below the object that most of its surroundings lie on; None where there is no such plane.
+
+    `surroundings` are surface points near the object but not of it, `up` roughly says where up is.
+    """
+    up_guess = up.double().cpu().numpy()
+    body = object_points.double().cpu().numpy()
+    size = float(np.linalg.norm(np.quantile(body, 0.98, axis=0) - np.quantile(body, 0.02, axis=0)))
+    ground = _near_and_low(surroundings.double().cpu().numpy(), body, up_guess, size)
+    if len(ground) < 20 or size == 0:
+        return None
+    plane = _most_populated_plane(ground, up_guess, THICKNESS * size)
+    if plane is None:
+        return None
+    point, normal, is_on = plane
+    heights = (body - point) @ normal
+    lowest = np.quantile(heights, 0.02)
+    if is_on.mean() < LEAST_SHARE or (heights < -THICKNESS * size).mean() > SUNKEN or lowest > LARGEST_DROP * size:
+        return None
+    below = body.mean(axis=0) - ((body.mean(axis=0) - point) @ normal) * normal
+    return Support(torch.from_numpy(below).float(), torch.from_numpy(normal).float())
+
+
+def _near_and_low(
+    points: Float[np.ndarray, "n 3"], body: Float[np.ndarray, "m 3"], up: Float[np.ndarray, " 3"], size: float
+) -> Float[np.ndarray, "k 3"]:
+    """The points within reach of the object that lie no higher than its middle, at most so many."""
+    middle = np.median(body, axis=0)
+    away = points - middle
+    heights = away @ up
+    reach = np.linalg.norm(away - heights[:, None] * up, axis=1)
+    chosen = points[(reach < 1.5 * size) & (heights < 0) & (heights > -1.5 * size)]
+    stride = max(1, len(chosen) // MOST_POINTS)
+    return chosen[::stride]
+
+
+def _most_populated_plane(
+    points: Float[np.ndarray, "n 3"], up: Float[np.ndarray, " 3"], thickness: float
+) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"], Bool[np.ndarray, " n"]] | None:
+    """A point, the upward normal and the members of the level plane with the most points near it (RANSAC)."""
+    random = np.random.default_rng(0)
+    best = np.zeros(len(points), bool)
+    for _ in range(NUM_TRIALS):
+        corners = points[random.choice(len(points), 3, replace=False)]
+        plane = _level_plane(corners, up)
+        if plane is None:
+            continue
+        is_on = np.abs((points - plane[0]) @ plane[1]) < thickness
+        if is_on.sum() > best.sum():
+            best = is_on
+    found = None
+    for _ in range(NUM_REFITS):
+        plane = _level_plane(points[best], up) if best.sum() >= 3 else None
+        if plane is None:
+            return None
+        best = np.abs((points - plane[0]) @ plane[1]) < thickness
+        found = (*plane, best)
+    return found
+
+
+def _level_plane(
+    points: Float[np.ndarray, "n 3"], up: Float[np.ndarray, " 3"]
+) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]] | None:
+    """The centre and the upward normal of the plane through the points; None where it leans too much."""
+    center = points.mean(axis=0)
+    normal = np.linalg.svd(points - center, full_matrices=False)[2][-1]
+    normal = normal if normal @ up > 0 else -normal
+    return (center, normal) if normal @ up >= MOST_TILT_COSINE else None
