@@ -20,6 +20,10 @@ class CaptureError(ScorpError):
     """The capture (images, poses, seed points) cannot be trained on as it is."""
 
 
+class MaskError(ScorpError):
+    """The object masks, or what names the objects in them, cannot be used as they are."""
+
+
 class CheckpointError(ScorpError):
     """A checkpoint cannot be written, read, or continued from."""
 

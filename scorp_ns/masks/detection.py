@@ -1,0 +1,98 @@
+"""Which layouts of masks there are in a folder, in the order in which they are preferred."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from scorp_ns.errors import MaskError
+from scorp_ns.masks.layouts.label_maps import LabelMaps, find_label_maps
+from scorp_ns.masks.layouts.object_folders import ObjectFolders, find_object_folders
+from scorp_ns.masks.layouts.transforms_keys import LABEL_MAP_KEYS, TransformsLabelMaps, TransformsObjectMasks
+from scorp_ns.masks.matching import SUFFIXES
+from scorp_ns.masks.raw import FoundMasks, Layout
+from scorp_ns.masks.source import MaskRequest
+from scorp_ns.wording import some_of
+
+LAYOUTS: tuple[Layout, ...] = (
+    ObjectFolders("object_masks", only_alpha=False),
+    TransformsObjectMasks(),
+    *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS),
+    LabelMaps("instance_masks"),
+    LabelMaps("masks"),
+    ObjectFolders("masked_image_rgba", only_alpha=True),
+    LabelMaps("object_mask"),
+)
+"""All layouts, the preferred ones first."""
+
+NEEDED = "Object masks are a folder with one folder per object, a folder of label maps, or a COCO JSON file."
+
+
+def find_all(folder: Path, request: MaskRequest) -> list[FoundMasks]:
+    """The masks in a folder, the preferred ones first; those that another layout names too are told once."""
+    found: list[FoundMasks] = []
+    for layout in LAYOUTS:
+        masks = layout.find(folder, request)
+        if masks is not None and not any(_same(masks, other) for other in found):
+            found.append(masks)
+    return found
+
+
+def find_at(path: Path, request: MaskRequest) -> FoundMasks:
+    """The masks where the user says that they are; a MaskError if there are none."""
+    try:
+        found = _find_in_file(path, request) if path.is_file() else _find_in_folder(path, request)
+    except PermissionError as error:
+        raise MaskError(f"'{path}' cannot be looked into.", NEEDED, "Mend its permissions.") from error
+    if found is None:
+        raise MaskError(*_what_is_there(path))
+    return found
+
+
+def shown(path: Path) -> str:
+    """The path as one would type it here."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
+def _same(masks: FoundMasks, other: FoundMasks) -> bool:
+    """Whether two layouts are about the same files."""
+    return bool({file for file in masks.files if file} & {file for file in other.files if file})
+
+
+def _find_in_file(path: Path, request: MaskRequest) -> FoundMasks | None:
+    layouts = (TransformsObjectMasks(), *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS))
+    return next((found for layout in layouts if (found := layout.find_in(path, request))), None)
+
+
+def _find_in_folder(path: Path, request: MaskRequest) -> FoundMasks | None:
+    """Masks that are the folder itself, or lie in it as they would in a capture.
+
+    A folder of folders holds label maps if these are named like the frames, and else an object in each.
+    """
+    if not path.is_dir():
+        return None
+    within = find_all(path, request)
+    if within:
+        return within[0]
+    names_in = (path, path.parent, request.folder)
+    label_maps = find_label_maps(path, request, names_in)
+    if label_maps is not None and (label_maps.num_frames or any("/" not in key for key in label_maps.keys)):
+        return label_maps
+    return find_object_folders(path, request, path.name == "masked_image_rgba", names_in)
+
+
+def _what_is_there(path: Path) -> tuple[str, str, str]:
+    """What was found, is needed and helps where there are no masks."""
+    if not path.exists():
+        return f"The masks path '{path}' does not exist.", NEEDED, "Correct --pipeline.datamanager.masks-path."
+    if path.is_file():
+        return f"'{path}' holds no object masks.", NEEDED, "Name a COCO JSON file, or a folder."
+    entries = sorted(os.listdir(path))
+    if not entries:
+        return f"The masks folder '{path}' is empty.", NEEDED, "Put masks there, or choose another folder."
+    return (
+        f"The masks folder '{path}' holds {some_of(entries)}, and no mask files.",
+        f"{NEEDED} Mask files end in {', '.join(SUFFIXES)}.",
+        "Save the masks as PNG, or choose another folder.",
+    )

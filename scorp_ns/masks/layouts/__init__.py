@@ -1,0 +1,1 @@
+"""The ways in which masks lie on disk, one file each."""
