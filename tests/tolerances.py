@@ -29,3 +29,9 @@ LOSS_GRADIENT = 1e-5
 
 ROUNDED_ONCE = 1e-6
 """Largest difference of numbers of about 1 that went through float32 once."""
+
+VOTES = 1e-5
+"""Relative L2 difference of float32 votes from the oracle's, and from those that are gradients."""
+
+SHOWN = 0.05
+"""Largest difference of the share shown, whose whole is an integral, from one whose whole is a sum over pixels."""

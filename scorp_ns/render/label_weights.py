@@ -10,12 +10,10 @@ from jaxtyping import Bool, Float, Int64, Integer
 from torch import Tensor
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.render.rasterization import rasterization
+from scorp_ns.render.cpu.limits import MAX_ALPHA, MIN_ALPHA
+from scorp_ns.render.rasterization import RASTERIZE_MODES, check_choice, rasterization
 
 __all__ = ["label_weights", "label_weights_by_gradient", "shown_shares"]
-
-MIN_ALPHA, MAX_ALPHA = 1 / 255, 0.999
-"""The faintest alpha that is drawn, and the strongest."""
 
 LABELS_AT_ONCE = 32
 """Labels a backward pass answers for: as many channels as gsplat blends at once, so that more only take memory."""
@@ -48,10 +46,21 @@ def label_weights(
     """
     tensors = {"means": means, "quats": quats, "scales": scales, "opacities": opacities, "viewmat": viewmat, "K": K}
     _check_tensors(tensors)
+    check_choice("label_weights", "rasterize_mode", rasterize_mode, RASTERIZE_MODES)
     labels = _checked_labels(labels, num_labels).to(means.device)
     limits = {"near_plane": near_plane, "far_plane": far_plane, "eps2d": eps2d, "rasterize_mode": rasterize_mode}
     floats: dict[str, Any] = {name: tensor.detach().float() for name, tensor in tensors.items()}
-    return label_weights_by_gradient(**floats, labels=labels, num_labels=num_labels, **limits)
+    if means.device.type == "cuda":
+        return label_weights_by_gradient(**floats, labels=labels, num_labels=num_labels, **limits)
+    from scorp_ns.render.cpu.label_weights import weigh_view
+    from scorp_ns.render.cpu.rasterizer import View
+
+    view = View(
+        labels.shape[1], labels.shape[0], near_plane, far_plane, radius_clip=0.0, eps2d=eps2d, sh_degree=None,
+        packed=False, render_mode="RGB", absgrad=False, antialiased=rasterize_mode == "antialiased",
+    )  # fmt: skip
+    weights, total, *footprints = weigh_view(**floats, labels=labels, num_labels=num_labels, view=view)
+    return weights, shown_shares(total, *footprints)
 
 
 def label_weights_by_gradient(
@@ -106,7 +115,7 @@ def shown_shares(
 
 
 def _check_tensors(tensors: dict[str, Tensor]) -> None:
-    """Refuse what does not describe the same Gaussians, or one camera."""
+    """Refuse what does not describe the same Gaussians and one camera, all in one place."""
     n = tensors["means"].shape[0] if tensors["means"].ndim else 0
     needed = {"means": [n, 3], "quats": [n, 4], "scales": [n, 3], "opacities": [n], "viewmat": [4, 4], "K": [3, 3]}
     for name, tensor in tensors.items():
@@ -116,9 +125,15 @@ def _check_tensors(tensors: dict[str, Tensor]) -> None:
                 needed=f"It has to be {needed[name]}.",
                 do="Check that all arguments describe the same Gaussians and one camera.",
             )
+        if tensor.device != tensors["means"].device:
+            raise ScorpError(
+                found=f"label_weights got {name} on {tensor.device}, and means on {tensors['means'].device}.",
+                needed="Gaussians and camera have to be on one device.",
+                do=f"Convert {name} with .to(means.device).",
+            )
 
 
-def _checked_labels(labels: Integer[Tensor, "h w"], num_labels: int) -> Int64[Tensor, "h w"]:
+def _checked_labels(labels: Tensor, num_labels: int) -> Int64[Tensor, "h w"]:
     """The labels as 64-bit integers with -1 for unknown, refused if they are no image of labels below `num_labels`."""
     if labels.ndim != 2 or labels.numel() == 0 or labels.dtype.is_floating_point or labels.dtype == torch.bool:
         raise ScorpError(

@@ -101,8 +101,8 @@ def _check_supported(arguments: dict[str, Any]) -> None:
 
 def _check_tensors(arguments: dict[str, Any]) -> None:
     """Refuse arguments that do not fit together, naming the first that does not."""
-    _check_choice(arguments, "render_mode", RENDER_MODES)
-    _check_choice(arguments, "rasterize_mode", RASTERIZE_MODES)
+    check_choice("rasterization", "render_mode", arguments["render_mode"], RENDER_MODES)
+    check_choice("rasterization", "rasterize_mode", arguments["rasterize_mode"], RASTERIZE_MODES)
     for name in ("width", "height"):
         if arguments[name] < 1:
             raise ScorpError(
@@ -129,10 +129,11 @@ def _color_shapes(arguments: dict[str, Any], n: int, c: int) -> list[tuple[int |
     return [(n, fewest, 3), (c, n, fewest, 3)]
 
 
-def _check_choice(arguments: dict[str, Any], name: str, choices: tuple[str, ...]) -> None:
-    if arguments[name] not in choices:
+def check_choice(function: str, name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of the function's choices."""
+    if value not in choices:
         raise ScorpError(
-            found=f"rasterization got {name}={arguments[name]!r}.",
+            found=f"{function} got {name}={value!r}.",
             needed=f"It is one of {', '.join(choices)}.",
             do="Check the spelling.",
         )

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from scorp_ns.render.cpu import limits
 from scorp_ns.render.cpu.jit import device_function
 from scorp_ns.render.cpu.lanes import (
     absolute,
@@ -26,12 +27,12 @@ from scorp_ns.render.cpu.lanes import (
     store,
     times_power_of_two,
 )
-from scorp_ns.render.cpu.tiles import HALF_X, HALF_Y, LEVEL, MIN_ALPHA, SLACK, TILE, A, B, C, X, Y, span_in_band
+from scorp_ns.render.cpu.tiles import HALF_X, HALF_Y, LEVEL, SLACK, TILE, A, B, C, X, Y, span_in_band
 
 LOG2_E = 1.4426950408889634
 LN_2 = np.float32(0.6931471805599453)
-LOG2_MIN_ALPHA = np.float32(math.log2(MIN_ALPHA))
-MAX_ALPHA = np.float32(0.999)
+LOG2_MIN_ALPHA = np.float32(math.log2(limits.MIN_ALPHA))
+MAX_ALPHA = np.float32(limits.MAX_ALPHA)
 MIN_TRANSMITTANCE = np.float32(1e-4)
 """A pixel is finished before the Gaussian that would leave it this little."""
 

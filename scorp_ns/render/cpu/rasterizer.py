@@ -42,14 +42,9 @@ def rasterize(
     view: View,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """The seam's answer for checked arguments."""
-    limits = (view.near_plane, view.far_plane, view.radius_clip, view.eps2d, view.width, view.height)
-    lens = lenses(Ks, view.width, view.height)
-    projected = Project.apply(means, quats, scales, viewmats, lens, tuple(float(limit) for limit in limits))
-    radii, means2d, depths, conics, compensations, splats = projected
+    projected = project(means, quats, scales, opacities, viewmats, Ks, view)
+    radii, means2d, depths, conics, opacities, splats = projected
     channels = _channels(means, colors, viewmats, radii, view)
-    opacities = opacities.expand(radii.shape)
-    if view.antialiased:
-        opacities = opacities * compensations
     camera_ids = gaussian_ids = None
     cameras = torch.arange(radii.shape[0], dtype=torch.int32)[:, None].expand(radii.shape)
     if view.packed:
@@ -61,7 +56,7 @@ def rasterize(
     if view.render_mode != "RGB":
         channels, backgrounds = _with_depth(channels, depths, backgrounds)
     tiles = (viewmats.shape[0], -(-view.height // TILE), -(-view.width // TILE))
-    lists = _lists(splats, radii, depths, opacities, channels, cameras, tiles)
+    lists = tile_lists(splats, radii, depths, opacities, channels, cameras, tiles)
     image, alpha = Blend.apply(
         means2d, conics, opacities, channels, backgrounds, splats.reshape(-1, 8).numpy(), lists,
         (viewmats.shape[0], view.height, view.width), view.absgrad,
@@ -89,6 +84,20 @@ def rasterize(
     return image, alpha, info
 
 
+def project(
+    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, viewmats: Tensor, Ks: Tensor, view: View
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Radii, centres, depths, conics, opacities as they are drawn, and splats, all [cameras, gaussians, ...]."""
+    limits = (view.near_plane, view.far_plane, view.radius_clip, view.eps2d, view.width, view.height)
+    lens = lenses(Ks, view.width, view.height)
+    projected = Project.apply(means, quats, scales, viewmats, lens, tuple(float(limit) for limit in limits))
+    radii, means2d, depths, conics, compensations, splats = projected
+    opacities = opacities.expand(radii.shape)
+    if view.antialiased:
+        opacities = opacities * compensations
+    return radii, means2d, depths, conics, opacities, splats
+
+
 def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: View) -> Tensor:
     """What is blended besides depth, [cameras, gaussians, channels]; no channels if only depth is."""
     if view.render_mode in ("D", "ED"):
@@ -108,7 +117,7 @@ def _with_depth(channels: Tensor, depths: Tensor, backgrounds: Tensor | None) ->
     return drawn, torch.cat([behind, behind.new_zeros((behind.shape[0], 1))], dim=-1)
 
 
-def _lists(
+def tile_lists(
     splats: Tensor,
     radii: Tensor,
     depths: Tensor,
@@ -119,7 +128,7 @@ def _lists(
 ) -> TileLists:
     """The tile lists of flattened rows; nothing here is differentiated."""
     rows = [
-        tensor.detach().reshape(-1, *tensor.shape[radii.ndim :]).contiguous().numpy()
+        tensor.detach().flatten(0, radii.ndim - 1).contiguous().numpy()
         for tensor in (splats, radii, depths, opacities, channels, cameras)
     ]
     return list_tiles(*rows, num_tiles=tiles)

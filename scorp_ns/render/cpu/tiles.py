@@ -13,12 +13,10 @@ import numpy as np
 
 from scorp_ns.render.cpu.jit import device_function, even_chunks, kernel, run_chunks
 from scorp_ns.render.cpu.lanes import prefetch
+from scorp_ns.render.cpu.limits import MIN_ALPHA
 
 TILE = 16
 """Edge of a tile in pixels."""
-
-MIN_ALPHA = 1.0 / 255.0
-"""The faintest contribution that is drawn."""
 
 RANGES_PER_THREAD = 2
 """Depth ranges, or ranges of rows, that each thread works on."""

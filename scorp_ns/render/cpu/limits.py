@@ -1,0 +1,7 @@
+"""Which alphas are drawn. Apart from the kernels, so that whoever asks need not load a compiler."""
+
+MIN_ALPHA = 1.0 / 255.0
+"""The faintest contribution that is drawn."""
+
+MAX_ALPHA = 0.999
+"""The strongest a contribution can be."""
