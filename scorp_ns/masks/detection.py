@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from scorp_ns.errors import MaskError
+from scorp_ns.masks.json_files import read_json
+from scorp_ns.masks.layouts.coco import CocoJson
 from scorp_ns.masks.layouts.label_maps import LabelMaps, find_label_maps
 from scorp_ns.masks.layouts.object_folders import ObjectFolders, find_object_folders
 from scorp_ns.masks.layouts.transforms_keys import LABEL_MAP_KEYS, TransformsLabelMaps, TransformsObjectMasks
@@ -20,6 +22,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS),
     LabelMaps("instance_masks"),
     LabelMaps("masks"),
+    CocoJson(),
     ObjectFolders("masked_image_rgba", only_alpha=True),
     LabelMaps("object_mask"),
 )
@@ -61,7 +64,9 @@ def _same(masks: FoundMasks, other: FoundMasks) -> bool:
 
 
 def _find_in_file(path: Path, request: MaskRequest) -> FoundMasks | None:
-    layouts = (TransformsObjectMasks(), *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS))
+    """Masks that a JSON file holds or names."""
+    read_json(path, NEEDED, "Name a COCO JSON file, a transforms.json, or a folder.")
+    layouts = (TransformsObjectMasks(), *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS), CocoJson())
     return next((found for layout in layouts if (found := layout.find_in(path, request))), None)
 
 

@@ -9,7 +9,7 @@ from scorp_ns.masks.detection import find_all, find_at, shown
 from scorp_ns.masks.names import OBJECTS_FILE, NameTable, read_names
 from scorp_ns.masks.numbering import number_objects, with_boxes
 from scorp_ns.masks.raw import FoundMasks
-from scorp_ns.masks.source import MaskRequest
+from scorp_ns.masks.source import MaskRequest, ignore_warning
 from scorp_ns.masks.survey import survey
 from scorp_ns.products import UNKNOWN, ObjectMasks
 from scorp_ns.wording import some_of
@@ -39,9 +39,11 @@ class FilesConfig:
 
 
 def _capture_names(request: MaskRequest) -> NameTable:
-    """The objects of the capture's objects.json; its warnings come with the masks."""
-    path = request.folder / OBJECTS_FILE
-    return read_names(path, lambda _: None) if path.is_file() else NameTable()
+    """The objects of the capture's objects.json, or of ours; its warnings come with the masks."""
+    for path in (request.folder / OBJECTS_FILE, request.folder / "object_masks" / OBJECTS_FILE):
+        if path.is_file():
+            return read_names(path, ignore_warning)
+    return NameTable()
 
 
 def _chosen_masks(request: MaskRequest) -> ObjectMasks | None:

@@ -1,0 +1,122 @@
+"""What is written in the canonical layout reads back as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mask_files import HEIGHT, WIDTH, assert_maps, build, built, frames, label_maps, names_of, write_maps
+
+from scorp_ns.errors import OutputError
+from scorp_ns.masks.folder_names import folder_name, name_of_folder
+from scorp_ns.masks.writing import write_masks
+from scorp_ns.products import UNKNOWN, ObjectBox, ObjectInfo, ObjectMasks
+
+ODD_NAMES = [
+    "a/b",
+    "../up",
+    ".hidden",
+    "Grüße aus Köln",
+    "茶壶",
+    "two  spaces ",
+    "con",
+    "lpt1.txt",
+    "50% off",
+    "Mug",
+    "mug",
+    'c:\\d*?"<>|',
+    "line\nbreak\x07",
+    "a%2Fb",
+    "n" * 400,
+    "茶" * 100,
+    "\udc80",
+]
+
+
+def masks_of(maps: list[np.ndarray | None], infos: list[ObjectInfo]) -> ObjectMasks:
+    readers = tuple(None if labels is None else (lambda labels=labels: labels) for labels in maps)
+    return ObjectMasks(tuple(infos), readers, "made up")
+
+
+@pytest.mark.parametrize("names", [None, [f"cam{index % 2}/{index // 2}.jpg" for index in range(6)], ["a.b/c"] * 6])
+def test_written_masks_read_back(tmp_path: Path, names: list[str] | None):
+    if names and len(set(names)) == 1:
+        names = [f"shot.{index}" for index in range(6)]
+    maps: list[np.ndarray | None] = [*label_maps()]
+    maps[1], maps[2], maps[3] = None, np.zeros((HEIGHT, WIDTH), np.int16), np.where(maps[3] == 1, 0, maps[3])
+    maps[4][5:9] = UNKNOWN
+    box = ObjectBox((1.0, 2.0, 3.0), (0.1, 0.2, 0.3), (0.5, 0.5, 0.5, 0.5))
+    infos = [ObjectInfo("mug", "a red mug", (255, 0, 7)), ObjectInfo("truck"), ObjectInfo("chair", box=box)]
+    masks = masks_of(maps, infos)
+    named = frames(tmp_path, names)
+    write_masks(masks, named, tmp_path)
+    back = built(tmp_path, frames=named)
+    assert back.objects == masks.objects
+    assert_maps(back, maps)
+
+
+def test_any_name_reads_back_from_its_folder(tmp_path: Path):
+    maps: list[np.ndarray | None] = [
+        np.full((HEIGHT, WIDTH), label, np.int16) for label in range(1, len(ODD_NAMES) + 1)
+    ]
+    masks = masks_of(maps, [ObjectInfo(name) for name in ODD_NAMES])
+    named = frames(tmp_path, num_frames=len(maps))
+    folder = write_masks(masks, named, tmp_path)
+    assert sorted(path.parent for path in folder.rglob("*.png")) == sorted(
+        path for path in folder.iterdir() if path.is_dir()
+    )
+    back = built(tmp_path, frames=named)
+    assert names_of(back) == ODD_NAMES
+    assert_maps(back, maps)
+
+
+@pytest.mark.parametrize("name", [name for name in ODD_NAMES if len(name.encode("utf-8", "replace")) < 200])
+def test_folders_tell_names_without_objects_json(name: str):
+    assert name_of_folder(folder_name(name)) == name
+
+
+def test_folders_of_other_programs_keep_their_names():
+    assert [name_of_folder(name) for name in ("100%25", "%41", "plain", "%2F")] == ["100%", "%41", "plain", "/"]
+
+
+def test_writing_anew_replaces_all(tmp_path: Path):
+    maps = label_maps()
+    write_masks(masks_of([*maps], [ObjectInfo("old"), ObjectInfo("older")]), frames(tmp_path), tmp_path)
+    write_masks(masks_of([*maps], [ObjectInfo("new"), ObjectInfo("newer")]), frames(tmp_path), tmp_path)
+    assert names_of(built(tmp_path)) == ["new", "newer"]
+    assert [path.name for path in tmp_path.iterdir()] == ["object_masks"]
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path):
+    maps = label_maps()
+    infos = [ObjectInfo("mug"), ObjectInfo("truck")]
+    write_masks(masks_of([*maps], infos), frames(tmp_path), tmp_path)
+
+    def fail() -> np.ndarray:
+        raise OSError(28, "No space left on device")
+
+    broken = dataclasses.replace(masks_of([*maps], infos), readers=(fail,) * 6)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_masks(broken, frames(tmp_path), tmp_path)
+    assert_maps(built(tmp_path), maps)
+    assert [path.name for path in tmp_path.iterdir()] == ["object_masks"]
+
+
+def test_boxes_alone_read_back(tmp_path: Path):
+    box = ObjectBox((1.0, 2.0, 3.0), (0.1, 0.2, 0.3))
+    masks = masks_of([None] * 6, [ObjectInfo("chair", box=box)])
+    write_masks(masks, frames(tmp_path), tmp_path)
+    back = built(tmp_path)
+    assert back.objects == masks.objects
+    assert back.readers == masks.readers
+
+
+def test_label_maps_become_folders(tmp_path: Path):
+    maps = label_maps()
+    write_maps(tmp_path / "masks", maps)
+    masks = built(tmp_path)
+    write_masks(masks, frames(tmp_path), tmp_path / "out")
+    assert build(tmp_path / "out", frames=frames(tmp_path)).objects == masks.objects
+    assert_maps(built(tmp_path / "out", frames=frames(tmp_path)), maps)
