@@ -187,7 +187,30 @@ class LiftedObject:
     support: Support | None
     visible_shares: Mapping[str, float]
     """Per photograph, how much of the surface that any of them saw it shows."""
+    mask_iou: float | None
+    """Mean intersection over union of its silhouettes with its masks, hidden pixels left out; None without masks."""
 
     def __post_init__(self) -> None:
         assert len(self.indices) == len(self.visibility) > 0
         assert self.label > 0
+
+
+@dataclass(frozen=True)
+class LiftedScene:
+    """What lifting makes of a scene's Gaussians: whose each of them is, and the objects they make up."""
+
+    labels: Int16[Tensor, " n"]
+    """The object each Gaussian belongs to; 0 is the remainder."""
+    votes: Float[Tensor, "n labels"]
+    """Blending weight of each Gaussian on the pixels of each label, over all photographs."""
+    visibility: Float[Tensor, " n"]
+    """The largest share of itself that each Gaussian showed any photograph, 0 to 1."""
+    objects: tuple[LiftedObject, ...]
+    views: Mapping[str, tuple[ObjectView, ...]]
+    """Per object, the photographs that show it best."""
+    failures: Mapping[str, str]
+    """Per object that could not be lifted, why."""
+
+    def __post_init__(self) -> None:
+        assert len(self.labels) == len(self.votes) == len(self.visibility)
+        assert all(bool((self.labels[one.indices] == one.label).all()) for one in self.objects)

@@ -40,11 +40,6 @@ def render_depths(gaussians: Gaussians, view: CapturedView) -> Depths:
     return Depths(depth[0, ..., 0], opacity[0, ..., 0])
 
 
-def visible_part(own: Depths, scene: Depths, tolerance: float) -> Bool[Tensor, "h w"]:
-    """The pixels where the object is solid and the scene shows nothing clearly nearer than it."""
-    return own.is_solid & (own.depth <= scene.depth + tolerance)
-
-
 @torch.no_grad()
 def unproject(depths: Depths, view: CapturedView, chosen: Bool[Tensor, "h w"]) -> Float[Tensor, "n 3"]:
     """The world points that the chosen pixels show."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support
 
 MOST_TILT_COSINE = 0.85
@@ -18,8 +20,11 @@ THICKNESS = 0.015
 LEAST_SHARE = 0.3
 """A plane that holds fewer of the points around and below the object is none."""
 
-SUNKEN = 0.05
-"""At most so much of an object may lie below the plane it stands on."""
+SUNKEN = 0.1
+"""At most so much of an object may lie clearly below the plane it stands on."""
+
+LEAST_SURFACE = 0.15
+"""A plane that holds less of the surface around a point is none."""
 
 LARGEST_DROP = 0.3
 """A plane further below an object's lowest points than this share of its size does not carry it."""
@@ -50,7 +55,7 @@ def find_support(
     point, normal, is_on = plane
     heights = (body - point) @ normal
     lowest = np.quantile(heights, 0.02)
-    if is_on.mean() < LEAST_SHARE or (heights < -THICKNESS * size).mean() > SUNKEN or lowest > LARGEST_DROP * size:
+    if is_on.mean() < LEAST_SHARE or (heights < -2 * THICKNESS * size).mean() > SUNKEN or lowest > LARGEST_DROP * size:
         return None
     below = body.mean(axis=0) - ((body.mean(axis=0) - point) @ normal) * normal
     return Support(torch.from_numpy(below).float(), torch.from_numpy(normal).float())
@@ -101,3 +106,32 @@ def _level_plane(
     normal = np.linalg.svd(points - center, full_matrices=False)[2][-1]
     normal = normal if normal @ up > 0 else -normal
     return (center, normal) if normal @ up >= MOST_TILT_COSINE else None
+
+
+def level_plane_below(
+    gaussians: Gaussians, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], thickness: float
+) -> Support | None:
+    """The level plane with the most surface among some Gaussians, if a point lies on its upper side or on it."""
+    points = _surface_points(gaussians)
+    if len(points) < 20:
+        return None
+    plane = _most_populated_plane(points, up.double().cpu().numpy(), thickness)
+    if plane is None:
+        return None
+    on_plane, normal, is_on = plane
+    above = point.double().cpu().numpy() - on_plane
+    if is_on.mean() < LEAST_SURFACE or above @ normal < -thickness:
+        return None
+    below = on_plane + above - (above @ normal) * normal
+    return Support(torch.from_numpy(below).float(), torch.from_numpy(normal).float())
+
+
+def _surface_points(gaussians: Gaussians) -> Float[np.ndarray, "n 3"]:
+    """Points scattered over Gaussians in proportion to their area, as plain surfaces consist of a few large ones."""
+    scales = gaussians.scales.double().cpu().numpy()
+    areas = np.sort(scales, axis=1)[:, 1:].prod(axis=1)
+    random = np.random.default_rng(0)
+    chosen = random.choice(len(areas), MOST_POINTS, p=areas / areas.sum())
+    axes = Rotation.from_quat(gaussians.quats.double().cpu().numpy()[chosen][:, [1, 2, 3, 0]]).as_matrix()
+    steps = scales[chosen] * random.normal(size=(MOST_POINTS, 3))
+    return gaussians.means.double().cpu().numpy()[chosen] + np.einsum("nij,nj->ni", axes, steps)

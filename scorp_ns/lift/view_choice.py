@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage
 from torch import Tensor
 
 LEAST_GAIN = 0.03
@@ -67,10 +68,8 @@ def choose_views(
     chosen: list[int] = []
     while len(chosen) < most and candidates and total > 0:
         gains = {view: float(((value[view] - covered).clamp_min(0) * worth).sum()) / total for view in candidates}
-        worths = {
-            view: gain * (1 - VARIETY + VARIETY * _novelty(directions, view, chosen)) for view, gain in gains.items()
-        }
-        best = max(candidates, key=lambda view: worths[view])
+        novelties = {view: _novelty(directions, view, chosen) for view in candidates}
+        best = max(candidates, key=lambda view: gains[view] * (1 - VARIETY * (1 - novelties[view])))
         if chosen and gains[best] < LEAST_GAIN:
             break
         chosen.append(best)
@@ -96,7 +95,7 @@ def _novelty(directions: Float[Tensor, "views 3"], view: int, chosen: list[int])
 
 def sharpness_inside(photograph: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
     """The Laplacian variance of the photograph's brightness within the mask, away from its outline."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
+    inner = np.asarray(ndimage.binary_erosion(mask, np.ones((3, 3))))
     if inner.sum() < 10:
         return 0.0
     rows, columns = np.nonzero(inner)
@@ -114,6 +113,6 @@ def completeness(mask: Bool[np.ndarray, "h w"], silhouette: Bool[np.ndarray, "h 
     if union == 0:
         return 0.0
     border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]]).sum()
-    outline = mask.sum() - cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).sum()
+    outline = mask.sum() - np.asarray(ndimage.binary_erosion(mask, np.ones((3, 3)))).sum()
     cut = min(1.0, 4 * border / max(1, outline))
     return float((mask & silhouette).sum() / union * (1 - cut))

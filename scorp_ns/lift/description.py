@@ -1,0 +1,114 @@
+"""What is found of one lifted object: its frame, its support, who saw it, and the views that show it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.lift.config import LiftConfig
+from scorp_ns.lift.crops import crop_view, pixel_roles
+from scorp_ns.lift.frame import fit_frame
+from scorp_ns.lift.sightings import Sighting, find_sightings, surroundings
+from scorp_ns.lift.support import find_support
+from scorp_ns.lift.up import up_direction
+from scorp_ns.lift.view_choice import ViewQuality, choose_views, completeness, sharpness_inside
+from scorp_ns.lift.votes import WHOLE, Votes
+from scorp_ns.products import CapturedView, LiftedObject, ObjectView
+
+
+def describe_object(
+    name: str,
+    label: int,
+    indices: Int64[Tensor, " m"],
+    gaussians: Gaussians,
+    votes: Votes,
+    views: Sequence[CapturedView],
+    config: LiftConfig,
+) -> tuple[LiftedObject, tuple[ObjectView, ...]]:
+    """The object that some Gaussians of the scene make up, and its best views."""
+    own = gaussians[indices.to(gaussians.means.device)]
+    up = up_direction(torch.stack([view.viewmat for view in views]).cpu())
+    areas = _areas(own)
+    shares = _visible_shares(votes, indices, areas)
+    size = fit_frame(own.means, up, None).diagonal
+    sightings = list(find_sightings(gaussians, own, label, views, shares.tolist(), size))
+    support = find_support(surroundings(sightings), own.means, up)
+    lifted = LiftedObject(
+        name=name,
+        label=label,
+        indices=indices,
+        visibility=votes.visibility[indices],
+        frame=fit_frame(own.means, up, support),
+        support=support,
+        visible_shares={view.name: float(share) for view, share in zip(views, shares, strict=True)},
+        mask_iou=_mask_iou(sightings),
+    )
+    return lifted, _best_views(lifted, sightings, votes, areas, config)
+
+
+def _areas(own: Gaussians) -> Float[Tensor, " m"]:
+    """How much surface each Gaussian stands for: its largest shadow, less where it is faint."""
+    return (own.scales.sort(dim=1).values[:, 1:].prod(dim=1) * own.opacities).double().cpu()
+
+
+def _visible_shares(votes: Votes, indices: Int64[Tensor, " m"], areas: Float[Tensor, " m"]) -> Float[Tensor, " views"]:
+    """How much of the surface that any view saw each view shows."""
+    shown = votes.shown[:, indices].double() / WHOLE @ areas
+    return shown / (votes.visibility[indices].double() @ areas).clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def _mask_iou(sightings: Sequence[Sighting]) -> float | None:
+    ious = [sighting.iou for sighting in sightings if sighting.is_masked]
+    return float(np.mean(ious)) if ious else None
+
+
+def _best_views(
+    lifted: LiftedObject, sightings: Sequence[Sighting], votes: Votes, areas: Float[Tensor, " m"], config: LiftConfig
+) -> tuple[ObjectView, ...]:
+    """The crops of the chosen views, best first."""
+    qualities = _qualities(sightings)
+    indices = [sighting.index for sighting in sightings]
+    shown = votes.shown[indices][:, lifted.indices].double() / WHOLE
+    chosen = choose_views(
+        shown=shown,
+        worth=areas,
+        qualities=[quality.overall for quality in qualities],
+        areas=[float(sighting.mask.sum()) for sighting in sightings],
+        directions=_directions(sightings, lifted.frame.center),
+        most=config.max_views,
+    )
+    views = []
+    for place in chosen:
+        sighting = sightings[place]
+        roles = pixel_roles(sighting.mask, sighting.is_hidden)
+        coverage = round(lifted.visible_shares[sighting.view.name], 4)
+        scores = {"coverage": coverage, **qualities[place].as_dict()}
+        views.append(crop_view(sighting.view, roles, config.crop_margin, config.min_crop_pixels, scores))
+    return tuple(views)
+
+
+def _qualities(sightings: Sequence[Sighting]) -> list[ViewQuality]:
+    """The quality of each sighting, relative to the object's best."""
+    photographs = [sighting.view.photograph.cpu().numpy() for sighting in sightings]
+    sharpness = [sharpness_inside(image, one.mask) for image, one in zip(photographs, sightings, strict=True)]
+    areas = [float(sighting.mask.sum()) for sighting in sightings]
+    sharpest, largest = max(sharpness, default=0.0), max(areas, default=0.0)
+    return [
+        ViewQuality(
+            sharpness=sharp / sharpest if sharpest > 0 else 1.0,
+            size=(area / largest) ** 0.5,
+            completeness=completeness(sighting.mask, sighting.silhouette),
+        )
+        for sharp, area, sighting in zip(sharpness, areas, sightings, strict=True)
+    ]
+
+
+def _directions(sightings: Sequence[Sighting], center: Float[Tensor, " 3"]) -> Float[Tensor, "views 3"]:
+    """Unit vectors from each camera towards the object."""
+    origins = [-view.viewmat[:3, :3].T @ view.viewmat[:3, 3] for view in (one.view for one in sightings)]
+    towards = center.double() - torch.stack([origin.double().cpu() for origin in origins] or [center.double()])
+    return torch.nn.functional.normalize(towards, dim=1)[: len(sightings)]
