@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from scorp_ns.errors import CaptureError
+from scorp_ns.errors import CaptureError, ScorpError
+from scorp_ns.wording import SHOWN
 
 HEADER_LIMIT_BYTES = 1 << 20
 """Longest header looked at; a file without `end_header` by then is no PLY, however it starts."""
@@ -30,8 +32,35 @@ TYPE_BYTES = {
     **dict.fromkeys(("double", "float64"), 8),
 }
 
-REEXPORT = (
-    "Export it again as a PLY of vertices with x, y and z, or remove 'ply_file_path' to start from random points."
+
+@dataclass(frozen=True)
+class PlyRole:
+    """What a PLY file is read for, and how to speak of it to the person who named it."""
+
+    noun: str
+    """What the file holds."""
+    needed: str
+    """Which file is needed."""
+    each_needs: str
+    """Which properties a vertex needs."""
+    if_missing: str
+    """What to do if there is no such file."""
+    if_unusable: str
+    """What to do if its content cannot be used."""
+    error: type[ScorpError]
+
+
+SEED_POINTS = PlyRole(
+    noun="seed points",
+    needed="The file that 'ply_file_path' names is needed.",
+    each_needs="Each vertex needs x, y and z.",
+    if_missing=(
+        "Put it there, correct 'ply_file_path', or remove it from transforms.json to start from random points."
+    ),
+    if_unusable=(
+        "Export it again as a PLY of vertices with x, y and z, or remove 'ply_file_path' to start from random points."
+    ),
+    error=CaptureError,
 )
 
 
@@ -46,48 +75,78 @@ class SeedPoints:
 
 def read_points(path: Path) -> SeedPoints:
     """The finite points of a PLY file in the file's own frame; a CaptureError says what is wrong with the file."""
-    _check_header(path)
-    vertices = _read_vertices(path)
-    xyz, rgb = _positions(vertices, path), _colors(vertices)
+    vertices = read_vertices(path, SEED_POINTS)
+    xyz, rgb = numbers(vertices, ("x", "y", "z"), path, SEED_POINTS), _colors(vertices)
     finite = np.isfinite(xyz).all(axis=1)
     if not finite.any():
         raise CaptureError(
             f"None of the {len(xyz)} seed points in {path} has finite coordinates.",
             "At least one finite point is needed.",
-            REEXPORT,
+            SEED_POINTS.if_unusable,
         )
     return SeedPoints(xyz[finite], rgb[finite], int((~finite).sum()))
 
 
-def _check_header(path: Path) -> None:
+def read_vertices(path: Path, role: PlyRole) -> np.ndarray:
+    """The rows of the element called 'vertex', of which there is at least one."""
+    from plyfile import PlyData, PlyParseError
+
+    _check_header(path, role)
+    try:
+        elements = {element.name: element.data for element in PlyData.read(str(path)).elements}
+    except (PlyParseError, ValueError, OverflowError, OSError, MemoryError) as error:
+        raise role.error(
+            f"The {role.noun} {path} cannot be read: {error}.",
+            "A complete, well-formed PLY file is needed.",
+            role.if_unusable,
+        ) from error
+    if len(elements.get("vertex", ())) == 0:
+        raise role.error(f"{path} holds no points.", "At least one vertex is needed.", role.if_unusable)
+    return elements["vertex"]
+
+
+def number_names(vertices: np.ndarray) -> set[str]:
+    """The properties that are one number per vertex, and no list."""
+    return {name for name in vertices.dtype.names or () if vertices.dtype[name].kind in "iuf"}
+
+
+def numbers(vertices: np.ndarray, names: Sequence[str], path: Path, role: PlyRole) -> Float32[np.ndarray, "n m"]:
+    """The named properties of every vertex side by side; what float32 cannot hold becomes infinite."""
+    known = number_names(vertices)
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise role.error(
+            f"The points in {path} have no {' and no '.join(missing[:SHOWN])}.", role.each_needs, role.if_unusable
+        )
+    with np.errstate(over="ignore"):
+        return _columns(vertices, names).astype(np.float32, copy=False)
+
+
+def _check_header(path: Path, role: PlyRole) -> None:
     """Returns if the file is as long as its header promises, so that reading it cannot ask for absurd memory."""
     try:
         with open(path, "rb") as file:
             start = file.read(HEADER_LIMIT_BYTES)
             file_bytes = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise CaptureError(
-            f"The seed points {path} do not exist.",
-            "The file that 'ply_file_path' names is needed.",
-            "Put it there, correct 'ply_file_path', or remove it from transforms.json to start from random points.",
-        ) from error
+        raise role.error(f"The {role.noun} {path} do not exist.", role.needed, role.if_missing) from error
     except OSError as error:
-        raise CaptureError(
-            f"The seed points {path} cannot be opened: {error.strerror}.",
+        raise role.error(
+            f"The {role.noun} {path} cannot be opened: {error.strerror}.",
             "A readable PLY file is needed.",
             "Check the path and its permissions.",
         ) from error
     header, mark, _ = start.partition(b"end_header")
     if not start.startswith(b"ply") or not mark:
-        raise CaptureError(
-            f"The seed points {path} are not a PLY file.",
+        raise role.error(
+            f"The {role.noun} {path} are not a PLY file.",
             "A file that starts with 'ply' and has a header up to 'end_header' is needed.",
-            REEXPORT,
+            role.if_unusable,
         )
     promised = _promised_bytes(header.decode("ascii", errors="replace"))
     held = file_bytes - len(header) - len(mark)
     if promised > held:
-        raise CaptureError(
+        raise role.error(
             f"The header of {path} promises at least {promised} bytes of data, and the file holds {held}.",
             "A complete PLY file is needed.",
             "Copy or export it again; it was probably cut short.",
@@ -109,36 +168,9 @@ def _promised_bytes(header: str) -> int:
     return total + count * row_bytes
 
 
-def _read_vertices(path: Path) -> np.ndarray:
-    """The rows of the element called 'vertex', of which there is at least one."""
-    from plyfile import PlyData, PlyParseError
-
-    try:
-        elements = {element.name: element.data for element in PlyData.read(str(path)).elements}
-    except (PlyParseError, ValueError, OverflowError, OSError, MemoryError) as error:
-        raise CaptureError(
-            f"The seed points {path} cannot be read: {error}.", "A complete, well-formed PLY file is needed.", REEXPORT
-        ) from error
-    if len(elements.get("vertex", ())) == 0:
-        raise CaptureError(f"{path} holds no points.", "At least one vertex is needed.", REEXPORT)
-    return elements["vertex"]
-
-
-def _positions(vertices: np.ndarray, path: Path) -> Float32[np.ndarray, "n 3"]:
-    """The x, y and z of every vertex; what float32 cannot hold becomes infinite."""
-    names = _number_names(vertices)
-    missing = [name for name in "xyz" if name not in names]
-    if missing:
-        raise CaptureError(
-            f"The points in {path} have no {' and no '.join(missing)}.", "Each vertex needs x, y and z.", REEXPORT
-        )
-    with np.errstate(over="ignore"):
-        return _columns(vertices, ("x", "y", "z")).astype(np.float32)
-
-
 def _colors(vertices: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
     """The 8-bit colour of every vertex: its own, a splat's base colour, or mid grey."""
-    names = _number_names(vertices)
+    names = number_names(vertices)
     for color_names in COLOR_NAMES:
         if names.issuperset(color_names):
             return _to_bytes(_columns(vertices, color_names))
@@ -148,12 +180,7 @@ def _colors(vertices: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
     return np.full((len(vertices), 3), MID_GREY, dtype=np.uint8)
 
 
-def _number_names(vertices: np.ndarray) -> set[str]:
-    """The properties that are one number per vertex, and no list."""
-    return {name for name in vertices.dtype.names or () if vertices.dtype[name].kind in "iuf"}
-
-
-def _columns(vertices: np.ndarray, names: tuple[str, ...]) -> Shaped[np.ndarray, "n 3"]:
+def _columns(vertices: np.ndarray, names: Sequence[str]) -> Shaped[np.ndarray, "n m"]:
     """The named properties side by side, in memory of their own instead of the mapped file's."""
     return np.stack([np.asarray(vertices[name]) for name in names], axis=1)
 
