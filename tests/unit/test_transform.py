@@ -178,14 +178,15 @@ def test_inverse_brings_everything_back(mirrored: bool):
     assert_same_splats(transform_gaussians(transform_gaussians(gaussians, similarity), similarity.inverse()), gaussians)
 
 
+@pytest.mark.parametrize("device", ["cpu", "meta", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("n", [0, 5])
-def test_precision_and_device_are_kept(n: int, dtype: torch.dtype):
-    gaussians = some_gaussians(n, dtype=dtype)
-    moved = transform_gaussians(gaussians, some_similarity(10))
-    for field in fields(Gaussians):
-        before, after = getattr(gaussians, field.name), getattr(moved, field.name)
-        assert (after.dtype, after.device, after.shape) == (before.dtype, before.device, before.shape)
+def test_precision_and_device_are_kept(n: int, dtype: torch.dtype, device: str):
+    values = {field.name: getattr(some_gaussians(n, dtype=dtype), field.name) for field in fields(Gaussians)}
+    moved = transform_gaussians(Gaussians(**{name: v.to(device) for name, v in values.items()}), some_similarity(10))
+    for name, before in values.items():
+        after = getattr(moved, name)
+        assert (after.dtype, after.device.type, after.shape) == (before.dtype, device, before.shape)
 
 
 def test_float32_gaussians_are_rounded_only_at_the_end():
