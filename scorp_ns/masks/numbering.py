@@ -17,7 +17,7 @@ from scorp_ns.masks.survey import Survey
 from scorp_ns.products import MOST_OBJECTS, UNKNOWN, LabelMap, ObjectInfo, ObjectMasks
 from scorp_ns.wording import SHOWN, counted
 
-Labels = Int16[np.ndarray, "ids"]
+Labels = Int16[np.ndarray, " ids"]
 """The label of every id; the last entry is that of UNKNOWN."""
 
 

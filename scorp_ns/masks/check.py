@@ -1,0 +1,147 @@
+"""Whether object masks can be trusted: counts per object, suspicious frames, and objects that must be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.cells import cell_len
+
+from scorp_ns.masks.measuring import FrameMeasure, measure_frame
+from scorp_ns.masks.parallel import map_files
+from scorp_ns.masks.source import Frame
+from scorp_ns.masks.suspicion import Suspicion, find_suspicions
+from scorp_ns.products import ObjectMasks
+from scorp_ns.wording import SHOWN, counted, some_of
+
+WHOLE_IMAGE = 0.95
+"""What covers more of every frame that shows it than this share is no object."""
+
+
+@dataclass(frozen=True)
+class ObjectCheck:
+    """What the masks say of one object."""
+
+    name: str
+    num_frames: int
+    """Frames that show it."""
+    num_missing: int
+    """Frames that have a map and do not show it."""
+    num_cut: int
+    """Frames whose border cuts it."""
+    mean_area: float
+    """Its share of the pixels of a frame that shows it; 0 if none does."""
+    suspicions: tuple[Suspicion, ...]
+    """Frames in which its mask is probably wrong."""
+    verdict: str | None
+    """Why it must be left out; None if it can stay."""
+
+
+@dataclass(frozen=True)
+class MaskCheck:
+    """What the masks say of all objects."""
+
+    objects: tuple[ObjectCheck, ...]
+    """In the order of their labels."""
+    num_frames: int
+    num_maps: int
+    """Frames that have a map."""
+    frame_names: tuple[str, ...]
+    masks: ObjectMasks
+    """The masks without the objects that must be left out."""
+
+    @property
+    def suspicious_frames(self) -> list[int]:
+        """Frames in which some mask is probably wrong, in order."""
+        return sorted({suspicion.frame for checked in self.objects for suspicion in checked.suspicions})
+
+    def report_lines(self) -> list[str]:
+        """A table for the terminal, then what to look at, most severe first."""
+        return [*_table(self), *_left_out(self), *_suspicious(self)]
+
+
+def check_masks(masks: ObjectMasks, frames: Sequence[Frame]) -> MaskCheck:
+    """The check of all masks, which reads every map and a small copy of every image."""
+    assert len(frames) == len(masks.readers)
+    mapped = [index for index, reader in enumerate(masks.readers) if reader]
+    measures: list[FrameMeasure | None] = [None] * len(frames)
+
+    def measure(index: int) -> None:
+        reader = masks.readers[index]
+        assert reader is not None
+        measures[index] = measure_frame(reader, frames[index])
+
+    map_files(measure, mapped, "Checking object masks")
+    suspicions = find_suspicions(measures, [info.name for info in masks.objects])
+    known = [measure for measure in measures if measure is not None]
+    objects = tuple(_check_object(masks, label, known, suspicions) for label in range(1, len(masks.objects) + 1))
+    left_out = {checked.name for checked in objects if checked.verdict}
+    kept = masks.without(left_out) if left_out else masks
+    return MaskCheck(objects, len(frames), len(mapped), tuple(frame.name for frame in frames), kept)
+
+
+def _check_object(
+    masks: ObjectMasks, label: int, measures: Sequence[FrameMeasure], suspicions: Sequence[Suspicion]
+) -> ObjectCheck:
+    info = masks.objects[label - 1]
+    shares, num_cut = [], 0
+    for measure in measures:
+        for row in np.flatnonzero(measure.labels == label):
+            shares.append(float(measure.areas[row]) / measure.num_pixels)
+            num_cut += int(measure.is_cut[row])
+    verdict = None
+    if not shares and info.box is None:
+        verdict = f"it has no pixel in any of {counted(len(measures), 'map')}"
+    elif shares and min(shares) > WHOLE_IMAGE:
+        verdict = f"it covers more than {WHOLE_IMAGE:.0%} of every frame that shows it ({len(shares)})"
+    own = tuple(suspicion for suspicion in suspicions if suspicion.label == label)
+    mean_area = sum(shares) / len(shares) if shares else 0.0
+    return ObjectCheck(info.name, len(shares), len(measures) - len(shares), num_cut, mean_area, own, verdict)
+
+
+def _table(check: MaskCheck) -> list[str]:
+    """A line for each object under a line of headings."""
+    rows = [("object", "frames", "missing", "cut", "mean area", "suspicious")]
+    for checked in check.objects:
+        frames, area = f"{checked.num_frames}/{check.num_maps}", f"{checked.mean_area:.2%}"
+        numbers = (str(number or "-") for number in (checked.num_missing, checked.num_cut, len(checked.suspicions)))
+        missing, cut, suspicious = numbers
+        rows.append((printable(checked.name), frames, missing, cut, area, suspicious))
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Names to the left, numbers to the right, in cells that wide letters fill as well."""
+    spaces = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
+    return [row[0] + spaces[0], *(space + text for space, text in zip(spaces[1:], row[1:], strict=True))]
+
+
+def _left_out(check: MaskCheck) -> list[str]:
+    return [
+        f"'{printable(checked.name)}' is left out: {checked.verdict}. Check its masks, or its name or prompt."
+        for checked in check.objects
+        if checked.verdict
+    ]
+
+
+def _suspicious(check: MaskCheck) -> list[str]:
+    """A line for each object with suspicious frames, and one for frames without a map."""
+    lines = []
+    for checked in check.objects:
+        if checked.suspicions:
+            examples = "; ".join(
+                f"{check.frame_names[found.frame]} {printable(found.reason)}" for found in checked.suspicions[:SHOWN]
+            )
+            more = f"; and {len(checked.suspicions) - SHOWN} more" if len(checked.suspicions) > SHOWN else ""
+            lines.append(f"'{printable(checked.name)}' looks wrong in {examples}{more}.")
+    unknown = [name for name, reader in zip(check.frame_names, check.masks.readers, strict=True) if reader is None]
+    if unknown and check.num_maps:
+        lines.append(f"{counted(len(unknown), 'frame')} of {check.num_frames} have no masks: {some_of(unknown)}.")
+    return lines
+
+
+def printable(name: str) -> str:
+    """The name with what no terminal can show written as an escape."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)

@@ -1,0 +1,215 @@
+"""One picture of all masks, for a person to look at."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from scorp_ns.errors import OutputError
+from scorp_ns.masks.check import MaskCheck, printable
+from scorp_ns.masks.measuring import small_image, small_size
+from scorp_ns.masks.parallel import map_files
+from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.source import Frame
+from scorp_ns.products import UNKNOWN, LabelMap, ObjectMasks
+
+MOST_FRAMES = 24
+"""So many frames fit on the sheet."""
+
+MOST_NAMES = 60
+"""So many objects are named in the legend."""
+
+THUMBNAIL = 320
+"""The longer side of each picture, in pixels."""
+
+COLUMNS = 4
+MARGIN = 12
+LINE = 20
+FONT_SIZE = 14
+
+PAPER, INK, ALARM, HATCH = (250, 250, 248), (40, 40, 44), (214, 40, 40), (128, 128, 128)
+
+Color = tuple[int, int, int]
+
+
+def write_contact_sheet(masks: ObjectMasks, frames: Sequence[Frame], check: MaskCheck, path: Path) -> Path:
+    """Write a PNG of frames with their objects outlined, suspicious frames first and framed in red; its path.
+
+    `masks` are those that were checked, with the objects that the check leaves out, so that one sees them.
+    """
+    suspicious = [frame for frame in check.suspicious_frames if masks.readers[frame]][:MOST_FRAMES]
+    shown = suspicious + _evenly(masks, frames, MOST_FRAMES - len(suspicious), set(suspicious))
+    colors = object_colors(masks)
+    pictures = map_files(
+        lambda frame: _picture(masks, frames[frame], frame, colors, frame in suspicious), shown, "Drawing masks"
+    )
+    captions = [_caption(check, frame) for frame in shown]
+    sheet = _sheet(pictures, captions, _legend(masks, check, colors), _title(check, len(shown)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path)
+    except OSError as error:
+        raise OutputError(
+            f"The contact sheet {path} cannot be written ({error.strerror or error}).",
+            "A folder that can be written is needed.",
+            "Choose another place, or mend its permissions.",
+        ) from error
+    return path
+
+
+def object_colors(masks: ObjectMasks) -> list[Color]:
+    """A colour for each object: its own, or one that is far from those of the objects before it."""
+    colors: list[Color] = []
+    for index, info in enumerate(masks.objects):
+        red, green, blue = colorsys.hsv_to_rgb((0.09 + index * 0.381966) % 1, 0.85 - 0.3 * (index % 3 == 2), 1.0)
+        colors.append(info.color or (round(255 * red), round(255 * green), round(255 * blue)))
+    return colors
+
+
+def _evenly(masks: ObjectMasks, frames: Sequence[Frame], number: int, without: set[int]) -> list[int]:
+    """So many frames with maps, evenly over the rest of the capture; frames without one if none has any."""
+    mapped = [frame for frame in range(len(frames)) if masks.readers[frame] and frame not in without]
+    mapped = mapped or [frame for frame in range(len(frames)) if frame not in without]
+    if len(mapped) <= number:
+        return mapped
+    return [mapped[(2 * index + 1) * len(mapped) // (2 * number)] for index in range(number)]
+
+
+def _picture(masks: ObjectMasks, frame: Frame, index: int, colors: list[Color], is_suspicious: bool) -> Image.Image:
+    """The frame, small, with its objects tinted and outlined."""
+    pixels = small_image(frame, THUMBNAIL)
+    if pixels is None:
+        width, height = small_size(frame.size, THUMBNAIL)
+        pixels = np.full((height, width, 3), HATCH, np.uint8)
+    labels = masks.label_map(index)
+    if labels is not None:
+        pixels = paint(pixels, resize_nearest(labels, pixels.shape[1], pixels.shape[0]), colors)
+    picture = Image.fromarray(pixels)
+    if is_suspicious:
+        ImageDraw.Draw(picture).rectangle((0, 0, picture.width - 1, picture.height - 1), outline=ALARM, width=5)
+    return picture
+
+
+def paint(image: UInt8[np.ndarray, "h w 3"], labels: LabelMap, colors: Sequence[Color]) -> UInt8[np.ndarray, "h w 3"]:
+    """The image with each object tinted in its colour and outlined, and unknown pixels striped."""
+    palette = np.array([*colors, HATCH], np.float32)
+    tint = palette[np.where(labels > 0, labels - 1, len(colors))]
+    opacity = np.where(labels > 0, 0.3, 0.0).astype(np.float32)
+    opacity[_outline(labels)] = 1.0
+    rows, columns = np.indices(labels.shape)
+    opacity[(labels == UNKNOWN) & ((rows + columns) % 8 < 4)] = 0.7
+    return _blended(image, tint, opacity)
+
+
+def _outline(labels: LabelMap) -> Bool[np.ndarray, "h w"]:
+    """The pixels of objects beside a pixel with another label, two pixels wide."""
+    padded = np.pad(labels, 2, mode="edge")
+    height, width = labels.shape
+    differs = np.zeros(labels.shape, bool)
+    for row, column in ((0, 2), (1, 2), (3, 2), (4, 2), (2, 0), (2, 1), (2, 3), (2, 4)):
+        differs |= padded[row : row + height, column : column + width] != labels
+    return differs & (labels > 0)
+
+
+def _blended(
+    image: UInt8[np.ndarray, "h w 3"], tint: Float32[np.ndarray, "h w 3"], opacity: Float32[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    mixed = image + opacity[..., None] * (tint - image)
+    return mixed.round().astype(np.uint8)
+
+
+def _caption(check: MaskCheck, frame: int) -> list[tuple[str, Color]]:
+    """The frame's name, and below it what is wrong."""
+    reasons = [
+        f"{checked.name} {found.reason}"
+        for checked in check.objects
+        for found in checked.suspicions
+        if found.frame == frame
+    ]
+    return [(check.frame_names[frame], INK), *((reason, ALARM) for reason in reasons)]
+
+
+def _legend(masks: ObjectMasks, check: MaskCheck, colors: list[Color]) -> list[tuple[str, Color]]:
+    """Each object's name and colour, and how many frames show it."""
+    lines = []
+    for checked, color in zip(check.objects, colors, strict=True):
+        verdict = ", left out" if checked.verdict else ""
+        lines.append((f"{checked.name} ({checked.num_frames}/{check.num_maps}{verdict})", color))
+    if len(lines) > MOST_NAMES:
+        lines = [*lines[:MOST_NAMES], (f"and {len(lines) - MOST_NAMES} more", INK)]
+    return lines
+
+
+def _title(check: MaskCheck, num_shown: int) -> str:
+    suspicious = len(check.suspicious_frames)
+    what = f"{suspicious} look wrong (red, first)" if suspicious else "none looks wrong"
+    return f"{num_shown} of {check.num_frames} frames, {check.num_maps} of them with masks; {what}"
+
+
+def _sheet(
+    pictures: list[Image.Image], captions: list[list[tuple[str, Color]]], legend: list[tuple[str, Color]], title: str
+) -> Image.Image:
+    """Title and legend, then the pictures in rows with their captions below."""
+    columns = min(COLUMNS, max(len(pictures), 2))
+    cell = max([picture.width for picture in pictures], default=THUMBNAIL)
+    width = columns * (cell + MARGIN) + MARGIN
+    places, legend_bottom = _place_legend(legend, width, MARGIN + LINE + 6)
+    rows = [range(start, min(start + columns, len(pictures))) for start in range(0, len(pictures), columns)]
+    heights = [max(pictures[i].height + LINE * len(captions[i]) for i in row) + MARGIN for row in rows]
+    sheet = Image.new("RGB", (width, legend_bottom + MARGIN + sum(heights)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    _write(draw, (MARGIN, MARGIN), title, INK, width - 2 * MARGIN)
+    for (x, y), (text, color) in zip(places, legend, strict=True):
+        draw.rectangle((x, y + 3, x + 12, y + 15), fill=color, outline=INK)
+        _write(draw, (x + 18, y), text, INK, width - x - 18 - MARGIN)
+    top = legend_bottom + MARGIN
+    for row, height in zip(rows, heights, strict=True):
+        for column, index in enumerate(row):
+            left = MARGIN + column * (cell + MARGIN)
+            sheet.paste(pictures[index], (left, top))
+            for line, (text, color) in enumerate(captions[index]):
+                _write(draw, (left, top + pictures[index].height + 2 + LINE * line), text, color, cell)
+        top += height
+    return sheet
+
+
+def _place_legend(legend: list[tuple[str, Color]], width: int, top: int) -> tuple[list[tuple[int, int]], int]:
+    """Where each entry goes, in lines as long as the sheet is wide, and where the last line ends."""
+    places, x, y = [], MARGIN, top
+    for text, _ in legend:
+        length = 18 + min(_length(text), width // 2) + 2 * MARGIN
+        if x > MARGIN and x + length > width:
+            x, y = MARGIN, y + LINE
+        places.append((x, y))
+        x += length
+    return places, y + LINE if legend else y
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, color: Color, room: int) -> None:
+    """Draw the text, cut off where there is no more room for it."""
+    text = _drawable(text)
+    while text and _length(text) > room:
+        text = text[: -2 if text.endswith("…") else -1].rstrip("…") + "…" if len(text) > 1 else ""
+    draw.text(place, text, fill=color, font=_font())
+
+
+def _length(text: str) -> int:
+    return int(_font().getlength(_drawable(text)))
+
+
+def _drawable(text: str) -> str:
+    """The text with letters that the font cannot show replaced."""
+    text = printable(text)
+    if isinstance(_font(), ImageFont.FreeTypeFont):
+        return text
+    return text.encode("latin-1", "replace").decode("latin-1")
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font; a coarse one that knows Latin letters only where Pillow lacks FreeType."""
+    return ImageFont.load_default(FONT_SIZE)

@@ -1,0 +1,154 @@
+"""Frames whose masks do not look like those of the other frames.
+
+The order of frames says little: captures jump between rings. So an object is first of all known by its colours, which
+tell swapped names and masks that spill over whatever the order; sizes count only where they leave all neighbours far
+behind. The bounds lie between what clean and disturbed masks of three captures reach; `tests/masks` measures both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from scorp_ns.masks.measuring import FrameMeasure
+
+FEWEST_PIXELS = 50
+"""Colours of fewer pixels tell nothing."""
+
+FEWEST_FRAMES = 5
+"""An object in fewer frames than this has no usual look."""
+
+SWAP_MARGIN = 0.1
+"""By so much nearer must the colours be to another object's than to its own; distances go from 0 to 1."""
+
+SPILL = 0.25
+"""So much more of the mask than usual may have colours that are rather those of the rest of the images."""
+
+SIZE_FACTOR = 6.0
+"""An area that differs by this factor from the frames before and from those after is no matter of viewpoint."""
+
+NUM_NEIGHBOURS = 3
+"""Areas are compared with so many frames on either side."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A frame in which an object's mask is probably wrong."""
+
+    frame: int
+    label: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of an object over all frames."""
+
+    frames: Int64[np.ndarray, frames]
+    """Frames with enough pixels to tell."""
+    colors: Float32[np.ndarray, "frames bins"]
+    """Shares of each colour in each of them."""
+    usual: Float32[np.ndarray, bins]
+    """Its usual shares, which a few wrong frames do not change."""
+    rest: Float32[np.ndarray, bins]
+    """Shares of each colour in what is not the object."""
+
+
+def find_suspicions(measures: Sequence[FrameMeasure | None], names: Sequence[str]) -> list[Suspicion]:
+    """All suspicions, one for each frame and object at the most, in the order of the frames."""
+    looks = {label: look for label in range(1, len(names) + 1) if (look := _look(measures, label))}
+    found: dict[tuple[int, int], Suspicion] = {}
+    for suspicion in (*_size_jumps(measures, len(names)), *_spills(looks), *_swaps(looks, names)):
+        found[suspicion.frame, suspicion.label] = suspicion
+    return [found[key] for key in sorted(found)]
+
+
+def _look(measures: Sequence[FrameMeasure | None], label: int) -> Look | None:
+    """How an object looks; None if it is in too few frames."""
+    frames, colors, rests = [], [], []
+    for frame, measure in enumerate(measures):
+        if measure is None or measure.colors is None or measure.rest is None:
+            continue
+        for row in np.flatnonzero(measure.labels == label):
+            if measure.colors[row].sum() >= FEWEST_PIXELS:
+                frames.append(frame)
+                colors.append(measure.colors[row] / measure.colors[row].sum())
+                rests.append(measure.rest[row] / max(measure.rest[row].sum(), 1))
+    if len(frames) < FEWEST_FRAMES:
+        return None
+    middle = np.median(colors, axis=0)
+    usual = middle / middle.sum() if middle.sum() > 0 else np.mean(colors, axis=0)
+    return Look(np.array(frames), np.stack(colors), usual.astype(np.float32), np.mean(rests, axis=0, dtype=np.float32))
+
+
+def _swaps(looks: dict[int, Look], names: Sequence[str]) -> list[Suspicion]:
+    """Frames where an object has the colours of another."""
+    labels = list(looks)
+    if len(labels) < 2:
+        return []
+    usual = np.sqrt(np.stack([look.usual for look in looks.values()]))
+    suspicions = []
+    for own, (label, look) in enumerate(looks.items()):
+        distances = np.sqrt(np.maximum(0, 1 - np.sqrt(look.colors) @ usual.T))
+        nearest = distances.argmin(axis=1)
+        gains = distances[:, own] - distances.min(axis=1)
+        for frame, other, gain in zip(look.frames.tolist(), nearest.tolist(), gains.tolist(), strict=True):
+            if gain > SWAP_MARGIN:
+                suspicions.append(Suspicion(frame, label, f"looks like '{names[labels[other] - 1]}'"))
+    return suspicions
+
+
+def _spills(looks: dict[int, Look]) -> list[Suspicion]:
+    """Frames where much of the mask has colours that are rather those of the rest of the images."""
+    suspicions = []
+    for label, look in looks.items():
+        foreign = look.colors[:, look.rest > look.usual].sum(axis=1)
+        bound = np.median(foreign) + SPILL
+        for frame, share in zip(look.frames.tolist(), foreign.tolist(), strict=True):
+            if share > bound:
+                suspicions.append(Suspicion(frame, label, f"{share:.0%} of it look like something else"))
+    return suspicions
+
+
+def _size_jumps(measures: Sequence[FrameMeasure | None], num_objects: int) -> list[Suspicion]:
+    """Frames where an object's area is far from that in the frames before and in the frames after."""
+    frames, areas = _areas(measures, num_objects)
+    suspicions = []
+    for label in range(1, num_objects + 1):
+        shown = np.flatnonzero(areas[:, label - 1])
+        shares = areas[shown, label - 1]
+        for position in np.flatnonzero(_jumps(shares) > np.log(SIZE_FACTOR)).tolist():
+            nearby = np.median(shares[position - NUM_NEIGHBOURS : position + NUM_NEIGHBOURS + 1])
+            factor = max(shares[position] / nearby, nearby / shares[position])
+            what = "larger" if shares[position] > nearby else "smaller"
+            frame = int(frames[shown[position]])
+            suspicions.append(Suspicion(frame, label, f"{factor:.0f} times {what} than in frames around it"))
+    return suspicions
+
+
+def _areas(
+    measures: Sequence[FrameMeasure | None], num_objects: int
+) -> tuple[Int64[np.ndarray, frames], Float64[np.ndarray, "frames objects"]]:
+    """The frames that have a map, and the share of the map that each object has there."""
+    frames = np.array([frame for frame, measure in enumerate(measures) if measure is not None], np.int64)
+    areas = np.zeros((len(frames), num_objects))
+    for row, measure in enumerate(measure for measure in measures if measure is not None):
+        areas[row, measure.labels - 1] = measure.areas / measure.num_pixels
+    return frames, areas
+
+
+def _jumps(shares: Float64[np.ndarray, frames]) -> Float64[np.ndarray, frames]:
+    """How far, in logarithms, each share is from the side of its neighbours that it is nearer to.
+
+    At a jump between rings a frame still agrees with one side; the ends have one side only and are not judged.
+    """
+    logs = np.log(shares)
+    jumps = np.zeros(len(logs))
+    for position in range(NUM_NEIGHBOURS, len(logs) - NUM_NEIGHBOURS):
+        before = np.median(logs[position - NUM_NEIGHBOURS : position])
+        after = np.median(logs[position + 1 : position + 1 + NUM_NEIGHBOURS])
+        jumps[position] = min(abs(logs[position] - before), abs(logs[position] - after))
+    return jumps
