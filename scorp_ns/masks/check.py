@@ -131,9 +131,8 @@ def _suspicious(check: MaskCheck) -> list[str]:
     lines = []
     for checked in check.objects:
         if checked.suspicions:
-            examples = "; ".join(
-                f"{check.frame_names[found.frame]} {printable(found.reason)}" for found in checked.suspicions[:SHOWN]
-            )
+            shown = checked.suspicions[:SHOWN]
+            examples = "; ".join(f"{check.frame_names[found.frame]} ({printable(found.reason)})" for found in shown)
             more = f"; and {len(checked.suspicions) - SHOWN} more" if len(checked.suspicions) > SHOWN else ""
             lines.append(f"'{printable(checked.name)}' looks wrong in {examples}{more}.")
     unknown = [name for name, reader in zip(check.frame_names, check.masks.readers, strict=True) if reader is None]

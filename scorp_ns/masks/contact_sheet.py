@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from scorp_ns.errors import OutputError
-from scorp_ns.masks.check import MaskCheck, printable
+from scorp_ns.masks.check import MaskCheck
 from scorp_ns.masks.measuring import small_image, small_size
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.resize import resize_nearest
 from scorp_ns.masks.source import Frame
+from scorp_ns.masks.text_drawing import Color, text_length, write_text
 from scorp_ns.products import UNKNOWN, LabelMap, ObjectMasks
 
 MOST_FRAMES = 24
@@ -30,11 +31,8 @@ THUMBNAIL = 320
 COLUMNS = 4
 MARGIN = 12
 LINE = 20
-FONT_SIZE = 14
 
 PAPER, INK, ALARM, HATCH = (250, 250, 248), (40, 40, 44), (214, 40, 40), (128, 128, 128)
-
-Color = tuple[int, int, int]
 
 
 def write_contact_sheet(masks: ObjectMasks, frames: Sequence[Frame], check: MaskCheck, path: Path) -> Path:
@@ -99,21 +97,25 @@ def paint(image: UInt8[np.ndarray, "h w 3"], labels: LabelMap, colors: Sequence[
     """The image with each object tinted in its colour and outlined, and unknown pixels striped."""
     palette = np.array([*colors, HATCH], np.float32)
     tint = palette[np.where(labels > 0, labels - 1, len(colors))]
-    opacity = np.where(labels > 0, 0.3, 0.0).astype(np.float32)
-    opacity[_outline(labels)] = 1.0
+    is_object = labels > 0
+    opacity = np.where(is_object, 0.25, 0.0).astype(np.float32)
+    opacity[is_object & _has_other_within(labels, 2)] = 1.0
+    is_around = ~is_object & _has_other_within(np.maximum(labels, 0), 1)
+    tint[is_around], opacity[is_around] = INK, 0.8
     rows, columns = np.indices(labels.shape)
-    opacity[(labels == UNKNOWN) & ((rows + columns) % 8 < 4)] = 0.7
+    opacity[(labels == UNKNOWN) & ~is_around & ((rows + columns) % 8 < 4)] = 0.7
     return _blended(image, tint, opacity)
 
 
-def _outline(labels: LabelMap) -> Bool[np.ndarray, "h w"]:
-    """The pixels of objects beside a pixel with another label, two pixels wide."""
-    padded = np.pad(labels, 2, mode="edge")
+def _has_other_within(labels: LabelMap, reach: int) -> Bool[np.ndarray, "h w"]:
+    """Whether another label lies so many pixels away, straight up, down, left or right, or nearer."""
+    padded = np.pad(labels, reach, mode="edge")
     height, width = labels.shape
     differs = np.zeros(labels.shape, bool)
-    for row, column in ((0, 2), (1, 2), (3, 2), (4, 2), (2, 0), (2, 1), (2, 3), (2, 4)):
-        differs |= padded[row : row + height, column : column + width] != labels
-    return differs & (labels > 0)
+    for step in (*range(reach), *range(reach + 1, 2 * reach + 1)):
+        differs |= padded[step : step + height, reach : reach + width] != labels
+        differs |= padded[reach : reach + height, step : step + width] != labels
+    return differs
 
 
 def _blended(
@@ -126,7 +128,7 @@ def _blended(
 def _caption(check: MaskCheck, frame: int) -> list[tuple[str, Color]]:
     """The frame's name, and below it what is wrong."""
     reasons = [
-        f"{checked.name} {found.reason}"
+        f"{checked.name}: {found.reason}"
         for checked in check.objects
         for found in checked.suspicions
         if found.frame == frame
@@ -163,17 +165,17 @@ def _sheet(
     heights = [max(pictures[i].height + LINE * len(captions[i]) for i in row) + MARGIN for row in rows]
     sheet = Image.new("RGB", (width, legend_bottom + MARGIN + sum(heights)), PAPER)
     draw = ImageDraw.Draw(sheet)
-    _write(draw, (MARGIN, MARGIN), title, INK, width - 2 * MARGIN)
+    write_text(draw, (MARGIN, MARGIN), title, INK, width - 2 * MARGIN)
     for (x, y), (text, color) in zip(places, legend, strict=True):
         draw.rectangle((x, y + 3, x + 12, y + 15), fill=color, outline=INK)
-        _write(draw, (x + 18, y), text, INK, width - x - 18 - MARGIN)
+        write_text(draw, (x + 18, y), text, INK, width - x - 18 - MARGIN)
     top = legend_bottom + MARGIN
     for row, height in zip(rows, heights, strict=True):
         for column, index in enumerate(row):
             left = MARGIN + column * (cell + MARGIN)
             sheet.paste(pictures[index], (left, top))
             for line, (text, color) in enumerate(captions[index]):
-                _write(draw, (left, top + pictures[index].height + 2 + LINE * line), text, color, cell)
+                write_text(draw, (left, top + pictures[index].height + 2 + LINE * line), text, color, cell)
         top += height
     return sheet
 
@@ -182,34 +184,9 @@ def _place_legend(legend: list[tuple[str, Color]], width: int, top: int) -> tupl
     """Where each entry goes, in lines as long as the sheet is wide, and where the last line ends."""
     places, x, y = [], MARGIN, top
     for text, _ in legend:
-        length = 18 + min(_length(text), width // 2) + 2 * MARGIN
+        length = 18 + min(text_length(text), width // 2) + 2 * MARGIN
         if x > MARGIN and x + length > width:
             x, y = MARGIN, y + LINE
         places.append((x, y))
         x += length
     return places, y + LINE if legend else y
-
-
-def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, color: Color, room: int) -> None:
-    """Draw the text, cut off where there is no more room for it."""
-    text = _drawable(text)
-    while text and _length(text) > room:
-        text = text[: -2 if text.endswith("…") else -1].rstrip("…") + "…" if len(text) > 1 else ""
-    draw.text(place, text, fill=color, font=_font())
-
-
-def _length(text: str) -> int:
-    return int(_font().getlength(_drawable(text)))
-
-
-def _drawable(text: str) -> str:
-    """The text with letters that the font cannot show replaced."""
-    text = printable(text)
-    if isinstance(_font(), ImageFont.FreeTypeFont):
-        return text
-    return text.encode("latin-1", "replace").decode("latin-1")
-
-
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font; a coarse one that knows Latin letters only where Pillow lacks FreeType."""
-    return ImageFont.load_default(FONT_SIZE)

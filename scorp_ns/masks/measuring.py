@@ -28,11 +28,11 @@ Reader = Callable[[], LabelMap]
 class FrameMeasure:
     """What is known of a frame; arrays have an entry for each object in it."""
 
-    labels: Int64[np.ndarray, present]
+    labels: Int64[np.ndarray, " present"]
     """The objects in the frame."""
-    areas: Int64[np.ndarray, present]
+    areas: Int64[np.ndarray, " present"]
     """Their pixels in the map."""
-    is_cut: Bool[np.ndarray, present]
+    is_cut: Bool[np.ndarray, " present"]
     """Whether they touch the border of the image."""
     num_pixels: int
     """All pixels of the map."""
@@ -73,7 +73,7 @@ def small_size(size: Size, longer_side: int) -> Size:
 
 
 def _count_colors(
-    labels: LabelMap, image: UInt8[np.ndarray, "h w 3"], present: Int64[np.ndarray, present]
+    labels: LabelMap, image: UInt8[np.ndarray, "h w 3"], present: Int64[np.ndarray, " present"]
 ) -> tuple[Float32[np.ndarray, "present bins"], Float32[np.ndarray, "present bins"]]:
     """How many pixels have each colour, of every object and of what is not that object; unknown ones do not count."""
     small = resize_nearest(labels, image.shape[1], image.shape[0]).astype(np.int64)

@@ -47,13 +47,13 @@ class Suspicion:
 class Look:
     """The colours of an object over all frames."""
 
-    frames: Int64[np.ndarray, frames]
+    frames: Int64[np.ndarray, " frames"]
     """Frames with enough pixels to tell."""
     colors: Float32[np.ndarray, "frames bins"]
     """Shares of each colour in each of them."""
-    usual: Float32[np.ndarray, bins]
+    usual: Float32[np.ndarray, " bins"]
     """Its usual shares, which a few wrong frames do not change."""
-    rest: Float32[np.ndarray, bins]
+    rest: Float32[np.ndarray, " bins"]
     """Shares of each colour in what is not the object."""
 
 
@@ -109,7 +109,7 @@ def _spills(looks: dict[int, Look]) -> list[Suspicion]:
         bound = np.median(foreign) + SPILL
         for frame, share in zip(look.frames.tolist(), foreign.tolist(), strict=True):
             if share > bound:
-                suspicions.append(Suspicion(frame, label, f"{share:.0%} of it look like something else"))
+                suspicions.append(Suspicion(frame, label, f"{share:.0%} look like other things"))
     return suspicions
 
 
@@ -125,13 +125,13 @@ def _size_jumps(measures: Sequence[FrameMeasure | None], num_objects: int) -> li
             factor = max(shares[position] / nearby, nearby / shares[position])
             what = "larger" if shares[position] > nearby else "smaller"
             frame = int(frames[shown[position]])
-            suspicions.append(Suspicion(frame, label, f"{factor:.0f} times {what} than in frames around it"))
+            suspicions.append(Suspicion(frame, label, f"{factor:.0f} times {what} than around it"))
     return suspicions
 
 
 def _areas(
     measures: Sequence[FrameMeasure | None], num_objects: int
-) -> tuple[Int64[np.ndarray, frames], Float64[np.ndarray, "frames objects"]]:
+) -> tuple[Int64[np.ndarray, " frames"], Float64[np.ndarray, "frames objects"]]:
     """The frames that have a map, and the share of the map that each object has there."""
     frames = np.array([frame for frame, measure in enumerate(measures) if measure is not None], np.int64)
     areas = np.zeros((len(frames), num_objects))
@@ -140,7 +140,7 @@ def _areas(
     return frames, areas
 
 
-def _jumps(shares: Float64[np.ndarray, frames]) -> Float64[np.ndarray, frames]:
+def _jumps(shares: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
     """How far, in logarithms, each share is from the side of its neighbours that it is nearer to.
 
     At a jump between rings a frame still agrees with one side; the ends have one side only and are not judged.
