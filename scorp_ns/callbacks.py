@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 
+from scorp_ns.object_flow import ObjectFlow
 from scorp_ns.schedule import Schedule
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
+    from scorp_ns.trainer import ScorpTrainer
 
 
 def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
@@ -19,9 +21,15 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     assert attributes.trainer is not None and optimizers is not None
     schedule = Schedule(model.config.schedule, attributes.trainer.config.max_num_iterations)
     model.begin_training(schedule.densification(model.num_train_data))
+    objects = ObjectFlow(model, cast("ScorpTrainer", attributes.trainer))
+    objects.check_masks()
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
+
+    def after_iteration(step: int) -> None:
+        if schedule.lifts(step):
+            objects.lift()
 
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
@@ -31,6 +39,8 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             model.clear_free_space,
             update_every_num_iters=schedule.steps(schedule.config.clear_free_space_every),
         ),
+        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], after_iteration),
+        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], lambda step: objects.finish()),
     ]
 
 

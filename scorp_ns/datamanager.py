@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
@@ -13,11 +16,17 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager, FullImageDatamanagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from scorp_ns.capture.images import check_image_decodes
 from scorp_ns.dataparser import CaptureDataParser
 from scorp_ns.errors import CaptureError, CheckpointError
+from scorp_ns.masks.check import MaskCheck, check_masks
+from scorp_ns.masks.source import Frame, MaskRequest
+from scorp_ns.object_labels import frames_of, labels_of_image, snap_labels
+from scorp_ns.plugins import MASK_SOURCES, load_plugin
+from scorp_ns.products import ObjectMasks
 
 
 @dataclass
@@ -32,6 +41,12 @@ class ScorpDataManagerConfig(FullImageDatamanagerConfig):
     """Where images and cameras come from."""
 
     _target: type = field(default_factory=lambda: ScorpDataManager)
+    masks_path: Path | None = None
+    """Folder or file of object masks; found in the capture by itself where they lie in a known layout."""
+    mask_source: str = "files"
+    """Where object masks come from: `files`, or the name of an installed plugin."""
+    snap_masks: bool = True
+    """Move the outlines of object masks that are evenly too wide or too tight to the edges in the photographs."""
 
 
 class ScorpDataManager(FullImageDatamanager):
@@ -54,6 +69,32 @@ class ScorpDataManager(FullImageDatamanager):
         outputs.metadata["cameras"] = outputs.cameras
         return super().create_train_dataset()
 
+    @property
+    def object_masks(self) -> ObjectMasks | None:
+        """Who is where in the training images, followed by the evaluation images; None without objects."""
+        return None if self.mask_check is None else self.mask_check.masks
+
+    @cached_property
+    def mask_check(self) -> MaskCheck | None:
+        """The object masks of the capture, and what they look like; None without object masks."""
+        request = MaskRequest(
+            data=self.get_datapath(),
+            frames=self.mask_frames,
+            masks_path=self.config.masks_path,
+            valid_pixel_masks=frozenset(path.absolute() for path in self.train_dataparser_outputs.mask_filenames or []),
+            warn=lambda message: CONSOLE.print(message, style="yellow", markup=False),
+        )
+        masks = load_plugin(MASK_SOURCES, self.config.mask_source).build(request)
+        return None if masks is None else check_masks(masks, self.mask_frames)
+
+    @cached_property
+    def mask_frames(self) -> tuple[Frame, ...]:
+        """The images that object masks may be about: those for training, then those for evaluation."""
+        folder = self.get_datapath()
+        folder = folder.parent if folder.is_file() else folder
+        datasets = (self.train_dataset, self.eval_dataset)
+        return sum((frames_of(dataset._dataparser_outputs, folder) for dataset in datasets), ())
+
     def next_train(self, step: int) -> tuple[Cameras | RayBundle, dict[str, Any]]:
         """The next training image; its rays, once an exporter has asked for rays."""
         camera, data = super().next_train(step)
@@ -63,14 +104,27 @@ class ScorpDataManager(FullImageDatamanager):
     def _train_image_names(self) -> list[str]:
         return [path.name for path in self.train_dataset.image_filenames]
 
-    def _load_images(self, *args: Any, **kwargs: Any) -> list[dict[str, Tensor]]:
-        """All images of a split in memory; one that cannot be decoded is named."""
+    def _load_images(self, split: Literal["train", "eval"], *args: Any, **kwargs: Any) -> list[dict[str, Tensor]]:
+        """All images of a split in memory, with object labels; an image that cannot be decoded is named."""
+        dataset = self.train_dataset if split == "train" else self.eval_dataset
+        cameras_of_photographs = deepcopy(dataset.cameras)
         try:
-            return super()._load_images(*args, **kwargs)
+            images = super()._load_images(split, *args, **kwargs)
         except (OSError, SyntaxError, ValueError):  # Pillow raises all three for broken files.
             for path in self.train_dataset.image_filenames + self.eval_dataset.image_filenames:
                 check_image_decodes(path)
             raise
+        if self.object_masks is not None:
+            first = 0 if split == "train" else len(self.train_dataset)
+            for index, data in enumerate(images):
+                label_map = self.object_masks.label_map(first + index)
+                height, width = data["image"].shape[:2]
+                labels = labels_of_image(label_map, cameras_of_photographs[index], width, height)
+                data["object_labels"] = labels.to(data["image"].device)
+            if split == "train" and self.config.snap_masks:
+                for message in snap_labels(images, [info.name for info in self.object_masks.objects]):
+                    CONSOLE.print(message, markup=False)
+        return images
 
     def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Any]]:
         """The next evaluation image, in an order that does not depend on Python's global random generator.

@@ -18,6 +18,13 @@ from scorp_ns.capture.reading import Capture
 from scorp_ns.capture.splits import check_names_tell_split, require_list
 from scorp_ns.errors import CaptureError
 from scorp_ns.gaussians.ply import SeedPoints, read_points
+from scorp_ns.gaussians.similarity import Similarity
+
+CAPTURE_TO_WORLD = "capture_to_world"
+"""Where the metadata of dataparser outputs hold the similarity between the file's poses and those of training."""
+
+OLD_COLMAP_TRANSFORM = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]]
+"""What the host takes for applied to captures made from COLMAP models before it wrote that down."""
 
 
 @dataclass
@@ -35,6 +42,7 @@ class CaptureDataParser(Nerfstudio):
         # nerfstudio stops to ask about captures of its early days unless it believes that it has asked already.
         self.prompted_user, self.create_pc = True, False
         outputs = super()._generate_dataparser_outputs(split)
+        outputs.metadata[CAPTURE_TO_WORLD] = self._capture_to_world(outputs)
         if split == "train":
             self._check_training_images(len(outputs.image_filenames))
         elif not outputs.image_filenames:
@@ -44,6 +52,20 @@ class CaptureDataParser(Nerfstudio):
             )
             return super()._generate_dataparser_outputs("train")
         return outputs
+
+    def _capture_to_world(self, outputs: DataparserOutputs) -> Similarity:
+        """From the poses in the file to those of training.
+
+        The host's own transform starts from the coordinates before `applied_transform`, which the file only mentions.
+        """
+        assert self._capture is not None
+        content, applied = self._capture.content, torch.eye(4, dtype=torch.float64)
+        if "applied_transform" in content:
+            applied[:3] = torch.tensor(content["applied_transform"], dtype=torch.float64)
+        elif (self.config.data / "colmap/sparse/0").exists():
+            applied[:3] = torch.tensor(OLD_COLMAP_TRANSFORM, dtype=torch.float64)
+        transform = outputs.dataparser_transform.double() @ torch.linalg.inv(applied)
+        return Similarity.from_matrix(transform, outputs.dataparser_scale / content.get("applied_scale", 1))
 
     def _check(self) -> Capture:
         """The capture, once all is well with it."""

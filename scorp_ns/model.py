@@ -27,9 +27,12 @@ from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
+from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
+from scorp_ns.lift.config import LiftConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
+from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.schedule import DensificationSteps, ScheduleConfig
 
 ENTIRELY = 0.999
@@ -84,6 +87,8 @@ class ScorpModelConfig(ModelConfig):
     """Keep Gaussians from becoming needles."""
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Correct the training cameras' poses along with the scene."""
+    lift: LiftConfig = field(default_factory=LiftConfig)
+    """How objects are lifted out of the scene."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:
@@ -111,6 +116,7 @@ class ScorpModel(SplatfactoModel):
     def populate_modules(self) -> None:
         """Set up the Gaussians, cameras and bookkeeping, without touching the network or a GPU."""
         self.gauss_params = ParameterDict({name: Parameter(value) for name, value in self._seed().items()})
+        self.scene_objects = SceneObjects()
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
         self.background_color = (
             torch.tensor(VIEWER_BACKGROUND)
@@ -164,14 +170,15 @@ class ScorpModel(SplatfactoModel):
 
     def densify(self, step: int) -> None:
         """Let the strategy split, duplicate and prune after a backward pass."""
-        self.strategy.step_post_backward(
-            params=self.gauss_params,
-            optimizers=self.optimizers,
-            state=self.strategy_state,
-            step=step,
-            info=self.info,
-            packed=False,
-        )
+        with self.scene_objects.following(self.strategy_state) as state:
+            self.strategy.step_post_backward(
+                params=self.gauss_params,
+                optimizers=self.optimizers,
+                state=state,
+                step=step,
+                info=self.info,
+                packed=False,
+            )
 
     def clear_free_space(self, step: int) -> None:
         """Remove the Gaussians that hang in the air before the cameras."""
@@ -179,7 +186,13 @@ class ScorpModel(SplatfactoModel):
             return
         is_fog = self.free_space.contains(self.means.detach())
         if is_fog.any() and not is_fog.all():
-            remove(params=self.gauss_params, optimizers=self.optimizers, state=self.strategy_state, mask=is_fog)
+            with self.scene_objects.following(self.strategy_state) as state:
+                remove(params=self.gauss_params, optimizers=self.optimizers, state=state, mask=is_fog)
+
+    @property
+    def scene(self) -> Gaussians:
+        """The scene's Gaussians as they are now, cut from training."""
+        return gaussians_from_parameters(dict(self.gauss_params.items()), self.config.sh_degree)
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

@@ -23,6 +23,8 @@ class ScheduleConfig:
     """Until when Gaussians that cover much of an image are split or removed."""
     add_sh_degree_every: float = 1 / 30
     """Period after which colours may vary with one more degree of spherical harmonics."""
+    lift_at: float = 0.8
+    """When objects are lifted out of the scene, where the capture has object masks; more than 1 means never."""
     double_resolution_every: float = 0.1
     """Period after which training at reduced resolution doubles it, until the images' own is reached."""
 
@@ -59,6 +61,11 @@ class Schedule:
     def sh_degree(self, step: int, max_degree: int) -> int:
         """The highest degree of spherical harmonics in use at `step`."""
         return min(step // self.steps(self.config.add_sh_degree_every), max_degree)
+
+    def lifts(self, step: int) -> bool:
+        """Whether the time to lift objects has come at `step`; a run that just misses it does so at its end."""
+        lift_step = round(self.config.lift_at * self.num_iterations)
+        return self.config.lift_at <= 1 and step >= min(lift_step, self.num_iterations - 1)
 
     def downscale_factor(self, step: int, num_downscales: int) -> int:
         """By how much training images are shrunk at `step`: a power of two."""

@@ -37,6 +37,8 @@ class ScorpTrainerConfig(TrainerConfig):
     """How long to train and where to keep the results. `--max-num-iterations` is the whole run, resumed or not."""
 
     _target: type = field(default_factory=lambda: ScorpTrainer)
+    save_objects: bool = False
+    """Write each object's Gaussians, crops and findings to the run's folder `scorp/<object>`."""
 
     def save_config(self) -> None:
         """Write the run's configuration, or say why the output folder cannot be used."""

@@ -65,6 +65,13 @@ def check_reference(capture: Capture) -> None:
                 f"It must be {'a 3x4 matrix of finite numbers' if shape else 'a finite number'}.",
                 "Correct it; it leads from the original coordinates to those of the file.",
             )
+    axes = np.array(content.get("applied_transform", np.eye(3, 4)), dtype=float)[:, :3]
+    if not np.allclose(axes @ axes.T, np.eye(3), atol=ORTHONORMAL_TOLERANCE) or not content.get("applied_scale", 1) > 0:
+        raise CaptureError(
+            f"'applied_transform' or 'applied_scale' in {capture.path} bends, stretches or flattens space.",
+            "They must be a rotation, or a reflection, with a translation, and a number above 0.",
+            "Correct them; they lead from the original coordinates to those of the file.",
+        )
 
 
 def _matrices(capture: Capture) -> Float[np.ndarray, "n 4 4"]:

@@ -98,10 +98,8 @@ def sharpness_inside(photograph: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarr
     inner = np.asarray(ndimage.binary_erosion(mask, np.ones((3, 3))))
     if inner.sum() < 10:
         return 0.0
-    rows, columns = np.nonzero(inner)
-    window = np.s_[max(0, rows.min() - 1) : rows.max() + 2, max(0, columns.min() - 1) : columns.max() + 2]
-    grey = cv2.cvtColor(np.ascontiguousarray(photograph[window]), cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F)[inner[window]].var())
+    grey = cv2.cvtColor(np.ascontiguousarray(photograph), cv2.COLOR_RGB2GRAY)
+    return float(np.asarray(cv2.Laplacian(grey, cv2.CV_64F))[inner].var())
 
 
 def completeness(mask: Bool[np.ndarray, "h w"], silhouette: Bool[np.ndarray, "h w"]) -> float:

@@ -96,6 +96,8 @@ SIMPLE: dict[str, Callable[[Path], Any]] = {
     "orientation_is_unknown": edit(orientation_override="upwards"),
     "applied_transform_is_4x4": edit(applied_transform=np.eye(4).tolist()),
     "applied_scale_is_a_list": edit(applied_scale=[1]),
+    "applied_scale_is_zero": edit(applied_scale=0),
+    "applied_transform_is_flat": edit(applied_transform=np.zeros((3, 4)).tolist()),
     "mask_is_a_number": edit_frames(lambda frame: frame.update(mask_path=3)),
     "width_is_zero": edit(w=0),
     "height_only_in_some_frames": lambda folder: (

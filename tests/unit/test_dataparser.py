@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from captures import HEIGHT, WIDTH, edit, edit_frames, edit_matrices, write_capture
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from PIL import Image
 
-from scorp_ns.dataparser import CaptureDataParser
+from scorp_ns.dataparser import CAPTURE_TO_WORLD, CaptureDataParser
 from scorp_ns.errors import CaptureError
 from scorp_ns.gaussians.ply import read_points
 
@@ -83,6 +85,17 @@ def test_legitimate_capture_parses_as_nerfstudio_does(name: str, split: str, tmp
     monkeypatch.setattr("rich.prompt.Confirm.ask", lambda *args: False)
     theirs = Nerfstudio(NerfstudioDataParserConfig(data=folder, load_3D_points=True)).get_dataparser_outputs(split)
     assert_same_outputs(ours, theirs)
+    assert_leads_from_file_to_training(ours, folder)
+
+
+def assert_leads_from_file_to_training(outputs: DataparserOutputs, folder: Path) -> None:
+    """The capture's frame is that of the poses in its file, whatever was applied to them before."""
+    frames = {
+        Path(frame["file_path"]).name: frame for frame in json.loads((folder / "transforms.json").read_text())["frames"]
+    }
+    in_file = [np.array(frames[path.name]["transform_matrix"])[:3, 3] for path in outputs.image_filenames]
+    moved = outputs.metadata[CAPTURE_TO_WORLD].apply(torch.from_numpy(np.stack(in_file)))
+    np.testing.assert_allclose(moved, outputs.cameras.camera_to_worlds[:, :, 3], atol=1e-5)
 
 
 def assert_same_outputs(ours: DataparserOutputs, theirs: DataparserOutputs) -> None:
@@ -92,7 +105,7 @@ def assert_same_outputs(ours: DataparserOutputs, theirs: DataparserOutputs) -> N
     assert ours.dataparser_transform.equal(theirs.dataparser_transform)
     for name in ("camera_to_worlds", "fx", "fy", "cx", "cy", "width", "height", "camera_type"):
         assert getattr(ours.cameras, name).equal(getattr(theirs.cameras, name))
-    assert ours.metadata.keys() == theirs.metadata.keys()
+    assert ours.metadata.keys() - {CAPTURE_TO_WORLD} == theirs.metadata.keys()
     if "points3D_xyz" in theirs.metadata:
         np.testing.assert_allclose(ours.metadata["points3D_xyz"], theirs.metadata["points3D_xyz"], atol=1e-6)
         np.testing.assert_allclose(ours.metadata["points3D_rgb"].int(), theirs.metadata["points3D_rgb"].int(), atol=1)

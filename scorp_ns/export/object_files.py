@@ -1,0 +1,127 @@
+"""A lifted object as files: its Gaussians, the crops that show it best, and what was found, in the capture's frame."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from scorp_ns.errors import OutputError
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splat_ply import write_splats
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.products import LiftedObject, ObjectView
+
+FORMAT = 1
+"""Version of object.json; it grows when a reader of the old one would go wrong."""
+
+DIGITS = 6
+"""Decimals kept of numbers in metres or of unit size."""
+
+
+def write_object(
+    folder: Path,
+    one: LiftedObject,
+    views: Sequence[ObjectView] | None,
+    scene: Gaussians,
+    capture_to_world: Similarity,
+) -> None:
+    """Write gaussians.ply, views/ and object.json; `views` None leaves the views that are there as they are."""
+    to_capture = capture_to_world.inverse()
+    write_splats(transform_gaussians(scene[one.indices], to_capture), folder / "gaussians.ply")
+    try:
+        if views is not None:
+            _write_views(folder / "views", views, to_capture)
+        _write_json(folder / "object.json", _findings(one, to_capture))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def write_report(folder: Path, lifted: Mapping[str, str], failures: Mapping[str, str]) -> None:
+    """Write objects.json: the folder of each object that was lifted, and why each other one was not."""
+    try:
+        _write_json(folder / "objects.json", {"format": FORMAT, "lifted": dict(lifted), "failed": dict(failures)})
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"The object cannot be written to {folder} ({error.strerror or error}).",
+        "A folder that can be written, with room for some megabytes, is needed.",
+        "Free some space, mend its permissions or choose another place with --output-dir.",
+    )
+
+
+def _write_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarity) -> None:
+    """Write `NN.png` (the object, transparent around it), `NN_roles.png` and cameras.json, replacing what was there."""
+    new = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    entries = []
+    for number, view in enumerate(views):
+        Image.fromarray(view.rgba).save(new / f"{number:02d}.png")
+        Image.fromarray(view.roles).save(new / f"{number:02d}_roles.png")
+        entries.append({"file": f"{number:02d}.png", "roles": f"{number:02d}_roles.png", **_camera(view, to_capture)})
+    _write_json(new / "cameras.json", {"format": FORMAT, "views": entries})
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+
+
+def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
+    """A crop's camera: intrinsics, and camera to capture in OpenCV axes, in the capture's units."""
+    to_world = torch.linalg.inv(view.viewmat.double())
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, :3] = to_capture.rotation @ to_world[:3, :3]
+    pose[:3, 3] = to_capture.apply(to_world[:3, 3])
+    return {
+        "photograph": view.name,
+        "size": list(view.roles.shape[::-1]),
+        "K": _rounded(view.K),
+        "camera_to_capture_opencv": _rounded(pose),
+        "scores": dict(view.scores),
+    }
+
+
+def _findings(one: LiftedObject, to_capture: Similarity) -> dict[str, Any]:
+    """What is known of the object, for programs and people."""
+    rotation = to_capture.rotation
+    return {
+        "format": FORMAT,
+        "name": one.name,
+        "gaussians": len(one.indices),
+        "box": {
+            "center": _rounded(to_capture.apply(one.frame.center.double())),
+            "size": _rounded(one.frame.extent * to_capture.scale),
+            "axes": _rounded(rotation @ one.frame.rotation.double()),
+        },
+        "support": None
+        if one.support is None
+        else {
+            "point": _rounded(to_capture.apply(one.support.point.double())),
+            "up": _rounded(rotation @ one.support.up.double()),
+        },
+        "mask_iou": None if one.mask_iou is None else round(one.mask_iou, 4),
+        "mean_visibility": round(float(one.visibility.mean()), 4),
+        "visible_share": {name: round(share, 4) for name, share in one.visible_shares.items()},
+    }
+
+
+def _rounded(values: Tensor) -> list[Any]:
+    return values.double().round(decimals=DIGITS).tolist()
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write all of the file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
