@@ -73,7 +73,7 @@ def small_size(size: Size, longer_side: int) -> Size:
 
 
 def _count_colors(
-    labels: LabelMap, image: UInt8[np.ndarray, "h w 3"], present: Int64[np.ndarray, " present"]
+    labels: LabelMap, image: UInt8[np.ndarray, "height width 3"], present: Int64[np.ndarray, " present"]
 ) -> tuple[Float32[np.ndarray, "present bins"], Float32[np.ndarray, "present bins"]]:
     """How many pixels have each colour, of every object and of what is not that object; unknown ones do not count."""
     small = resize_nearest(labels, image.shape[1], image.shape[0]).astype(np.int64)

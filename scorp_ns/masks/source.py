@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scorp_ns.products import ObjectMasks
 
@@ -57,6 +57,7 @@ class MaskRequest:
         return self.data.parent if self.data.is_file() else self.data
 
 
+@runtime_checkable
 class MaskSourceConfig(Protocol):
     """The settings of a source of object masks: a dataclass, also when it comes from another package."""
 
