@@ -16,7 +16,10 @@ from scorp_ns.products import ObjectMasks
 from scorp_ns.wording import SHOWN, counted, some_of
 
 WHOLE_IMAGE = 0.95
-"""What covers more of every frame that shows it than this share is no object."""
+"""What covers more than this share of what other objects leave, in every frame that shows it, is no object..."""
+
+HALF_IMAGE = 0.5
+"""...if it also covers more than this share of them: small objects may well share an image between them."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,18 @@ def _check_object(
     masks: ObjectMasks, label: int, measures: Sequence[FrameMeasure], suspicions: Sequence[Suspicion]
 ) -> ObjectCheck:
     info = masks.objects[label - 1]
-    shares, num_cut = [], 0
+    shares, shares_of_rest, num_cut = [], [], 0
     for measure in measures:
         for row in np.flatnonzero(measure.labels == label):
-            shares.append(float(measure.areas[row]) / measure.num_pixels)
+            area = float(measure.areas[row])
+            shares.append(area / measure.num_pixels)
+            shares_of_rest.append(area / (measure.num_pixels - measure.areas.sum() + area))
             num_cut += int(measure.is_cut[row])
     verdict = None
     if not shares and info.box is None:
         verdict = f"it has no pixel in any of {counted(len(measures), 'map')}"
-    elif shares and min(shares) > WHOLE_IMAGE:
-        verdict = f"it covers more than {WHOLE_IMAGE:.0%} of every frame that shows it ({len(shares)})"
+    elif shares and min(shares_of_rest) > WHOLE_IMAGE and min(shares) > HALF_IMAGE:
+        verdict = f"it covers all but the other objects in {counted(len(shares), 'frame')}, and is in no other"
     own = tuple(suspicion for suspicion in suspicions if suspicion.label == label)
     mean_area = sum(shares) / len(shares) if shares else 0.0
     return ObjectCheck(info.name, len(shares), len(measures) - len(shares), num_cut, mean_area, own, verdict)

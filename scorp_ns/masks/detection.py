@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from scorp_ns.errors import MaskError
@@ -11,7 +12,7 @@ from scorp_ns.masks.layouts.coco import CocoJson
 from scorp_ns.masks.layouts.label_maps import LabelMaps, find_label_maps
 from scorp_ns.masks.layouts.object_folders import ObjectFolders, find_object_folders
 from scorp_ns.masks.layouts.transforms_keys import LABEL_MAP_KEYS, TransformsLabelMaps, TransformsObjectMasks
-from scorp_ns.masks.matching import SUFFIXES
+from scorp_ns.masks.matching import SUFFIXES, mask_files
 from scorp_ns.masks.raw import FoundMasks, Layout
 from scorp_ns.masks.source import MaskRequest
 from scorp_ns.wording import some_of
@@ -28,6 +29,8 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 """All layouts, the preferred ones first."""
 
+OBJECT_FOLDERS = ("object_masks", "instance_masks")
+
 NEEDED = "Object masks are a folder with one folder per object, a folder of label maps, or a COCO JSON file."
 
 
@@ -35,7 +38,12 @@ def find_all(folder: Path, request: MaskRequest) -> list[FoundMasks]:
     """The masks in a folder, the preferred ones first; those that another layout names too are told once."""
     found: list[FoundMasks] = []
     for layout in LAYOUTS:
-        masks = layout.find(folder, request)
+        try:
+            masks = _allowed(folder, lambda layout=layout: layout.find(folder, request))
+        except MaskError:
+            if any(other.num_frames for other in found):
+                continue  # Faults of masks that would not be used are no reason to stop.
+            raise
         if masks is not None and not any(_same(masks, other) for other in found):
             found.append(masks)
     return found
@@ -43,19 +51,34 @@ def find_all(folder: Path, request: MaskRequest) -> list[FoundMasks]:
 
 def find_at(path: Path, request: MaskRequest) -> FoundMasks:
     """The masks where the user says that they are; a MaskError if there are none."""
-    try:
-        found = _find_in_file(path, request) if path.is_file() else _find_in_folder(path, request)
-    except PermissionError as error:
-        raise MaskError(f"'{path}' cannot be looked into.", NEEDED, "Mend its permissions.") from error
+    find = _find_in_file if path.is_file() else _find_in_folder
+    found = _allowed(path, lambda: find(path, request))
     if found is None:
         raise MaskError(*_what_is_there(path))
     return found
+
+
+def folders_without_masks(folder: Path) -> list[Path]:
+    """Folders that can hold nothing but object masks by their names, and hold none."""
+    places = [folder / name for name in OBJECT_FOLDERS]
+    return [place for place in places if place.is_dir() and not mask_files(place)]
 
 
 def shown(path: Path) -> str:
     """The path as one would type it here."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)
+
+
+def _allowed(path: Path, find: Callable[[], FoundMasks | None]) -> FoundMasks | None:
+    """What a search finds; a MaskError if something must not be looked into."""
+    try:
+        return find()
+    except OSError as error:
+        where = error.filename or path
+        raise MaskError(
+            f"'{where}' cannot be looked into: {error.strerror or error}.", NEEDED, "Mend its permissions."
+        ) from error
 
 
 def _same(masks: FoundMasks, other: FoundMasks) -> bool:
@@ -65,6 +88,8 @@ def _same(masks: FoundMasks, other: FoundMasks) -> bool:
 
 def _find_in_file(path: Path, request: MaskRequest) -> FoundMasks | None:
     """Masks that a JSON file holds or names."""
+    if path.suffix.lower() != ".json":
+        raise MaskError(f"The masks path '{path}' is a single file, and no JSON.", NEEDED, "Name a folder.")
     read_json(path, NEEDED, "Name a COCO JSON file, a transforms.json, or a folder.")
     layouts = (TransformsObjectMasks(), *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS), CocoJson())
     return next((found for layout in layouts if (found := layout.find_in(path, request))), None)
@@ -75,7 +100,7 @@ def _find_in_folder(path: Path, request: MaskRequest) -> FoundMasks | None:
 
     A folder of folders holds label maps if these are named like the frames, and else an object in each.
     """
-    if not path.is_dir():
+    if not path.is_dir() or not os.listdir(path):
         return None
     within = find_all(path, request)
     if within:

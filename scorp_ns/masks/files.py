@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorp_ns.errors import MaskError
-from scorp_ns.masks.detection import find_all, find_at, shown
+from scorp_ns.masks.detection import find_all, find_at, folders_without_masks, shown
+from scorp_ns.masks.matching import SUFFIXES
 from scorp_ns.masks.names import OBJECTS_FILE, NameTable, read_names
 from scorp_ns.masks.numbering import number_objects, with_boxes
 from scorp_ns.masks.raw import FoundMasks
@@ -55,6 +56,8 @@ def _chosen_masks(request: MaskRequest) -> ObjectMasks | None:
             raise _no_object(found)
         return masks
     every = find_all(request.folder, request)
+    for folder in folders_without_masks(request.folder) if not every else []:
+        request.warn(f"{folder} holds no mask files, which end in {', '.join(SUFFIXES)}.")
     usable = [found for found in every if found.num_frames]
     if every and not usable:
         raise _no_match(every[0], request)
@@ -96,9 +99,10 @@ def _describe(found: FoundMasks, others: list[FoundMasks], request: MaskRequest)
 def _no_match(found: FoundMasks, request: MaskRequest) -> MaskError:
     names = [frame.name for frame in request.frames]
     return MaskError(
-        f"None of the {len(found.keys)} {found.title} has the name of an image. "
+        f"None of the {found.title} has the name of an image. "
         f"The masks are {some_of(found.keys)}; the images are {some_of(names)}.",
-        "A mask is called like its image, up to the ending: 'masks/0001.png' for 'images/0001.jpg'.",
+        "A mask is called like its image, up to the ending: 'masks/0001.png' for 'images/0001.jpg', "
+        "or 'masks/cam0/0001.png' where several folders have an image of that name.",
         f"Rename the masks, or choose others with {OPTION}.",
     )
 

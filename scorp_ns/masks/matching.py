@@ -82,10 +82,16 @@ def _by_spelling(keys: Iterable[str], shorten_keys: bool) -> dict[str, str]:
 def _visible_files(folder: Path) -> list[Path]:
     """The files below a folder that end like a mask and are not hidden; links to folders are followed once."""
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not _leads_back(Path(place) / name) and name[0] != ".")
         found += [Path(place) / name for name in files if name[0] != "." and name.lower().endswith(SUFFIXES)]
     return found
+
+
+def _refuse(error: OSError) -> None:
+    """Raises unless the folder only does not exist; by itself `os.walk` passes over what must not be read."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _leads_back(folder: Path) -> bool:

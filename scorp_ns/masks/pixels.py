@@ -97,7 +97,9 @@ def opened(path: Path, frame: Frame) -> Iterator[Image.Image]:
         raise MaskFileError(path, "is a link that leads nowhere" if path.is_symlink() else "does not exist") from error
     except OSError as error:
         raise MaskFileError(path, f"cannot be read ({error.strerror or error})") from error
-    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise MaskFileError(path, "has more pixels than Pillow opens") from error
+    except (ValueError, SyntaxError) as error:
         raise MaskFileError(path, f"cannot be read ({error})") from error
 
 

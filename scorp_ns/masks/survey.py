@@ -27,7 +27,10 @@ ADVICE = {
 }
 """What is needed, and what to do, for the faults that are about more than one file."""
 
-UNREADABLE = ("Most masks must be readable.", "Write them again as PNG, and check that the disk is not full.")
+UNREADABLE = (
+    "Most of the masks must be readable.",
+    "Make or copy them again, and check the paths where a file names them.",
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _report(bad: list[MaskFileError], num_masks: int, title: str, warn: Callable
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         needed, do = ADVICE.get(kind, UNREADABLE)
         if 2 * len(bad) > num_masks and kind is max(kinds, key=lambda kind: len(kinds[kind])):
-            found = f"{len(bad)} of {counted(num_masks, 'frame')} have object masks ({title}) that cannot be used: "
+            found = f"Of {counted(num_masks, 'frame')} with {title}, {len(bad)} cannot be used: "
             raise MaskError(f"{found}{examples}{more}.", needed, do)
     for problems in kinds.values():
         examples = "; ".join(map(str, problems[:SHOWN]))

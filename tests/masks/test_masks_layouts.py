@@ -30,7 +30,7 @@ def test_object_folders_are_read(tmp_path: Path):
     write_folders(tmp_path / "object_masks", maps)
     masks = built(tmp_path)
     assert names_of(masks) == list(NAMES)
-    assert masks.source == "one folder per object in object_masks/, 6 of 6 frames"
+    assert masks.source == "object folders in object_masks/, 6 of 6 frames"
     assert_maps(masks, maps)
 
 
@@ -59,7 +59,7 @@ def test_label_maps_that_frames_name_are_one_layout_with_their_folder(tmp_path: 
     write_transforms(tmp_path, [{key: f"masks/{index:04d}.png"} for index in range(6)])
     write_json(tmp_path / "objects.json", NAMES_CONTENT)
     masks = built(tmp_path)
-    assert masks.source == f"label maps named in transforms.json ({key}), 6 of 6 frames"
+    assert masks.source == f"label maps that transforms.json names as {key}, 6 of 6 frames"
     assert_maps(masks, maps)
 
 
@@ -116,10 +116,10 @@ def test_layouts_are_preferred_in_the_stated_order_and_others_are_told(tmp_path:
         write()
         assert title in built(tmp_path).source.split(";")[0]
     assert built(tmp_path).source == (
-        "one folder per object in object_masks/, 6 of 6 frames; not used: "
+        "object folders in object_masks/, 6 of 6 frames; not used: "
         "label maps in instance_masks/ (--pipeline.datamanager.masks-path instance_masks); "
         "label maps in masks/ (--pipeline.datamanager.masks-path masks); "
-        "one folder per object in masked_image_rgba/ (--pipeline.datamanager.masks-path masked_image_rgba); "
+        "object folders in masked_image_rgba/ (--pipeline.datamanager.masks-path masked_image_rgba); "
         "label maps in object_mask/ (--pipeline.datamanager.masks-path object_mask)"
     )
 

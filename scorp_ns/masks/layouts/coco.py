@@ -54,28 +54,43 @@ class CocoJson:
         for place in PLACES:
             paths = (path for pattern in PATTERNS for path in sorted((folder / place).glob(pattern)))
             for path in paths:
-                found = self.find_in(path, request)
-                if found is not None:
-                    return found
+                content = _load(path)
+                if content and any(_has_shape(annotation) for annotation in content["annotations"]):
+                    return _find(path, content, request)
         return None
 
     def find_in(self, path: Path, request: MaskRequest) -> FoundMasks | None:
         """The masks in a JSON file; None if it holds something else."""
-        content = json_or_none(path)
-        if not isinstance(content, dict) or any(not isinstance(content.get(key), list) for key in LISTS):
-            return None
-        images = {_file_name(path, image): image for image in content["images"]}
-        stems = {str(PurePosixPath(name).with_suffix("")): name for name in images}
-        by_name = match(request.frames, images, shorten_keys=True)
-        by_stem = match(request.frames, stems, shorten_keys=True)
-        matched = [name or (stem and stems[stem]) for name, stem in zip(by_name, by_stem, strict=True)]
-        return FoundMasks(
-            title=f"COCO annotations in {path.name}",
-            path=path,
-            keys=tuple(images),
-            files=[name and f"{path}: {name}" for name in matched],
-            read=lambda: _read(path, content, [images[name] if name else None for name in matched], request),
-        )
+        content = _load(path)
+        return _find(path, content, request) if content else None
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """What the file holds, if it is laid out as COCO's are."""
+    content = json_or_none(path)
+    if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in LISTS):
+        return content
+    return None
+
+
+def _has_shape(annotation: Any) -> bool:
+    return isinstance(annotation, dict) and bool(annotation.get("segmentation"))
+
+
+def _find(path: Path, content: dict[str, Any], request: MaskRequest) -> FoundMasks:
+    """The masks in what a file holds."""
+    images = {_file_name(path, image): image for image in content["images"]}
+    stems = {str(PurePosixPath(name).with_suffix("")): name for name in images}
+    by_name = match(request.frames, images, shorten_keys=True)
+    by_stem = match(request.frames, stems, shorten_keys=True)
+    matched = [name or (stem and stems[stem]) for name, stem in zip(by_name, by_stem, strict=True)]
+    return FoundMasks(
+        title=f"COCO annotations in {path.name}",
+        path=path,
+        keys=tuple(images),
+        files=[name and f"{path}: {name}" for name in matched],
+        read=lambda: _read(path, content, [images[name] if name else None for name in matched], request),
+    )
 
 
 def _file_name(path: Path, image: Any) -> str:
@@ -96,7 +111,7 @@ def _read(path: Path, content: dict[str, Any], images: list[dict[str, Any] | Non
     for annotation in content["annotations"]:
         _check_annotation(path, annotation)
         annotations[annotation["image_id"]].append(annotation)
-    shapeless = sum(not annotation.get("segmentation") for annotation in content["annotations"])
+    shapeless = sum(not _has_shape(annotation) for annotation in content["annotations"])
     if shapeless:
         request.warn(f"{path} has {counted(shapeless, 'annotation')} without a shape, which are left out.")
     table = find_names((path.parent, request.folder), request.warn)
@@ -155,7 +170,7 @@ def _reader(
         return None
     shapes: dict[int, list[Any]] = defaultdict(list)
     for annotation in annotations.get(image["id"], []):
-        if annotation.get("segmentation"):
+        if _has_shape(annotation):
             shapes[id_of(annotation)].append(annotation["segmentation"])
     return partial(_read_frame, path, frame, image, dict(sorted(shapes.items())))
 

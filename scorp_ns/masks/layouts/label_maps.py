@@ -64,7 +64,8 @@ def _valid_pixel_masks(request: MaskRequest) -> set[Path]:
     path = request.data if request.data.is_file() else request.data / "transforms.json"
     content = json_or_none(path) if path.is_file() else None
     frames = content.get("frames") if isinstance(content, dict) else None
-    named = (frame.get("mask_path") for frame in frames or [] if isinstance(frame, dict))
+    frames = frames if isinstance(frames, list) else []
+    named = (frame.get("mask_path") for frame in frames if isinstance(frame, dict))
     return {request.folder / name for name in named if isinstance(name, str)} | request.valid_pixel_masks
 
 

@@ -57,7 +57,7 @@ def find_object_folders(
     files: ObjectFiles = {name: match_files(request.frames, index) for name, index in indices.items()}
     firsts = [next((path for path in column if path), None) for column in zip(*files.values(), strict=True)]
     return FoundMasks(
-        title=f"one folder per object in {place.name}/",
+        title=f"object folders in {place.name}/",
         path=place,
         keys=tuple(dict.fromkeys(key for index in indices.values() for key in index)),
         files=firsts,

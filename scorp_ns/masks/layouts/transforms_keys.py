@@ -47,7 +47,7 @@ class TransformsLabelMaps:
         files = [path.parent / values[key] if key else None for key in matched]
         names_in = (*dict.fromkeys(file.parent for file in files if file), path.parent)
         return FoundMasks(
-            title=f"label maps named in {path.name} ({self.key})",
+            title=f"label maps that {path.name} names as {self.key}",
             path=path,
             keys=tuple(values),
             files=files,
@@ -77,7 +77,7 @@ class TransformsObjectMasks:
             for key in match(request.frames, values, shorten_keys=True)
         ]
         return FoundMasks(
-            title=f"binary masks named in {path.name} ({BINARY_KEY})",
+            title=f"binary masks that {path.name} names as {BINARY_KEY}",
             path=path,
             keys=tuple(values),
             files=[next(iter(frame.values()), None) for frame in layers],
