@@ -76,7 +76,12 @@ class ScorpDataManager(FullImageDatamanager):
 
     @cached_property
     def mask_check(self) -> MaskCheck | None:
-        """The object masks of the capture, and what they look like; None without object masks."""
+        """What the object masks look like, and those among them that can be used; None without object masks."""
+        return None if self.given_masks is None else check_masks(self.given_masks, self.mask_frames)
+
+    @cached_property
+    def given_masks(self) -> ObjectMasks | None:
+        """The object masks as the user gives them."""
         request = MaskRequest(
             data=self.get_datapath(),
             frames=self.mask_frames,
@@ -84,8 +89,7 @@ class ScorpDataManager(FullImageDatamanager):
             valid_pixel_masks=frozenset(path.absolute() for path in self.train_dataparser_outputs.mask_filenames or []),
             warn=lambda message: CONSOLE.print(message, style="yellow", markup=False),
         )
-        masks = load_plugin(MASK_SOURCES, self.config.mask_source).build(request)
-        return None if masks is None else check_masks(masks, self.mask_frames)
+        return load_plugin(MASK_SOURCES, self.config.mask_source).build(request)
 
     @cached_property
     def mask_frames(self) -> tuple[Frame, ...]:

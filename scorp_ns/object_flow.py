@@ -74,14 +74,14 @@ class ObjectFlow:
 
     def check_masks(self) -> None:
         """Tell what the object masks look like, and show them on a contact sheet; no masks are no fault."""
-        check = self.datamanager.mask_check
-        if check is None:
+        masks, check = self.datamanager.given_masks, self.datamanager.mask_check
+        if masks is None or check is None:
             CONSOLE.print(NO_MASKS, markup=False)
             return
-        CONSOLE.print(f"Object masks: {check.masks.source}", markup=False)
+        CONSOLE.print(f"Object masks: {masks.source}", markup=False)
         CONSOLE.print("\n".join(check.report_lines()), markup=False, highlight=False)
         try:
-            path = write_contact_sheet(check.masks, self.datamanager.mask_frames, check, self.folder / "masks.png")
+            path = write_contact_sheet(masks, self.datamanager.mask_frames, check, self.folder / "masks.png")
             CONSOLE.print(f"To look at the masks, open {path}", markup=False)
         except OutputError as error:
             CONSOLE.print(str(error), style="yellow", markup=False)

@@ -41,7 +41,11 @@ class ScorpTrainerConfig(TrainerConfig):
     """Write each object's Gaussians, crops and findings to the run's folder `scorp/<object>`."""
 
     def save_config(self) -> None:
-        """Write the run's configuration, or say why the output folder cannot be used."""
+        """Write the run's configuration, or say why the output folder cannot be used.
+
+        The step that the run went on from is left out: the host's tools would look for it among the run's own.
+        """
+        load_step, self.load_step = self.load_step, None
         try:
             super().save_config()
         except OSError as error:
@@ -50,6 +54,8 @@ class ScorpTrainerConfig(TrainerConfig):
                 needed="Checkpoints and results go there.",
                 do="Choose another place with --output-dir, or mend its permissions.",
             ) from error
+        finally:
+            self.load_step = load_step
 
 
 class ScorpTrainer(Trainer):

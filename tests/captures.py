@@ -19,6 +19,7 @@ DOME_RADIUS = 3.2
 BALL_CENTERS = np.array([[0.0, 0.0, 0.35], [0.55, 0.3, 0.2], [-0.4, 0.5, 0.25]])
 BALL_RADII = np.array([0.35, 0.2, 0.25])
 BALL_COLORS = np.array([[0.85, 0.2, 0.15], [0.15, 0.6, 0.25], [0.95, 0.8, 0.2]])
+BALL_NAMES = ("red ball", "green ball", "yellow ball")
 LIGHT = np.array([0.3, -0.4, 0.866])
 
 
@@ -105,19 +106,41 @@ def _look_at(origin: np.ndarray, target: np.ndarray) -> np.ndarray:
     return T_world_camera
 
 
+def write_object_masks(folder: Path, num_views: int = 12) -> Path:
+    """Add masks of the three balls to a capture, in the canonical layout; its folder."""
+    for index in range(num_views):
+        labels = ball_labels(index, num_views)
+        for number, name in enumerate(BALL_NAMES, start=1):
+            path = folder / "object_masks" / name / f"{index:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.where(labels == number, 255, 0).astype(np.uint8)).save(path)
+    return folder
+
+
+def ball_labels(index: int, num_views: int) -> np.ndarray:
+    """Which ball each pixel of a view shows: 1, 2, 3, or 0 for none."""
+    T_world_camera, _ = _view(index, num_views)
+    return _trace(T_world_camera[:3, 3], _directions(T_world_camera, 1))[1]
+
+
 def _render(T_world_camera: np.ndarray) -> np.ndarray:
     """The 8-bit image seen from a pose, averaged over a grid of rays in each pixel."""
-    u = (np.arange(WIDTH * OVERSAMPLING) + 0.5) / OVERSAMPLING
-    v = (np.arange(HEIGHT * OVERSAMPLING) + 0.5) / OVERSAMPLING
-    x, y = np.meshgrid((u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL)
-    directions = np.stack([x, -y, -np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
-    colors = _trace(T_world_camera[:3, 3], directions / np.linalg.norm(directions, axis=-1, keepdims=True))
+    colors, _ = _trace(T_world_camera[:3, 3], _directions(T_world_camera, OVERSAMPLING))
     colors = colors.reshape(HEIGHT, OVERSAMPLING, WIDTH, OVERSAMPLING, 3).mean(axis=(1, 3))
     return np.round(255 * colors).astype(np.uint8)
 
 
-def _trace(origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """The colour of what each ray hits first: a ball, the floor or the dome."""
+def _directions(T_world_camera: np.ndarray, oversampling: int) -> np.ndarray:
+    """Unit vectors through a grid of places in each pixel."""
+    u = (np.arange(WIDTH * oversampling) + 0.5) / oversampling
+    v = (np.arange(HEIGHT * oversampling) + 0.5) / oversampling
+    x, y = np.meshgrid((u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL)
+    directions = np.stack([x, -y, -np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
+    return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+
+
+def _trace(origin: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The colour of what each ray hits first, and which ball it is: 0 for the floor or the dome."""
     distance, points = _hit_sphere(origin, directions, np.zeros(3), DOME_RADIUS, far_side=True)
     colors = dome_color(points)
     with np.errstate(divide="ignore"):
@@ -125,13 +148,14 @@ def _trace(origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
     is_floor = floor_distance < distance
     points = origin + np.where(is_floor, floor_distance, 0.0)[..., None] * directions
     colors = np.where(is_floor[..., None], floor_color(points), colors)
-    distance = np.where(is_floor, floor_distance, distance)
-    for center, radius, color in zip(BALL_CENTERS, BALL_RADII, BALL_COLORS, strict=True):
+    distance, labels = np.where(is_floor, floor_distance, distance), np.zeros(directions.shape[:2], np.uint8)
+    balls = zip(BALL_CENTERS, BALL_RADII, BALL_COLORS, strict=True)
+    for label, (center, radius, color) in enumerate(balls, start=1):
         ball_distance, points = _hit_sphere(origin, directions, center, radius)
         is_hit = ball_distance < distance
         colors = np.where(is_hit[..., None], ball_color((points - center) / radius, color), colors)
-        distance = np.where(is_hit, ball_distance, distance)
-    return colors
+        distance, labels = np.where(is_hit, ball_distance, distance), np.where(is_hit, label, labels)
+    return colors, labels
 
 
 def _hit_sphere(

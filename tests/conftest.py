@@ -41,12 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a short run on a tiny capture, trained by the real `ns-train` in a process of its own."""
-    from captures import write_capture
+    """The folder of a short run on a tiny capture with objects, by the real `ns-train` in a process of its own."""
+    from captures import write_capture, write_object_masks
     from tools import run, run_folder, train_arguments
 
     folder = tmp_path_factory.mktemp("tiny")
-    capture = write_capture(folder / "capture")
-    code, output = run("ns-train", *train_arguments(capture, folder, "--max-num-iterations", "300"))
+    capture = write_object_masks(write_capture(folder / "capture"))
+    options = ("--max-num-iterations", "300", "--save-objects", "True")
+    code, output = run("ns-train", *train_arguments(capture, folder, *options))
     assert code == 0, output
+    (folder / "printed.txt").write_text(output)
     return run_folder(folder)

@@ -10,16 +10,33 @@ from typing import Any
 
 import pytest
 import torch
-from captures import write_capture
+from captures import write_capture, write_object_masks
 from tools import run, run_folder, run_here, train_arguments
 
 NUM_ITERATIONS = 60
 OPTIONS = (
-    *("--max-num-iterations", str(NUM_ITERATIONS), "--steps-per-save", "20", "--steps-per-eval-image", "7"),
+    *(
+        "--max-num-iterations",
+        str(NUM_ITERATIONS),
+        "--steps-per-save",
+        "20",
+        "--steps-per-eval-image",
+        "7",
+        "--pipeline.model.schedule.lift-at",
+        "0.6",
+    ),
     *("--pipeline.model.schedule.densify-until", "1.0", "--pipeline.model.camera-optimizer.mode", "SO3xR3"),
 )
 
 KILLS = {
+    "after objects were lifted": """
+        from scorp_ns.trainer import ScorpTrainer
+        iterate = ScorpTrainer.train_iteration
+        def train_iteration(self, step):
+            if step == 58: die()
+            return iterate(self, step)
+        ScorpTrainer.train_iteration = train_iteration
+    """,
     "between two steps": """
         from scorp_ns.trainer import ScorpTrainer
         iterate = ScorpTrainer.train_iteration
@@ -56,7 +73,7 @@ entrypoint()
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_capture(tmp_path_factory.mktemp("resume") / "capture")
+    return write_object_masks(write_capture(tmp_path_factory.mktemp("resume") / "capture"))
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +118,12 @@ def test_a_killed_run_resumes_to_the_same_result(
     folder = run_folder(tmp_path / "killed") / "nerfstudio_models"
     run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
     assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
+
+
+def test_the_runs_really_lift_objects_and_densify_after_that(uninterrupted: dict[str, Any]):
+    state = uninterrupted["pipeline"]
+    assert len(state["_model.scene_objects.labels"]) == len(state["_model.gauss_params.means"])
+    assert set(state["_model.scene_objects.labels"].tolist()) == {0, 1, 2, 3}
 
 
 def test_the_runs_really_densify(uninterrupted: dict[str, Any], capture: Path):
