@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mask_files import HEIGHT, WIDTH, assert_maps, build, built, frames, label_maps, names_of, write_maps
+from mask_files import (
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    assert_maps,
+    built,
+    frames,
+    label_maps,
+    names_of,
+    write_alpha_folders,
+    write_folders,
+    write_json,
+    write_maps,
+    write_transforms,
+)
 
 from scorp_ns.errors import OutputError
 from scorp_ns.masks.folder_names import folder_name, name_of_folder
@@ -113,10 +128,58 @@ def test_boxes_alone_read_back(tmp_path: Path):
     assert back.readers == masks.readers
 
 
-def test_label_maps_become_folders(tmp_path: Path):
+def write_transforms_of_maps(folder: Path, maps: list[np.ndarray]) -> None:
+    write_maps(folder / "any", maps)
+    write_transforms(folder, [{"object_mask_path": f"any/{index:04d}.png"} for index in range(len(maps))])
+
+
+def write_transforms_of_binary_masks(folder: Path, maps: list[np.ndarray]) -> None:
+    write_folders(folder / "any", maps)
+    named = [{name: f"any/{name}/{index:04d}.png" for name in NAMES} for index in range(len(maps))]
+    write_transforms(folder, [{"object_masks": paths} for paths in named])
+
+
+def write_coco(folder: Path, maps: list[np.ndarray]) -> None:
+    shapes = [
+        {
+            "image_id": index,
+            "category_id": label,
+            "segmentation": {"size": [HEIGHT, WIDTH], "counts": runs(labels == label)},
+        }
+        for index, labels in enumerate(maps)
+        for label in (1, 2)
+    ]
+    images = [
+        {"id": index, "file_name": f"{index:04d}.jpg", "width": WIDTH, "height": HEIGHT} for index in range(len(maps))
+    ]
+    write_json(folder / "coco.json", {"images": images, "annotations": shapes, "categories": []})
+
+
+def runs(mask: np.ndarray) -> list[int]:
+    ends = [*(np.flatnonzero(np.diff(mask.T.ravel().astype(int))) + 1).tolist(), mask.size]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+LAYOUT_WRITERS: dict[str, Callable[[Path, list[np.ndarray]], object]] = {
+    "object_masks": lambda folder, maps: write_folders(folder / "object_masks", maps),
+    "object_masks by alpha": lambda folder, maps: write_alpha_folders(folder / "object_masks", maps),
+    "object_masks keys": write_transforms_of_binary_masks,
+    "object_mask_path keys": write_transforms_of_maps,
+    "instance_masks": lambda folder, maps: write_maps(folder / "instance_masks", maps),
+    "masks of 16 bits": lambda folder, maps: write_maps(folder / "masks", [300 * m for m in maps], dtype="u2"),
+    "COCO": write_coco,
+    "masked_image_rgba": lambda folder, maps: write_alpha_folders(folder / "masked_image_rgba", maps),
+    "object_mask": lambda folder, maps: write_maps(folder / "object_mask", maps),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUT_WRITERS)
+def test_every_layout_becomes_the_canonical_one(tmp_path: Path, layout: str):
     maps = label_maps()
-    write_maps(tmp_path / "masks", maps)
+    LAYOUT_WRITERS[layout](tmp_path, maps)
     masks = built(tmp_path)
+    assert_maps(masks, maps)
     write_masks(masks, frames(tmp_path), tmp_path / "out")
-    assert build(tmp_path / "out", frames=frames(tmp_path)).objects == masks.objects
-    assert_maps(built(tmp_path / "out", frames=frames(tmp_path)), maps)
+    back = built(tmp_path / "out", frames=frames(tmp_path))
+    assert back.objects == masks.objects
+    assert_maps(back, maps)
