@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.cells import cell_len
 
+from scorp_ns.masks.matching import distinct_images
 from scorp_ns.masks.measuring import FrameMeasure, measure_frame
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.source import Frame
@@ -48,6 +49,7 @@ class MaskCheck:
     objects: tuple[ObjectCheck, ...]
     """In the order of their labels."""
     num_frames: int
+    """Different images; a run may have the same for training and for evaluation."""
     num_maps: int
     """Frames that have a map."""
     frame_names: tuple[str, ...]
@@ -67,7 +69,8 @@ class MaskCheck:
 def check_masks(masks: ObjectMasks, frames: Sequence[Frame]) -> MaskCheck:
     """The check of all masks, which reads every map and a small copy of every image."""
     assert len(frames) == len(masks.readers)
-    mapped = [index for index, reader in enumerate(masks.readers) if reader]
+    images = distinct_images(frames)
+    mapped = [index for index in images if masks.readers[index]]
     measures: list[FrameMeasure | None] = [None] * len(frames)
 
     def measure(index: int) -> None:
@@ -81,7 +84,7 @@ def check_masks(masks: ObjectMasks, frames: Sequence[Frame]) -> MaskCheck:
     objects = tuple(_check_object(masks, label, known, suspicions) for label in range(1, len(masks.objects) + 1))
     left_out = {checked.name for checked in objects if checked.verdict}
     kept = masks.without(left_out) if left_out else masks
-    return MaskCheck(objects, len(frames), len(mapped), tuple(frame.name for frame in frames), kept)
+    return MaskCheck(objects, len(images), len(mapped), tuple(frame.name for frame in frames), kept)
 
 
 def _check_object(
@@ -140,7 +143,7 @@ def _suspicious(check: MaskCheck) -> list[str]:
             examples = "; ".join(f"{check.frame_names[found.frame]} ({printable(found.reason)})" for found in shown)
             more = f"; and {len(checked.suspicions) - SHOWN} more" if len(checked.suspicions) > SHOWN else ""
             lines.append(f"'{printable(checked.name)}' looks wrong in {examples}{more}.")
-    unknown = [name for name, reader in zip(check.frame_names, check.masks.readers, strict=True) if reader is None]
+    unknown = {name: None for name, reader in zip(check.frame_names, check.masks.readers, strict=True) if not reader}
     if unknown and check.num_maps:
         lines.append(f"{counted(len(unknown), 'frame')} of {check.num_frames} have no masks: {some_of(unknown)}.")
     return lines

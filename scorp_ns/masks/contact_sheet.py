@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from scorp_ns.errors import OutputError
 from scorp_ns.masks.check import MaskCheck
+from scorp_ns.masks.matching import distinct_images
 from scorp_ns.masks.measuring import small_image, small_size
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.resize import resize_nearest
@@ -71,8 +72,8 @@ def object_colors(masks: ObjectMasks) -> list[Color]:
 
 def _evenly(masks: ObjectMasks, frames: Sequence[Frame], number: int, without: set[int]) -> list[int]:
     """So many frames with maps, evenly over the rest of the capture; frames without one if none has any."""
-    mapped = [frame for frame in range(len(frames)) if masks.readers[frame] and frame not in without]
-    mapped = mapped or [frame for frame in range(len(frames)) if frame not in without]
+    left = [frame for frame in distinct_images(frames) if frame not in without]
+    mapped = [frame for frame in left if masks.readers[frame]] or left
     if len(mapped) <= number:
         return mapped
     return [mapped[(2 * index + 1) * len(mapped) // (2 * number)] for index in range(number)]

@@ -28,8 +28,7 @@ def match(frames: Sequence[Frame], keys: Iterable[str], shorten_keys: bool = Fal
     COLMAP does; but only by what names no other of the frames, so that two folders of images are not mixed up.
     With `shorten_keys` a key may also have folders in front that the frame's name lacks.
     """
-    spellings = [_spellings(frame.name) for frame in frames]
-    num_named = Counter(spelling for frame in spellings for spelling in frame)
+    spellings, num_named = _spell(frames)
     keys_by_spelling = _by_spelling(keys, shorten_keys)
     return [
         next(
@@ -47,9 +46,21 @@ def match_files(frames: Sequence[Frame], index: Mapping[str, Path]) -> list[Path
 
 def short_names(frames: Sequence[Frame]) -> list[str]:
     """The shortest path without ending that names each frame and no other; the ending stays where it must."""
-    spellings = [_spellings(frame.name) for frame in frames]
-    num_named = Counter(spelling for frame in spellings for spelling in frame)
+    spellings, num_named = _spell(frames)
     return [min((text for text in frame if num_named[text] == 1), key=_length, default=frame[0]) for frame in spellings]
+
+
+def distinct_images(frames: Sequence[Frame]) -> list[int]:
+    """The frames without those whose image came before, as when a run evaluates what it trains on."""
+    firsts = {frame.image_path: index for index, frame in reversed(list(enumerate(frames)))}
+    return sorted(firsts.values())
+
+
+def _spell(frames: Sequence[Frame]) -> tuple[list[list[str]], Counter[str]]:
+    """What may name each frame, and how many different images each of these may name."""
+    spellings = {frame.name: _spellings(frame.name) for frame in frames}
+    num_named = Counter(spelling for image in spellings.values() for spelling in image)
+    return [spellings[frame.name] for frame in frames], num_named
 
 
 def _length(spelling: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from PIL import Image
 from scorp_ns.errors import OutputError
 from scorp_ns.masks.folder_names import folder_name
 from scorp_ns.masks.layouts.object_folders import UNKNOWN_FOLDER
-from scorp_ns.masks.matching import short_names
+from scorp_ns.masks.matching import distinct_images, short_names
 from scorp_ns.masks.names import OBJECTS_FILE
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.source import Frame
@@ -32,7 +32,7 @@ def write_masks(masks: ObjectMasks, frames: Sequence[Frame], folder: Path) -> Pa
     new, old = (folder / f".object_masks_{what}_{os.getpid()}" for what in ("new", "old"))
     try:
         shutil.rmtree(new, ignore_errors=True)
-        _write(masks, short_names(frames), new)
+        _write(masks, short_names(frames), distinct_images(frames), new)
         if target.exists():
             target.rename(old)
         new.rename(target)
@@ -60,12 +60,12 @@ def object_folders(objects: Sequence[ObjectInfo]) -> list[str]:
     return folders
 
 
-def _write(masks: ObjectMasks, stems: list[str], folder: Path) -> None:
+def _write(masks: ObjectMasks, stems: list[str], images: list[int], folder: Path) -> None:
     folders = object_folders(masks.objects)
     folder.mkdir(parents=True)
     for name in folders:
         (folder / name).mkdir()
-    mapped = [frame for frame, reader in enumerate(masks.readers) if reader]
+    mapped = [frame for frame in images if masks.readers[frame]]
 
     def write_frame(frame: int) -> None:
         labels = masks.label_map(frame)

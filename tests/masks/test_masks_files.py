@@ -25,8 +25,11 @@ from mask_files import (
 )
 from PIL import Image
 
+from scorp_ns.masks.check import check_masks
+from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.matching import match, short_names
 from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.writing import write_masks
 from scorp_ns.products import UNKNOWN, ObjectBox, ObjectInfo
 
 NAMES_CONTENTS: dict[str, Any] = {
@@ -330,3 +333,17 @@ def test_resizing_takes_the_pixel_under_each_centre():
 def test_masks_of_the_same_shape_may_have_any_size(tmp_path: Path, size: tuple[int, int]):
     save(tmp_path / "masks" / "0000.png", np.ones(size[::-1]))
     assert_maps(built(tmp_path, frames=frames(tmp_path, num_frames=1)), [np.ones(size[::-1], np.int16)])
+
+
+def test_images_that_are_trained_on_and_evaluated_are_one(tmp_path: Path):
+    maps = label_maps()
+    write_maps(tmp_path / "masks", maps)
+    twice = frames(tmp_path) * 2
+    masks = built(tmp_path, frames=twice)
+    assert_maps(masks, maps * 2)
+    check = check_masks(masks, twice)
+    assert (check.num_frames, check.num_maps, check.objects[0].num_frames) == (6, 6, 6)
+    write_masks(masks, twice, tmp_path / "out")
+    assert_maps(built(tmp_path / "out", frames=twice), maps * 2)
+    with Image.open(write_contact_sheet(masks, twice, check, tmp_path / "sheet.png")) as sheet:
+        assert sheet.height < 4 * HEIGHT + 100
