@@ -20,6 +20,9 @@ from scorp_ns.lift.view_choice import ViewQuality, choose_views, completeness, s
 from scorp_ns.lift.votes import WHOLE, Votes
 from scorp_ns.products import CapturedView, LiftedObject, ObjectView
 
+SUNKEN = 0.03
+"""Gaussians that lie further below an object's support than this share of its size are none of its own."""
+
 
 def describe_object(
     name: str,
@@ -30,14 +33,19 @@ def describe_object(
     views: Sequence[CapturedView],
     config: LiftConfig,
 ) -> tuple[LiftedObject, tuple[ObjectView, ...]]:
-    """The object that some Gaussians of the scene make up, and its best views."""
+    """The object that some Gaussians of the scene make up, without those below its support, and its best views."""
     own = gaussians[indices.to(gaussians.means.device)]
     up = up_direction(torch.stack([view.viewmat for view in views]).cpu())
+    size = fit_frame(own.means, up, None).diagonal
+    sightings = list(
+        find_sightings(gaussians, own, label, views, _visible_shares(votes, indices, _areas(own)).tolist(), size)
+    )
+    support = find_support(surroundings(sightings), own.means, up)
+    if support is not None:
+        is_above = support.heights(own.means) > -SUNKEN * size
+        own, indices = own[is_above], indices[is_above.cpu()]
     areas = _areas(own)
     shares = _visible_shares(votes, indices, areas)
-    size = fit_frame(own.means, up, None).diagonal
-    sightings = list(find_sightings(gaussians, own, label, views, shares.tolist(), size))
-    support = find_support(surroundings(sightings), own.means, up)
     lifted = LiftedObject(
         name=name,
         label=label,

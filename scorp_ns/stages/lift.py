@@ -108,6 +108,8 @@ def _describe_objects(
         one, best_views[info.name] = describe_object(
             info.name, label, indices, scene.gaussians, votes, scene.views, config
         )
+        labels[indices] = 0
+        labels[one.indices] = label
         lifted.append(one)
     return LiftedScene(labels.short(), votes.weights, votes.visibility, tuple(lifted), best_views, failures)
 
