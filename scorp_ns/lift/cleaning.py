@@ -16,7 +16,7 @@ GAP = 0.02
 NUM_NEIGHBOURS = 8
 """A Gaussian's crowd: so many neighbours of the same object."""
 
-STRAY = 4.0
+STRAY = 2.0
 """Gaussians whose crowd is further away than this times the usual are strays."""
 
 
@@ -51,6 +51,6 @@ def _not_stray(gaussians: Gaussians) -> Bool[np.ndarray, " n"]:
     near = find_neighbours(points, everyone, everyone, NUM_NEIGHBOURS)
     if near.indices.size == 0:
         return everyone
-    own_size = gaussians.scales.cpu().double().numpy().max(axis=1)
+    own_size = gaussians.scales.cpu().double().numpy().mean(axis=1)
     away = np.maximum(near.distances.mean(axis=1) - own_size, 0)
     return away <= STRAY * np.median(near.distances.mean(axis=1))
