@@ -117,7 +117,8 @@ def test_a_box_in_the_capture_frame_does_in_place_of_masks(tmp_path: Path):
     size = [2.2 * float(BALL_RADII[0])] * 3
     objects = [{"name": "ball", "box": {"center": BALL_CENTERS[0].tolist(), "size": size}}]
     (capture / "objects.json").write_text(json.dumps(objects))
-    folder = train(capture, tmp_path, "--max-num-iterations", "200")
+    options = ("--max-num-iterations", "300", "--pipeline.model.lift.min-gaussians", "15")
+    folder = train(capture, tmp_path, *options)
     splats = read_splats(objects_of(folder) / "ball" / "gaussians.ply")
     assert np.linalg.norm(splats.means.numpy() - BALL_CENTERS[0], axis=1).max() < 2 * BALL_RADII[0]
     assert (objects_of(folder) / "ball" / "views" / "00.png").is_file()
