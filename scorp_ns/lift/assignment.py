@@ -30,12 +30,16 @@ LIKENESS = 30.0
 NUM_ROUNDS = 60
 """Rounds of averaging; the change of the last ones is far below what decides a label."""
 
+NEGLIGIBLE = 1e-3
+"""Smoothed shares below this are dropped after every round, so that many labels cost little more than few."""
+
 
 def assign_labels(votes: Votes, gaussians: Gaussians, min_share: float, min_opacity: float) -> Int64[Tensor, " n"]:
     """The object each Gaussian belongs to by at least `min_share` of its smoothed votes; 0 where to none."""
-    shares = smoothed_shares(votes, gaussians)
-    best, labels = shares[:, 1:].max(dim=1)
-    belongs = (best >= min_share) & (gaussians.opacities.cpu() > min_opacity) & (votes.weights.sum(dim=1) > SEEN)
+    if votes.num_objects == 0:
+        return torch.zeros(len(gaussians), dtype=torch.int64)
+    best, labels = smoothed_shares(votes, gaussians)[:, 1:].max(dim=1)
+    belongs = (best >= min_share) & (gaussians.opacities.cpu() > min_opacity) & (votes.totals > SEEN)
     return torch.where(belongs, labels + 1, 0)
 
 
@@ -45,34 +49,44 @@ def smoothed_shares(votes: Votes, gaussians: Gaussians) -> Float[Tensor, "n labe
     This is the random walker of image segmentation (Grady 2006) on a graph of Gaussians: the minimum of
     sum_i c_i |x_i - v_i|^2 + 1/2 sum_ij w_ij |x_i - x_j|^2, with votes v, clearness c and likeness w, by averaging.
     """
-    totals = votes.weights.sum(dim=1)
-    is_solid = (gaussians.opacities.cpu() > SEEN) & (totals > SEEN)
+    colors = gaussians.base_colors.cpu().double()
+    is_solid = (gaussians.opacities.cpu() > SEEN) & (votes.totals > SEEN) & colors.isfinite().all(dim=1)
     is_asked = is_solid & (votes.shares[:, 1:].sum(dim=1) > CONTESTED)
     points = gaussians.means.cpu().double().numpy()
     near = find_neighbours(points, is_asked.numpy(), is_solid.numpy(), NUM_NEIGHBOURS)
     if near.indices.size == 0:
         return votes.shares
-    ties = _ties(gaussians, near)
-    shares = votes.shares.double().numpy()
-    own = shares[near.of]
-    clearness = _clearness(own, totals.numpy()[near.of])[:, None]
-    pull = np.asarray(ties.sum(axis=1)) + clearness
-    smoothed = shares.copy()
+    ties = _ties(near, colors.numpy(), gaussians.opacities.cpu().double().numpy())
+    clearness = _clearness(votes, torch.from_numpy(near.of))
+    pull = np.asarray(ties.sum(axis=1))[:, 0] + clearness
+    from_neighbours = _placed_rows(ties.multiply(1 / pull[:, None]), near.of)
+    shares = sparse.csr_matrix(votes.shares.double().numpy())
+    own_say = np.ones(len(points))
+    own_say[near.of] = clearness / pull
+    own = sparse.csr_matrix(shares.multiply(own_say[:, None]))
+    smoothed = shares
     for _ in range(NUM_ROUNDS):
-        smoothed[near.of] = (clearness * own + ties @ smoothed) / pull
-    return torch.from_numpy(smoothed).float()
+        smoothed = from_neighbours @ smoothed + own
+        smoothed.data[smoothed.data < NEGLIGIBLE] = 0
+        smoothed.eliminate_zeros()
+    return torch.from_numpy(smoothed.toarray()).float()
 
 
-def _clearness(shares: Float[np.ndarray, "m labels"], totals: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+def _placed_rows(rows: sparse.spmatrix, places: Int64[np.ndarray, " m"]) -> sparse.csr_matrix:
+    """The square matrix with the rows at these places, and nothing elsewhere."""
+    side = rows.shape[1]
+    places_of_rows = sparse.csr_matrix((np.ones(len(places)), (places, np.arange(len(places)))), (side, len(places)))
+    return sparse.csr_matrix(places_of_rows @ rows)
+
+
+def _clearness(votes: Votes, chosen: Int64[Tensor, " m"]) -> Float[np.ndarray, " m"]:
     """How much Gaussians know themselves: much if they gather many votes and those agree."""
-    runner_up, best = np.sort(shares, axis=1)[:, -2:].T
-    return np.minimum(1.0, totals / FULL_WEIGHT) * (best - runner_up) ** 2 + 1e-4
+    best, runner_up = votes.shares[chosen].topk(2, dim=1).values.double().numpy().T
+    return np.minimum(1.0, votes.totals[chosen].double().numpy() / FULL_WEIGHT) * (best - runner_up) ** 2 + 1e-4
 
 
-def _ties(gaussians: Gaussians, near: Neighbours) -> sparse.csr_matrix:
+def _ties(near: Neighbours, colors: Float[np.ndarray, "n 3"], opacities: Float[np.ndarray, " n"]) -> sparse.csr_matrix:
     """The say of every neighbour: large where it is near, of the same colour, and both are solid."""
-    colors = gaussians.base_colors.cpu().double().numpy()
-    opacities = gaussians.opacities.cpu().double().numpy()
     differences = ((colors[near.of][:, None] - colors[near.indices]) ** 2).sum(axis=2)
     reach = 2 * np.median(near.distances)
     say = np.exp(-LIKENESS * differences) * np.exp(-((near.distances / max(reach, 1e-12)) ** 2))

@@ -12,34 +12,29 @@ from torch import Tensor
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.crops import crop_view, pixel_roles
+from scorp_ns.lift.evidence import Evidence
 from scorp_ns.lift.frame import fit_frame
 from scorp_ns.lift.sightings import Sighting, find_sightings, surroundings
 from scorp_ns.lift.support import find_support
-from scorp_ns.lift.up import up_direction
 from scorp_ns.lift.view_choice import ViewQuality, choose_views, completeness, sharpness_inside
 from scorp_ns.lift.votes import WHOLE, Votes
-from scorp_ns.products import CapturedView, LiftedObject, ObjectView
+from scorp_ns.products import LiftedObject, ObjectView
+
+LEAST_FIT = 0.5
+"""A view is left out if its mask overlaps with the object less than this share of what its other masks do."""
 
 SUNKEN = 0.03
 """Gaussians that lie further below an object's support than this share of its size are none of its own."""
 
 
 def describe_object(
-    name: str,
-    label: int,
-    indices: Int64[Tensor, " m"],
-    gaussians: Gaussians,
-    votes: Votes,
-    views: Sequence[CapturedView],
-    config: LiftConfig,
+    name: str, label: int, indices: Int64[Tensor, " m"], evidence: Evidence, config: LiftConfig
 ) -> tuple[LiftedObject, tuple[ObjectView, ...]]:
     """The object that some Gaussians of the scene make up, without those below its support, and its best views."""
-    own = gaussians[indices.to(gaussians.means.device)]
-    up = up_direction(torch.stack([view.viewmat for view in views]).cpu())
+    own = evidence.gaussians[indices.to(evidence.gaussians.means.device)]
+    votes, up = evidence.votes, evidence.up
     size = fit_frame(own.means, up, None).diagonal
-    sightings = list(
-        find_sightings(gaussians, own, label, views, _visible_shares(votes, indices, _areas(own)).tolist(), size)
-    )
+    sightings = list(find_sightings(evidence, own, label, _visible_shares(votes, indices, _areas(own)), size))
     support = find_support(surroundings(sightings), own.means, up)
     if support is not None:
         is_above = support.heights(own.means) > -SUNKEN * size
@@ -53,10 +48,10 @@ def describe_object(
         visibility=votes.visibility[indices],
         frame=fit_frame(own.means, up, support),
         support=support,
-        visible_shares={view.name: float(share) for view, share in zip(views, shares, strict=True)},
+        visible_shares={view.name: share for view, share in zip(evidence.views, shares, strict=True)},
         mask_iou=_mask_iou(sightings),
     )
-    return lifted, _best_views(lifted, sightings, votes, areas, config)
+    return lifted, _best_views(lifted, _of_the_object(sightings), votes, areas, config)
 
 
 def _areas(own: Gaussians) -> Float[Tensor, " m"]:
@@ -64,10 +59,11 @@ def _areas(own: Gaussians) -> Float[Tensor, " m"]:
     return (own.scales.sort(dim=1).values[:, 1:].prod(dim=1) * own.opacities).double().cpu()
 
 
-def _visible_shares(votes: Votes, indices: Int64[Tensor, " m"], areas: Float[Tensor, " m"]) -> Float[Tensor, " views"]:
+def _visible_shares(votes: Votes, indices: Int64[Tensor, " m"], areas: Float[Tensor, " m"]) -> list[float]:
     """How much of the surface that any view saw each view shows."""
     shown = votes.shown[:, indices].double() / WHOLE @ areas
-    return shown / (votes.visibility[indices].double() @ areas).clamp_min(torch.finfo(torch.float64).tiny)
+    seen = (votes.visibility[indices].double() @ areas).clamp_min(torch.finfo(torch.float64).tiny)
+    return (shown / seen).tolist()
 
 
 def _mask_iou(sightings: Sequence[Sighting]) -> float | None:
@@ -75,10 +71,18 @@ def _mask_iou(sightings: Sequence[Sighting]) -> float | None:
     return float(np.mean(ious)) if ious else None
 
 
+def _of_the_object(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """The sightings whose masks fit the object about as well as usual; others show something else."""
+    usual = float(np.median([sighting.iou for sighting in sightings])) if sightings else 0.0
+    return [sighting for sighting in sightings if sighting.iou >= LEAST_FIT * usual]
+
+
 def _best_views(
     lifted: LiftedObject, sightings: Sequence[Sighting], votes: Votes, areas: Float[Tensor, " m"], config: LiftConfig
 ) -> tuple[ObjectView, ...]:
     """The crops of the chosen views, best first."""
+    if not sightings:
+        return ()
     qualities = _qualities(sightings)
     indices = [sighting.index for sighting in sightings]
     shown = votes.shown[indices][:, lifted.indices].double() / WHOLE
@@ -118,6 +122,5 @@ def _qualities(sightings: Sequence[Sighting]) -> list[ViewQuality]:
 
 def _directions(sightings: Sequence[Sighting], center: Float[Tensor, " 3"]) -> Float[Tensor, "views 3"]:
     """Unit vectors from each camera towards the object."""
-    origins = [-view.viewmat[:3, :3].T @ view.viewmat[:3, 3] for view in (one.view for one in sightings)]
-    towards = center.double() - torch.stack([origin.double().cpu() for origin in origins] or [center.double()])
-    return torch.nn.functional.normalize(towards, dim=1)[: len(sightings)]
+    to_world = torch.linalg.inv(torch.stack([sighting.view.viewmat for sighting in sightings]).double().cpu())
+    return torch.nn.functional.normalize(center.double().cpu() - to_world[:, :3, 3], dim=1)

@@ -13,6 +13,9 @@ from scorp_ns.products import ObjectFrame, Support
 TRIM = 0.005
 """So much of the points may stick out of the box on each side."""
 
+SMALLEST = 1e-9
+"""Even a single point gets a box with sides of this length."""
+
 THINNEST = 1e-3
 """A box's shortest side is at least this share of its longest."""
 
@@ -28,7 +31,7 @@ def fit_frame(points: Float[Tensor, "n 3"], up: Float[Tensor, " 3"], support: Su
     low, high = np.quantile(local, [TRIM, 1 - TRIM], axis=0)
     if support is not None:
         low[2] = min(low[2], support.point.double().cpu().numpy() @ z)
-    extent = np.maximum(high - low, max(THINNEST * (high - low).max(), np.finfo(np.float32).tiny))
+    extent = np.maximum(high - low, max(THINNEST * (high - low).max(), SMALLEST))
     center = rotation @ ((low + high) / 2)
     return ObjectFrame(*(torch.from_numpy(value).float() for value in (rotation, center, extent)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,14 +12,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.silhouettes import Depths, render_depths, unproject
+from scorp_ns.lift.evidence import Evidence
+from scorp_ns.lift.silhouettes import Depths, unproject
 from scorp_ns.products import CapturedView
 
 MOST_SIGHTINGS = 16
 """Of the views that show an object, so many that show most of it are looked at closely."""
 
 LEAST_SHOWN = 0.05
-"""Views that show less of the object than this do not show it."""
+"""Views that show less of the object than this share of what the best one shows do not show it."""
 
 DEPTH_TOLERANCE = 0.05
 """What is this share of the object's size nearer than it stands before it; less is the object's own roughness."""
@@ -43,37 +45,37 @@ class Sighting:
     """Where the object would be seen with nothing before it."""
     is_hidden: Bool[np.ndarray, "h w"]
     """Where something stands before it."""
-    is_masked: bool
-    """Whether the mask is the user's, not rendered."""
+    is_known: Bool[np.ndarray, "h w"]
+    """Where the user's mask says whether the object is there; elsewhere `mask` is rendered."""
     scene: Depths
 
     @property
+    def is_masked(self) -> bool:
+        """Whether the mask is the user's, not rendered."""
+        return bool(self.is_known.any())
+
+    @property
     def iou(self) -> float:
-        """Intersection over union of mask and silhouette, where nothing stands before the object."""
-        counts = ~self.is_hidden
+        """Intersection over union of mask and silhouette, where that is known and nothing stands before the object."""
+        counts = self.is_known & ~self.is_hidden
         union = ((self.mask | self.silhouette) & counts).sum()
         return float((self.mask & self.silhouette & counts).sum() / max(1, union))
 
 
 def find_sightings(
-    gaussians: Gaussians,
-    own: Gaussians,
-    label: int,
-    views: Sequence[CapturedView],
-    visible_shares: Sequence[float],
-    size: float,
+    evidence: Evidence, own: Gaussians, label: int, visible_shares: Sequence[float], size: float
 ) -> Iterator[Sighting]:
-    """The views that show most of an object, in the order of the views.
+    """The views that show most of an object of this size, in the order of the views.
 
     Where masks know the object, views without mask are left out; an object without masks is where it is rendered.
     """
-    has_masks = any(_mask_of(view, label) is not None for view in views)
-    indices = [index for index, share in enumerate(visible_shares) if share >= LEAST_SHOWN]
-    if has_masks:
-        indices = [index for index in indices if _mask_of(views[index], label) is not None]
-    best = sorted(indices, key=lambda index: -visible_shares[index])[:MOST_SIGHTINGS]
-    for index in sorted(best):
-        sighting = _sighting(gaussians, own, label, index, views[index], size)
+    has_masks = any(_mask_of(view, label) is not None for view in evidence.views)
+    least = LEAST_SHOWN * max(visible_shares)
+    showing = (index for index, share in enumerate(visible_shares) if share > 0 and share >= least)
+    by_share = sorted(showing, key=lambda index: -visible_shares[index])
+    wanted = (index for index in by_share if not has_masks or _mask_of(evidence.views[index], label) is not None)
+    for index in sorted(islice(wanted, MOST_SIGHTINGS)):
+        sighting = _sighting(evidence, own, label, index, size)
         if sighting.mask.any():
             yield sighting
 
@@ -86,19 +88,22 @@ def _mask_of(view: CapturedView, label: int) -> Bool[Tensor, "h w"] | None:
     return mask if bool(mask.any()) else None
 
 
-def _sighting(
-    gaussians: Gaussians, own: Gaussians, label: int, index: int, view: CapturedView, size: float
-) -> Sighting:
+def _sighting(evidence: Evidence, own: Gaussians, label: int, index: int, size: float) -> Sighting:
     """What one view shows of the object."""
-    scene, alone = render_depths(gaussians, view), render_depths(own, view)
+    view, scene, alone = evidence.views[index], evidence.depths(index), evidence.depths_alone(own, index)
     silhouette = alone.is_solid.cpu()
     is_behind = silhouette & (scene.depth < alone.depth - DEPTH_TOLERANCE * size).cpu()
     given = _mask_of(view, label)
-    if given is not None and view.labels is not None:
-        is_behind = is_behind | (silhouette & (view.labels > 0).cpu())
-    mask = silhouette & ~is_behind if given is None else given.cpu()
+    if given is None or view.labels is None:
+        is_known = torch.zeros_like(silhouette)
+        mask = silhouette & ~is_behind
+    else:
+        labels = view.labels.cpu()
+        is_known = labels >= 0
+        is_behind |= silhouette & (labels > 0)
+        mask = given.cpu() | (silhouette & ~is_behind & ~is_known)
     hidden = is_behind & ~mask
-    return Sighting(index, view, mask.numpy(), silhouette.numpy(), hidden.numpy(), given is not None, scene)
+    return Sighting(index, view, mask.numpy(), silhouette.numpy(), hidden.numpy(), is_known.numpy(), scene)
 
 
 def surroundings(sightings: Sequence[Sighting]) -> Float[Tensor, "n 3"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,12 +31,14 @@ class Depths:
 
 
 @torch.no_grad()
-def render_depths(gaussians: Gaussians, view: CapturedView) -> Depths:
+def render_depths(
+    gaussians: Gaussians, view: CapturedView, rasterize_mode: Literal["classic", "antialiased"] = "classic"
+) -> Depths:
     """How deep these Gaussians lie in a view, with nothing else in the scene."""
     depth, opacity, _ = rasterization(
         means=gaussians.means, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
         colors=gaussians.means, viewmats=view.viewmat[None], Ks=view.K[None], width=view.width, height=view.height,
-        packed=False, render_mode="ED",
+        packed=False, render_mode="ED", rasterize_mode=rasterize_mode,
     )  # fmt: skip
     return Depths(depth[0, ..., 0], opacity[0, ..., 0])
 

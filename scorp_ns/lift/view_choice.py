@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from scipy import ndimage
 from torch import Tensor
 
 LEAST_GAIN = 0.03
@@ -19,7 +18,7 @@ DISCARDED = 0.3
 """The share of views with the smallest masks that is not considered, if enough remain."""
 
 VARIETY = 0.25
-"""How much of a view's worth is that it looks from elsewhere than those already chosen."""
+"""A view from where a chosen one looks already counts less by this share."""
 
 LEAST_QUALITY = 0.05
 """The worst view still counts a little: it may be the only one of its side."""
@@ -30,9 +29,9 @@ class ViewQuality:
     """How well a view shows an object, each number in 0..1."""
 
     sharpness: float
-    """Laplacian variance inside the mask, relative to the object's sharpest views."""
+    """Laplacian variance inside the mask, relative to the object's sharpest view."""
     size: float
-    """Mask area, relative to the object's largest."""
+    """Square root of the mask's area, relative to the object's largest."""
     completeness: float
     """How much of the object's silhouette the mask covers, less what the image's border cuts."""
 
@@ -55,26 +54,28 @@ def choose_views(
     directions: Float[Tensor, "views 3"],
     most: int,
 ) -> list[int]:
-    """Up to `most` views, best first, by greedy maximisation of how much of the object they show, and how well.
+    """Up to `most` views, best first, chosen greedily by how much more of the object they show, and how well.
 
-    A part of the object counts as much as the best chosen view shows it, times that view's quality. That is a
-    submodular function, so that the greedy choice is within 1 - 1/e of the best one (Nemhauser et al. 1978).
-    `worth` weighs the object's parts, `directions` are unit vectors towards the object.
+    A part of the object counts as much as the best chosen view shows it, times that view's quality. That sum is a
+    submodular function, so that a greedy choice is within 1 - 1/e of the best one (Nemhauser et al. 1978), or within
+    1 - exp(VARIETY - 1) as variety may prefer a view that adds less by so much. `worth` weighs the object's parts,
+    `directions` are unit vectors towards the object.
     """
     candidates = _large_enough(areas)
+    if not candidates:
+        return []
     value = shown.double() * torch.tensor(qualities, dtype=torch.float64)[:, None]
-    total = float((shown.double().amax(dim=0) * worth).sum())
+    visible = float(shown.double().amax(dim=0) @ worth.double())
     covered = torch.zeros(shown.shape[1], dtype=torch.float64)
     chosen: list[int] = []
-    while len(chosen) < most and candidates and total > 0:
-        gains = {view: float(((value[view] - covered).clamp_min(0) * worth).sum()) / total for view in candidates}
-        novelties = {view: _novelty(directions, view, chosen) for view in candidates}
-        best = max(candidates, key=lambda view: gains[view] * (1 - VARIETY * (1 - novelties[view])))
-        if chosen and gains[best] < LEAST_GAIN:
+    while len(chosen) < most:
+        gains = ((value - covered).clamp_min(0) @ worth.double()).tolist()
+        least = LEAST_GAIN * visible if chosen else 0.0
+        worthwhile = [view for view in candidates if view not in chosen and gains[view] > least]
+        if not worthwhile:
             break
-        chosen.append(best)
-        candidates.remove(best)
-        covered = torch.maximum(covered, value[best])
+        chosen.append(max(worthwhile, key=lambda view: gains[view] * _variety(directions, view, chosen)))
+        covered = torch.maximum(covered, value[chosen[-1]])
     return chosen
 
 
@@ -85,17 +86,18 @@ def _large_enough(areas: Sequence[float]) -> list[int]:
     return sorted(by_area[int(DISCARDED * len(by_area)) :]) if len(by_area) > 4 else with_mask
 
 
-def _novelty(directions: Float[Tensor, "views 3"], view: int, chosen: list[int]) -> float:
-    """The angle to the nearest chosen view, 1 from a right angle on; 1 for the first."""
+def _variety(directions: Float[Tensor, "views 3"], view: int, chosen: list[int]) -> float:
+    """1 for views at a right angle or more to all chosen ones, less by up to VARIETY the nearer one of those is."""
     if not chosen:
         return 1.0
     cosine = float((directions[chosen] @ directions[view]).max())
-    return min(1.0, float(np.arccos(np.clip(cosine, -1, 1))) / (np.pi / 2))
+    angle = float(np.arccos(np.clip(cosine, -1, 1)))
+    return 1 - VARIETY * (1 - min(1.0, angle / (np.pi / 2)))
 
 
 def sharpness_inside(photograph: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
     """The Laplacian variance of the photograph's brightness within the mask, away from its outline."""
-    inner = np.asarray(ndimage.binary_erosion(mask, np.ones((3, 3))))
+    inner = _eroded(mask)
     if inner.sum() < 10:
         return 0.0
     grey = cv2.cvtColor(np.ascontiguousarray(photograph), cv2.COLOR_RGB2GRAY)
@@ -111,6 +113,12 @@ def completeness(mask: Bool[np.ndarray, "h w"], silhouette: Bool[np.ndarray, "h 
     if union == 0:
         return 0.0
     border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]]).sum()
-    outline = mask.sum() - np.asarray(ndimage.binary_erosion(mask, np.ones((3, 3)))).sum()
+    outline = mask.sum() - _eroded(mask).sum()
     cut = min(1.0, 4 * border / max(1, outline))
     return float((mask & silhouette).sum() / union * (1 - cut))
+
+
+def _eroded(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The mask without its outermost pixels, those at the image's border included."""
+    framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return cv2.erode(framed, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0

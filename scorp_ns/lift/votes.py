@@ -28,6 +28,16 @@ class Votes:
     shown: UInt8[Tensor, "views n"]
     """The share of itself that each Gaussian shows each view, in 255ths; views without labels count as well."""
 
+    @property
+    def num_objects(self) -> int:
+        """How many objects the photographs were asked about."""
+        return self.weights.shape[1] - 1
+
+    @cached_property
+    def totals(self) -> Float[Tensor, " n"]:
+        """Each Gaussian's blending weight on all pixels with a label, those of no object included."""
+        return self.weights.sum(dim=1)
+
     @cached_property
     def visibility(self) -> Float[Tensor, " n"]:
         """The largest share of itself that each Gaussian showed any view."""
@@ -36,9 +46,8 @@ class Votes:
     @cached_property
     def shares(self) -> Float[Tensor, "n labels"]:
         """Each Gaussian's votes as shares of its own; all for no object where it has none."""
-        totals = self.weights.sum(dim=1, keepdim=True)
-        shares = self.weights / totals.clamp_min(torch.finfo(torch.float32).tiny)
-        shares[totals[:, 0] <= 0, 0] = 1.0
+        shares = self.weights / self.totals[:, None].clamp_min(torch.finfo(torch.float32).tiny)
+        shares[self.totals <= 0, 0] = 1.0
         return shares
 
 

@@ -16,6 +16,7 @@ from scorp_ns.lift.assignment import assign_labels
 from scorp_ns.lift.cleaning import clean_object
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.description import describe_object
+from scorp_ns.lift.evidence import Evidence
 from scorp_ns.lift.growing import grow_from_point, inside_box
 from scorp_ns.lift.up import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
@@ -96,6 +97,7 @@ def _describe_objects(
     scene: Scene, objects: Sequence[ObjectInfo], labels: Int64[Tensor, " n"], votes: Votes, config: LiftConfig
 ) -> LiftedScene:
     """The product: every object that has enough Gaussians described, the others given up."""
+    evidence = Evidence(scene.gaussians, scene.views, votes, scene.rasterize_mode)
     lifted: list[LiftedObject] = []
     best_views: dict[str, tuple[ObjectView, ...]] = {}
     failures: dict[str, str] = {}
@@ -105,9 +107,7 @@ def _describe_objects(
             failures[info.name] = _too_few(len(indices), info, _has_votes(votes, label), config)
             labels[indices] = 0
             continue
-        one, best_views[info.name] = describe_object(
-            info.name, label, indices, scene.gaussians, votes, scene.views, config
-        )
+        one, best_views[info.name] = describe_object(info.name, label, indices, evidence, config)
         labels[indices] = 0
         labels[one.indices] = label
         lifted.append(one)
