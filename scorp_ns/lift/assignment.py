@@ -28,7 +28,7 @@ LIKENESS = 30.0
 """How fast the say of a neighbour falls with the squared difference of colours in 0..1."""
 
 NUM_ROUNDS = 60
-"""Rounds of averaging; the change of the last ones is far below what decides a label."""
+"""Rounds of averaging: so many neighbours further clear votes reach. Where there are none, votes change little."""
 
 NEGLIGIBLE = 1e-3
 """Smoothed shares below this are dropped after every round, so that many labels cost little more than few."""
@@ -46,8 +46,8 @@ def assign_labels(votes: Votes, gaussians: Gaussians, min_share: float, min_opac
 def smoothed_shares(votes: Votes, gaussians: Gaussians) -> Float[Tensor, "n labels"]:
     """The shares of votes where contested Gaussians lean towards near neighbours of their colour.
 
-    This is the random walker of image segmentation (Grady 2006) on a graph of Gaussians: the minimum of
-    sum_i c_i |x_i - v_i|^2 + 1/2 sum_ij w_ij |x_i - x_j|^2, with votes v, clearness c and likeness w, by averaging.
+    This is the random walker of image segmentation (Grady 2006) on a graph of Gaussians: approached by averaging, the
+    minimum of sum_i c_i |x_i - v_i|^2 + 1/2 sum_ij w_ij |x_i - x_j|^2, with votes v, clearness c and likeness w.
     """
     colors = gaussians.base_colors.cpu().double()
     is_solid = (gaussians.opacities.cpu() > SEEN) & (votes.totals > SEEN) & colors.isfinite().all(dim=1)

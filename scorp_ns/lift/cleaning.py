@@ -52,5 +52,7 @@ def _not_stray(gaussians: Gaussians) -> Bool[np.ndarray, " n"]:
     if near.indices.size == 0:
         return everyone
     own_size = gaussians.scales.cpu().double().numpy().mean(axis=1)
-    away = np.maximum(near.distances.mean(axis=1) - own_size, 0)
-    return away <= STRAY * np.median(near.distances.mean(axis=1))
+    spread = near.distances.mean(axis=1)
+    # Crowds of copies in one place say nothing of what is usual.
+    usual = np.median(spread[spread > 0]) if spread.any() else 0.0
+    return np.maximum(spread - own_size, 0) <= STRAY * usual
