@@ -1,0 +1,157 @@
+"""How a scene and its objects look from a set of views, by the definitions of the missing-viewpoint protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scorp_ns.evaluate.metrics import image_metrics, psnr
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.products import CapturedView
+from scorp_ns.render import rasterization
+
+DEFINITIONS = {
+    "alone": "The target objects rendered by themselves on white, against the photograph cut by their true mask on "
+    "white; pixels where something that is no target hides them are left out. PSNR, SSIM and LPIPS are over the "
+    "frame, miou is that of the rendered alpha (> 0.5) with the mask, all averaged over views.",
+    "back": "alone, over the withheld views at least 130 degrees from the middle of the arc (or the furthest third).",
+    "context": "The whole scene rendered, compared inside the union of true mask and rendered objects. It flatters "
+    "broken objects, as the background shows through their holes.",
+    "in_arc": "alone, over every fifth view inside the arc, held out of training.",
+    "training": "alone, over the views that were trained on.",
+    "full_psnr": "PSNR of the whole image.",
+}
+"""What the parts of a report mean."""
+
+SOLID = 0.5
+"""Pixels with more opacity than this show something."""
+
+PERFECT_DB = 100.0
+"""What is reported for images without any difference."""
+
+WHITE = 1.0
+
+
+@dataclass(frozen=True)
+class OwnedScene:
+    """Gaussians, each with the number of the object that owns it; 0 for none."""
+
+    gaussians: Gaussians
+    owners: Int[Tensor, " n"]
+
+    def of(self, labels: Sequence[int]) -> Gaussians:
+        """The Gaussians of these objects."""
+        return self.gaussians[torch.isin(self.owners, torch.tensor(labels, device=self.owners.device))]
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """One view's scores; parts that say nothing there are None."""
+
+    name: str
+    alone: Mapping[str, float] | None
+    context: Mapping[str, float] | None
+    full_psnr: float
+    objects: Mapping[int, Mapping[str, float]]
+
+
+@torch.no_grad()
+def render_on(gaussians: Gaussians, view: CapturedView, background: float) -> tuple[Tensor, Tensor]:
+    """Colour [h, w, 3] over an even background, and opacity [h, w]."""
+    image, alpha, _ = rasterization(
+        means=gaussians.means, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
+        colors=gaussians.harmonics, sh_degree=gaussians.sh_degree, viewmats=view.viewmat[None], Ks=view.K[None],
+        width=view.width, height=view.height, packed=False,
+        backgrounds=torch.full((1, 3), background, device=gaussians.means.device),
+    )  # fmt: skip
+    return image[0].clamp(0, 1), alpha[0, ..., 0]
+
+
+def score_view(
+    scene: OwnedScene, view: CapturedView, labels: Sequence[int], hidden: Mapping[int, Bool[Tensor, "h w"]]
+) -> ViewScores:
+    """The scores of one view with a label map; `hidden` says per object where something else stands before it."""
+    assert view.labels is not None
+    photograph = view.photograph.to(scene.gaussians.means.device).float() / 255
+    ids, nobody = view.labels.to(photograph.device), torch.zeros(view.labels.shape, dtype=torch.bool)
+    mask = torch.isin(ids, torch.tensor(labels, dtype=ids.dtype, device=ids.device))
+    covered = torch.stack([hidden.get(label, nobody).to(ids.device) for label in labels]).any(dim=0)
+    # Where one target hides another, the mask shows a target all the same.
+    counts = ~(covered & ~mask) & (ids >= 0)
+    rendered, alpha = render_on(scene.of(labels), view, WHITE)
+    whole, _ = render_on(scene.gaussians, view, 0.0)
+    return ViewScores(
+        name=view.name,
+        alone=score_alone(rendered, alpha, photograph, mask, counts),
+        context=_score_inside(whole, photograph, mask | (alpha > SOLID)),
+        full_psnr=min(PERFECT_DB, float(psnr(whole, photograph))),
+        objects={
+            label: scores
+            for label in labels
+            if (scores := _score_object(scene, view, label, photograph, ids, hidden.get(label, nobody))) is not None
+        },
+    )
+
+
+def _score_object(
+    scene: OwnedScene,
+    view: CapturedView,
+    label: int,
+    photograph: Float[Tensor, "h w 3"],
+    ids: Int[Tensor, "h w"],
+    hidden: Bool[Tensor, "h w"],
+) -> Mapping[str, float] | None:
+    """One object's scores; other objects' pixels are left out where they hide it."""
+    rendered, alpha = render_on(scene.of([label]), view, WHITE)
+    mask = ids == label
+    return score_alone(rendered, alpha, photograph, mask, ~(hidden.to(ids.device) & ~mask) & (ids >= 0))
+
+
+def score_alone(
+    rendered: Float[Tensor, "h w 3"],
+    alpha: Float[Tensor, "h w"],
+    photograph: Float[Tensor, "h w 3"],
+    mask: Bool[Tensor, "h w"],
+    counts: Bool[Tensor, "h w"],
+) -> Mapping[str, float] | None:
+    """Objects on white against the photograph's own cut on white; None where neither shows anything."""
+    solid = (alpha > SOLID) & counts
+    truth = mask & counts
+    union = (solid | truth).sum()
+    if union == 0:
+        return None
+    cut = torch.where(truth[..., None], photograph, WHITE)
+    scores = _scores(torch.where(counts[..., None], rendered, WHITE), cut, counts)
+    return {**scores, "miou": float((solid & truth).sum() / union)}
+
+
+def _score_inside(
+    rendered: Float[Tensor, "h w 3"], photograph: Float[Tensor, "h w 3"], region: Bool[Tensor, "h w"]
+) -> Mapping[str, float] | None:
+    """Image metrics inside a region; outside, both are white."""
+    if not bool(region.any()):
+        return None
+    inside = region[..., None]
+    return _scores(torch.where(inside, rendered, WHITE), torch.where(inside, photograph, WHITE), region)
+
+
+def _scores(
+    image: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"], counts: Bool[Tensor, "h w"]
+) -> dict[str, float]:
+    """PSNR over the pixels that count; SSIM and, with weights, LPIPS over the frame, equal where nothing counts."""
+    scores = image_metrics(image, truth)
+    return {**scores, "psnr": min(PERFECT_DB, float(psnr(image, truth, counts[..., None])))}
+
+
+def mean_scores(scores: Iterable[Mapping[str, float] | None]) -> dict[str, float]:
+    """The average of each score over the views that have it."""
+    known = [entry for entry in scores if entry is not None]
+    names = dict.fromkeys(name for entry in known for name in entry)
+    return {
+        name: sum(entry[name] for entry in known if name in entry) / sum(name in entry for entry in known)
+        for name in names
+    }
