@@ -14,8 +14,8 @@ from torch import Tensor
 LEAST_GAIN = 0.03
 """A further view must add at least this share of what can be seen of the object."""
 
-DISCARDED = 0.3
-"""The share of views with the smallest masks that is not considered, if enough remain."""
+LEAST_AREA = 0.25
+"""Views whose masks are smaller than this share of the median mask are not considered."""
 
 VARIETY = 0.25
 """A view from where a chosen one looks already counts less by this share."""
@@ -80,10 +80,9 @@ def choose_views(
 
 
 def _large_enough(areas: Sequence[float]) -> list[int]:
-    """The views whose masks are not among the smallest; of a handful of views, all that have a mask."""
-    with_mask = [view for view, area in enumerate(areas) if area > 0]
-    by_area = sorted(with_mask, key=lambda view: areas[view])
-    return sorted(by_area[int(DISCARDED * len(by_area)) :]) if len(by_area) > 4 else with_mask
+    """The views whose masks are not much smaller than usual."""
+    with_mask = [area for area in areas if area > 0]
+    return [view for view, area in enumerate(areas) if area > 0 and area >= LEAST_AREA * np.median(with_mask)]
 
 
 def _variety(directions: Float[Tensor, "views 3"], view: int, chosen: list[int]) -> float:
