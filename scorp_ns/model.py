@@ -34,6 +34,7 @@ from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.schedule import DensificationSteps, ScheduleConfig
+from scorp_ns.viewer.picking import ObjectPicking
 
 ENTIRELY = 0.999
 """A pixel of a shrunk image counts if so much of it was valid."""
@@ -117,6 +118,7 @@ class ScorpModel(SplatfactoModel):
         """Set up the Gaussians, cameras and bookkeeping, without touching the network or a GPU."""
         self.gauss_params = ParameterDict({name: Parameter(value) for name, value in self._seed().items()})
         self.scene_objects = SceneObjects()
+        self.object_picking = ObjectPicking(self)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
         self.background_color = (
             torch.tensor(VIEWER_BACKGROUND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -17,16 +18,22 @@ from scorp_ns.dataparser import CAPTURE_TO_WORLD
 from scorp_ns.errors import OutputError
 from scorp_ns.export.object_files import write_object, write_report
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.lift.growing import PickError
 from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.writing import object_folders
 from scorp_ns.object_labels import photograph_of
+from scorp_ns.picks import Pick, read_picks
 from scorp_ns.products import CapturedView, LiftedScene, ObjectInfo
-from scorp_ns.stages.lift import Scene, lift_objects
+from scorp_ns.scene_objects import SceneObjects
+from scorp_ns.stages.lift import Scene, lift_at_point, lift_objects
 
 if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
     from scorp_ns.model import ScorpModel
     from scorp_ns.trainer import ScorpTrainer
+
+FOLDER = "scorp"
+"""Where, in a run's folder, all that is written of objects lies."""
 
 NO_MASKS = (
     "No object masks: the scene is trained alone. Masks are found in object_masks/<object name>/<image name>.png and "
@@ -62,62 +69,54 @@ def capture_to_world(datamanager: ScorpDataManager) -> Similarity:
     return known or Similarity.from_matrix(outputs.dataparser_transform, outputs.dataparser_scale)
 
 
-class ObjectFlow:
-    """The object stages of one training run."""
+class ObjectLifting:
+    """What training runs and viewers do with a scene's objects."""
 
-    def __init__(self, model: ScorpModel, trainer: ScorpTrainer) -> None:
+    def __init__(self, model: ScorpModel, datamanager: ScorpDataManager, folder: Path) -> None:
         self.model = model
-        self.config = trainer.config
-        self.folder = trainer.base_dir / "scorp"
-        self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
-        self.lifted: LiftedScene | None = None
+        self.datamanager = datamanager
+        self.folder = folder
+        """Where the objects' files are written."""
 
-    def check_masks(self) -> None:
-        """Tell what the object masks look like, and show them on a contact sheet; no masks are no fault."""
-        masks, check = self.datamanager.given_masks, self.datamanager.mask_check
-        if masks is None or check is None:
-            CONSOLE.print(NO_MASKS, markup=False)
-            return
-        CONSOLE.print(f"Object masks: {masks.source}", markup=False)
-        CONSOLE.print("\n".join(check.report_lines()), markup=False, highlight=False)
-        try:
-            path = write_contact_sheet(masks, self.datamanager.mask_frames, check, self.folder / "masks.png")
-            CONSOLE.print(f"To look at the masks, open {path}", markup=False)
-        except OutputError as error:
-            CONSOLE.print(str(error), style="yellow", markup=False)
+    @property
+    def _store(self) -> SceneObjects:
+        return self.model.scene_objects
 
-    def lift(self) -> None:
-        """Lift the objects of the capture's masks and boxes, once."""
+    @property
+    def masked_objects(self) -> tuple[ObjectInfo, ...]:
+        """The objects of the capture's masks and boxes."""
         masks = self.datamanager.object_masks
-        if masks is None or not masks.objects or self.model.scene_objects.is_lifted:
-            return
-        lifted = lift_objects(self._scene(), masks.objects, self.model.config.lift, _with_progress)
-        self.lifted = replace(lifted, failures={**lifted.failures, **self._left_out()})
-        self.model.scene_objects.take(self.lifted)
-        CONSOLE.print(_table(self.lifted))
-        self.save()
+        return () if masks is None else masks.objects
 
-    def finish(self) -> None:
-        """At the end of the run: write the objects' Gaussians as training left them."""
-        if self.model.scene_objects.is_lifted:
-            self.save()
+    def lift_masks(self) -> LiftedScene:
+        """Lift the objects of the capture's masks and boxes."""
+        lifted = lift_objects(self._scene(), self.masked_objects, self.model.config.lift, _with_progress)
+        lifted = replace(lifted, failures={**lifted.failures, **self._left_out()})
+        self._store.take(lifted)
+        return lifted
 
-    def save(self) -> None:
-        """Write the objects to the run's folder, if that was asked for; a failure costs the files, not the run."""
-        if not self.config.save_objects:
-            return
-        store = self.model.scene_objects
-        objects = store.objects()
+    def pick(self, pick: Pick) -> None:
+        """Lift what stands where a click hit, in place of an object with its name; a PickError says why not."""
+        scene = self._scene()
+        store, to_world = self._store, scene.capture_to_world
+        labels = torch.zeros(len(scene.gaussians), dtype=torch.int16) if len(store.labels) == 0 else store.labels.cpu()
+        if pick.name in store.names:
+            labels = labels.clone()
+            labels[store.indices(pick.name).cpu()] = 0
+        point = to_world.apply(torch.tensor(pick.point, dtype=torch.float64)).float()
+        label = store.free_label(len(self.masked_objects))
+        reach = pick.reach * to_world.scale
+        store.add(lift_at_point(scene, labels, pick.name, label, point, reach, self.model.config.lift), pick)
+
+    def write(self) -> None:
+        """Write all objects to the run's folder."""
+        objects = self._store.objects()
         folders = object_folders([ObjectInfo(one.name) for one in objects])
         to_world, scene = capture_to_world(self.datamanager), self.model.scene
-        try:
-            for one, folder in zip(objects, folders, strict=True):
-                views = None if self.lifted is None else self.lifted.views[one.name]
-                write_object(self.folder / folder, one, views, scene, to_world)
-            names = [one.name for one in objects]
-            write_report(self.folder, dict(zip(names, folders, strict=True)), store.failures)
-        except OutputError as error:
-            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
+        for one, folder in zip(objects, folders, strict=True):
+            write_object(self.folder / folder, one, self._store.views.get(one.name), scene, to_world)
+        names = [one.name for one in objects]
+        write_report(self.folder, dict(zip(names, folders, strict=True)), self._store.failures)
 
     def _left_out(self) -> dict[str, str]:
         """The objects that the mask check refused, and why."""
@@ -131,6 +130,76 @@ class ObjectFlow:
             capture_to_world=capture_to_world(self.datamanager),
             rasterize_mode=self.model.config.rasterize_mode,
         )
+
+
+class ObjectFlow:
+    """The object stages of one training run."""
+
+    def __init__(self, model: ScorpModel, trainer: ScorpTrainer) -> None:
+        self.config = trainer.config
+        self.store = model.scene_objects
+        self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
+        self.lifting = ObjectLifting(model, self.datamanager, trainer.base_dir / FOLDER)
+        self.waiting = self._picks_of_resumed_run()
+
+    def _picks_of_resumed_run(self) -> tuple[Pick, ...]:
+        """What was picked and saved in a viewer of the run that this one goes on with."""
+        if self.config.load_dir is None:
+            return ()
+        picks = read_picks(self.config.load_dir.parent / FOLDER)
+        return tuple(pick for pick in picks if pick.name not in self.store.names)
+
+    def check_masks(self) -> None:
+        """Tell what the object masks look like, and show them on a contact sheet; no masks are no fault."""
+        check = self.datamanager.mask_check
+        if check is None:
+            CONSOLE.print(NO_MASKS, markup=False)
+            return
+        CONSOLE.print(f"Object masks: {check.masks.source}", markup=False)
+        CONSOLE.print("\n".join(check.report_lines()), markup=False, highlight=False)
+        try:
+            sheet = self.lifting.folder / "masks.png"
+            path = write_contact_sheet(check.masks, self.datamanager.mask_frames, check, sheet)
+            CONSOLE.print(f"To look at the masks, open {path}", markup=False)
+        except OutputError as error:
+            CONSOLE.print(str(error), style="yellow", markup=False)
+
+    def lift(self) -> None:
+        """Lift the objects of the capture's masks and boxes, once, and grow picked ones in the scene as it is now."""
+        picks, self.waiting = self.waiting, ()
+        if not self.store.is_lifted:
+            picks = (*self.store.picks, *picks)
+            if self.lifting.masked_objects:
+                CONSOLE.print(_table(self.lifting.lift_masks()))
+            self.store.is_lifted = True
+        elif not picks:
+            return
+        for pick in picks:
+            self._grow(pick)
+        if self.store.names or self.store.failures:
+            self.save()
+
+    def _grow(self, pick: Pick) -> None:
+        """Grow a picked object again; one that does not grow any more stays as it was."""
+        try:
+            self.lifting.pick(pick)
+            CONSOLE.print(f"The picked object '{pick.name}' was grown in the scene as it is now.", markup=False)
+        except PickError as error:
+            CONSOLE.print(f"The picked object '{pick.name}' was not grown again. {error}", style="yellow", markup=False)
+
+    def finish(self) -> None:
+        """At the end of the run: write the objects' Gaussians as training left them."""
+        if self.store.names:
+            self.save()
+
+    def save(self) -> None:
+        """Write the objects to the run's folder, if that was asked for; a failure costs the files, not the run."""
+        if not self.config.save_objects:
+            return
+        try:
+            self.lifting.write()
+        except OutputError as error:
+            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
 
 
 def _with_progress(views: Sequence[CapturedView], title: str) -> Iterable[CapturedView]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
+from threading import RLock
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
-from scorp_ns.products import LiftedObject, LiftedScene, ObjectFrame, Support
+from scorp_ns.picks import Pick
+from scorp_ns.products import LiftedObject, LiftedScene, ObjectFrame, ObjectView, Support
+from scorp_ns.stages.lift import PickedObject
 
 PER_GAUSSIAN = ("labels", "votes", "visibility")
 """The buffers with one row per Gaussian."""
@@ -20,7 +24,7 @@ PREFIX = "objects_"
 
 
 class SceneObjects(torch.nn.Module):
-    """The lifted objects of a scene. Empty until objects are lifted."""
+    """The lifted objects of a scene. Empty until objects are lifted or picked."""
 
     labels: Int16[Tensor, " n"]
     votes: Float[Tensor, "n labels"]
@@ -34,24 +38,89 @@ class SceneObjects(torch.nn.Module):
         self._facts: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, str] = {}
         self.is_lifted = False
+        """Whether the stage that lifts objects is behind, with or without any."""
+        self.views: dict[str, tuple[ObjectView, ...]] = {}
+        """The photographs that show objects best, of those that were lifted in this process."""
+        self.listeners: list[Callable[[], None]] = []
+        """Whom to tell when objects come or go."""
+        # Clicks come from other threads, and the host saves checkpoints without its lock.
+        self._lock = RLock()
 
     def take(self, lifted: LiftedScene) -> None:
-        """Remember what lifting found."""
-        for name in PER_GAUSSIAN:
-            setattr(self, name, getattr(lifted, name).to(self.labels.device))
-        self._facts = {one.name: _facts_of(one) for one in lifted.objects}
-        self.failures = dict(lifted.failures)
-        self.is_lifted = True
+        """Remember what lifting found. Objects that were picked before stay, without what belongs to others now."""
+        with self._lock:
+            picked = {name: facts for name, facts in self._facts.items() if facts.get("pick") is not None}
+            old_labels, old_votes = self.labels, self.votes
+            for name in PER_GAUSSIAN:
+                setattr(self, name, getattr(lifted, name).to(self.labels.device))
+            self._facts = {one.name: _facts_of(one, None) for one in lifted.objects}
+            self.failures = dict(lifted.failures)
+            self.views = {**self.views, **lifted.views}
+            self.is_lifted = True
+            for name, facts in picked.items():
+                if name not in self._facts:
+                    self._keep(name, facts, old_labels == facts["label"], old_votes[:, facts["label"]])
+        self._tell()
+
+    def _keep(self, name: str, facts: dict[str, Any], is_own: Tensor, votes: Tensor) -> None:
+        label = self.votes.shape[1]
+        self.votes = torch.cat([self.votes, votes[:, None]], dim=1)
+        self.labels[is_own & (self.labels == 0)] = label
+        self._facts[name] = {**facts, "label": label}
+
+    def add(self, picked: PickedObject, pick: Pick) -> None:
+        """Remember an object that was found by a click, in place of one with its name."""
+        one, device = picked.object, self.labels.device
+        with self._lock:
+            if len(self.labels) == 0:
+                self.labels = torch.zeros(len(picked.visibility), dtype=torch.int16, device=device)
+                self.votes = torch.zeros(len(picked.visibility), 1, device=device)
+            self.visibility = picked.visibility.to(device)
+            self._forget(one.name)
+            missing = one.label + 1 - self.votes.shape[1]
+            self.votes = torch.nn.functional.pad(self.votes, (0, max(0, missing)))
+            self.votes[:, one.label] = picked.votes.to(device)
+            self.labels[one.indices.to(device)] = one.label
+            self._facts[one.name] = _facts_of(one, pick)
+            self.failures.pop(one.name, None)
+            self.views[one.name] = picked.views
+        self._tell()
+
+    def remove(self, name: str) -> None:
+        """Forget an object; its Gaussians belong to none."""
+        with self._lock:
+            self._forget(name)
+        self._tell()
+
+    def _forget(self, name: str) -> None:
+        if name in self._facts:
+            self.labels[self.indices(name)] = 0
+            del self._facts[name]
+            self.views.pop(name, None)
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+    def free_label(self, num_masks: int) -> int:
+        """A label that stands for no object yet, after those of so many objects with masks."""
+        return max([num_masks, *(facts["label"] for facts in self._facts.values())]) + 1
+
+    @property
+    def picks(self) -> tuple[Pick, ...]:
+        """The clicks that objects were found by, in the order of their labels."""
+        return tuple(Pick(*pick) for facts in self._facts.values() if (pick := facts.get("pick")) is not None)
 
     @contextmanager
     def following(self, strategy_state: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """A strategy's state that carries our rows along; they are taken back when the block ends."""
-        if self.is_lifted:
+        has_rows = len(self.labels) > 0
+        if has_rows:
             strategy_state.update({PREFIX + name: getattr(self, name) for name in PER_GAUSSIAN})
         try:
             yield strategy_state
         finally:
-            if self.is_lifted:
+            if has_rows:
                 for name in PER_GAUSSIAN:
                     setattr(self, name, strategy_state.pop(PREFIX + name))
 
@@ -91,6 +160,12 @@ class SceneObjects(torch.nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""
         self._facts, self.failures, self.is_lifted = state["facts"], state["failures"], state["is_lifted"]
+        self._tell()
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Save rows and facts that belong together."""
+        with self._lock:
+            super()._save_to_state_dict(*args, **kwargs)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Make room for as many rows as the checkpoint has."""
@@ -100,7 +175,7 @@ class SceneObjects(torch.nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _facts_of(one: LiftedObject) -> dict[str, Any]:
+def _facts_of(one: LiftedObject, pick: Pick | None) -> dict[str, Any]:
     """What is known of an object apart from its Gaussians, in types that any checkpoint can hold."""
     return {
         "label": one.label,
@@ -108,4 +183,5 @@ def _facts_of(one: LiftedObject) -> dict[str, Any]:
         "support": None if one.support is None else (one.support.point, one.support.up),
         "visible_shares": dict(one.visible_shares),
         "mask_iou": one.mask_iou,
+        "pick": None if pick is None else astuple(pick),
     }

@@ -18,23 +18,24 @@ LAYERS = [
     {"gaussians"},
     {"render", "products"},
     {"masks", "lift", "export", "evaluate"},
-    {"schedule", "checkpoint", "plugins"},
+    {"schedule", "checkpoint", "plugins", "picks"},
     {"stages"},
     {"capture"},
     {"dataparser", "host", "optimizers"},
     {"scene_objects", "object_labels"},
     {"object_flow", "ray_outputs"},
-    {"callbacks"},
+    {"callbacks", "viewer"},
     {"model", "datamanager"},
     {"trainer"},
     {"config"},
+    {"cli"},
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
 
 HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
 """The rooms that may know nerfstudio."""
 
-ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture"}
+ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture", "cli", "viewer"}
 """Folders, whose files may import each other."""
 
 

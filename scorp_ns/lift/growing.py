@@ -2,69 +2,230 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int16
+from scipy import sparse
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.neighbours import islands
-from scorp_ns.lift.support import level_plane_below
-from scorp_ns.products import ObjectBox
+from scorp_ns.lift.seen_surface import SeenSurface, SurfacePoints, see_surface
+from scorp_ns.lift.support import level_plane_below, surface_points
+from scorp_ns.products import UNKNOWN, CapturedView, ObjectBox, Support
 
 SOLID = 0.3
-"""Fainter Gaussians are no part of a surface."""
+"""Fainter Gaussians are no part of a box's content."""
 
-CLEARANCE = 0.01
-"""What is nearer to the plane than this share of the region's radius belongs to the plane."""
+BOX_CLEARANCE = 0.01
+"""What is nearer to the plane than this share of the box's diagonal belongs to the plane."""
 
-GAP = 0.01
-"""Gaussians this share of the region's radius apart still hang together."""
+THICKNESS = 0.04
+"""Points this near to a plane, as a share of the region's radius, lie on it."""
+
+NOISES = 3.0
+"""Points further above the plane than this times its roughness stand on it."""
+
+CLICK_NOISES = 1.5
+"""A click may be nearer: at the foot of an object."""
+
+CLEARANCE = 0.02
+"""Points that stand on the plane are at least this share of the region's radius above it."""
+
+CELL = 0.02
+"""Side of the cells that the surface is thinned to, as a share of the region's radius."""
+
+LINK = 1.8
+"""Points no further apart than so many cells hang together."""
+
+START = 4.0
+"""The object begins no further from the click than so many cells, and the clearance."""
+
+FEWEST_CELLS = 30
+"""Less surface is no object."""
+
+SHRINKING = (1.0, 0.7, 0.5, 0.35)
+"""Shares of the reach that are tried until the object ends within: a plane is known the better the nearer it is."""
 
 NUM_REFINEMENTS = 2
-"""Times the region is fitted to the object that was found in it, for a plane nearer to the object."""
+"""Times the region is fitted to the object that was found in it."""
 
 ROOM = 1.25
 """A region reaches this much further than the object in it."""
 
 
+class PickError(ScorpError):
+    """Nothing can be grown from a click."""
+
+
+class _GoesOnError(PickError):
+    """What is there does not end within the region."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """The surface of an object that was grown from a click."""
+
+    points: Float[np.ndarray, "n 3"]
+    """One for each cell of a grid."""
+    plane: Support | None
+    """What it stands on."""
+    clearance: float
+    """What is nearer to the plane may belong to either."""
+    cell: float
+
+    @property
+    def center(self) -> Float[np.ndarray, " 3"]:
+        """The middle of its bounds."""
+        return (self.points.min(axis=0) + self.points.max(axis=0)) / 2
+
+    @property
+    def radius(self) -> float:
+        """How far it reaches from its centre."""
+        return float(np.linalg.norm(self.points - self.center, axis=1).max())
+
+
 def grow_from_point(
-    gaussians: Gaussians, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], radius: float
-) -> Bool[Tensor, " n"]:
-    """The Gaussians that hang together with the one nearest to a point, above the plane it stands on.
+    gaussians: Gaussians,
+    views: Sequence[CapturedView],
+    point: Float[Tensor, " 3"],
+    up: Float[Tensor, " 3"],
+    reach: float,
+) -> dict[int, Int16[Tensor, "h w"]]:
+    """Which pixels show what stands at a point: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views.
 
-    `radius` bounds how far the object may reach from the point. Nothing grows from a point on the plane itself.
+    It is what hangs together with the point above the plane it stands on, and ends within `reach` of the point;
+    what touches it, or nearly does, belongs to it.
     """
-    grown = torch.zeros(len(gaussians), dtype=torch.bool)
-    center = point
-    for _ in range(1 + NUM_REFINEMENTS):
-        is_near = (gaussians.means - center.to(gaussians.means)).norm(dim=1) < radius
-        candidates = torch.nonzero(is_near & (gaussians.opacities > SOLID))[:, 0]
-        grown = _grow_among(gaussians, candidates, point, up, radius)
-        if not grown.any():
-            return grown
-        body = gaussians.means[grown]
-        center = (body.amin(dim=0) + body.amax(dim=0)) / 2
-        radius = min(radius, ROOM * float((body - center).norm(dim=1).max()))
-    return grown
+    surfaces = see_surface(gaussians, views, point)
+    body = _grow(SurfacePoints.of(surfaces), point, up, reach)
+    return {index: torch.from_numpy(_pixels_of(body, surface)) for index, surface in surfaces.items()}
 
 
-def _grow_among(
-    gaussians: Gaussians, candidates: Tensor, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], radius: float
-) -> Bool[Tensor, " n"]:
-    grown = torch.zeros(len(gaussians), dtype=torch.bool)
-    if len(candidates) == 0:
-        return grown
-    plane = level_plane_below(gaussians[candidates], point, up, CLEARANCE * radius)
+def _grow(surface: SurfacePoints, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], reach: float) -> Body:
+    """The body at a point, in a region that is fitted to it."""
+    body = _first_body(surface, point, up, reach)
+    for _ in range(NUM_REFINEMENTS):
+        try:
+            body = _body_within(surface, body.center, ROOM * body.radius + 3 * body.cell, point, up)
+        except PickError:
+            # A plane that is hidden below the body cannot be fitted any better.
+            break
+    return body
+
+
+def _first_body(surface: SurfacePoints, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], reach: float) -> Body:
+    """The body in the largest region around a point in which one ends."""
+    for share in SHRINKING[:-1]:
+        try:
+            return _body_within(surface, point.double().cpu().numpy(), share * reach, point, up)
+        except _GoesOnError:
+            continue
+    return _body_within(surface, point.double().cpu().numpy(), SHRINKING[-1] * reach, point, up)
+
+
+def _body_within(
+    surface: SurfacePoints,
+    center: Float[np.ndarray, " 3"],
+    radius: float,
+    point: Float[Tensor, " 3"],
+    up: Float[Tensor, " 3"],
+) -> Body:
+    """What hangs together with a point above the plane, in a ball that it has to end within."""
+    cell = max(CELL * radius, 2 * surface.spacing)
+    points = surface.around(center, radius, cell)
+    plane, clearance = None, 0.0
+    if len(points) >= FEWEST_CELLS:
+        plane = level_plane_below(torch.from_numpy(points), point, up, THICKNESS * radius)
     if plane is not None:
-        candidates = candidates[plane.heights(gaussians.means[candidates]) > CLEARANCE * radius]
-        if len(candidates) == 0 or float(plane.heights(point[None])) < CLEARANCE * radius:
-            return grown
-    numbers = islands(gaussians[candidates], GAP * radius)
-    start = int((gaussians.means[candidates] - point.to(gaussians.means)).norm(dim=1).argmin())
-    grown[candidates[torch.from_numpy(numbers == numbers[start])]] = True
-    return grown
+        heights = plane.heights(torch.from_numpy(points)).numpy()
+        roughness = 1.48 * float(np.median(np.abs(heights[np.abs(heights) < THICKNESS * radius])))
+        clearance = max(CLEARANCE * radius, NOISES * roughness)
+        points = points[heights > clearance]
+        if float(plane.heights(point[None].cpu())) < CLICK_NOISES * roughness:
+            raise _on_plane()
+    start = point.double().cpu().numpy()
+    island = _island_at(points, start, LINK * cell, START * cell + clearance)
+    if len(island) < FEWEST_CELLS:
+        raise _nothing()
+    if np.linalg.norm(island - center, axis=1).max() > radius - 2 * cell:
+        raise _goes_on()
+    return Body(island, plane, clearance, cell)
+
+
+def _island_at(
+    points: Float[np.ndarray, "n 3"], start: Float[np.ndarray, " 3"], link: float, farthest: float
+) -> Float[np.ndarray, "m 3"]:
+    """The points that hang together with the one nearest to `start`; none where that is too far."""
+    distances = np.linalg.norm(points - start, axis=1)
+    if len(points) == 0 or distances.min() > farthest:
+        return points[:0]
+    pairs = KDTree(points).query_pairs(link, output_type="ndarray")
+    links = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points)))
+    numbers = sparse.csgraph.connected_components(links, directed=False)[1]
+    return points[numbers == numbers[distances.argmin()]]
+
+
+def _pixels_of(body: Body, surface: SeenSurface) -> Int16[np.ndarray, "h w"]:
+    """Where a view shows the body; its foot, too near to the plane to tell them apart, is unknown."""
+    labels = np.where(surface.is_solid, 0, UNKNOWN).astype(np.int16)
+    margin = 2 * body.cell
+    is_near = surface.is_solid & (
+        np.linalg.norm(surface.points - body.center, axis=2) < body.radius + margin + body.clearance
+    )
+    points = surface.points[is_near]
+    is_on = _is_within(points, body.points, margin)
+    if body.plane is None:
+        labels[is_near] = is_on
+        return labels
+    heights = body.plane.heights(torch.from_numpy(points)).numpy()
+    up = body.plane.up.double().numpy()
+    below_body = _is_within(_flat(points, up), _flat(body.points, up), margin)
+    is_foot = below_body & (heights > 0) & (heights <= body.clearance)
+    labels[is_near] = np.where(is_foot, UNKNOWN, is_on & (heights > body.clearance))
+    return labels
+
+
+def _is_within(
+    points: Float[np.ndarray, "n 3"], others: Float[np.ndarray, "m 3"], distance: float
+) -> Bool[np.ndarray, " n"]:
+    """Which points have one of the others near."""
+    return np.isfinite(KDTree(others).query(points, distance_upper_bound=distance)[0])
+
+
+def _flat(points: Float[np.ndarray, "n 3"], up: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "n 3"]:
+    """Points without their height."""
+    return points - (points @ up)[:, None] * up
+
+
+def _on_plane() -> PickError:
+    return PickError(
+        "The click hit the surface that things stand on.",
+        "Objects grow from a point on them.",
+        "Click on the middle of the object.",
+    )
+
+
+def _goes_on() -> PickError:
+    return _GoesOnError(
+        "What was clicked on does not end within reach, as a wall or a floor.",
+        "An object has to stand free on its support and fit into the view.",
+        "Click on the middle of the object, from further away if it fills the view.",
+    )
+
+
+def _nothing() -> PickError:
+    return PickError(
+        "There is too little surface where the click hit.",
+        "At least two training images must show the object.",
+        "Click on the middle of an object that the photographs show.",
+    )
 
 
 def inside_box(
@@ -79,10 +240,11 @@ def inside_box(
         return is_inside
     size = float(2 * half.norm() * capture_to_world.scale)
     center = capture_to_world.apply(torch.tensor([box.center], dtype=torch.float64))[0].to(gaussians.means)
-    plane = level_plane_below(gaussians[torch.nonzero(is_around)[:, 0]], center, up, CLEARANCE * size)
+    surface = surface_points(gaussians[torch.nonzero(is_around)[:, 0].to(gaussians.means.device)])
+    plane = level_plane_below(surface, center, up, BOX_CLEARANCE * size)
     if plane is None:
         return is_inside
-    return is_inside & (plane.heights(gaussians.means).cpu() > CLEARANCE * size)
+    return is_inside & (plane.heights(gaussians.means).cpu() > BOX_CLEARANCE * size)
 
 
 def _in_box_axes(points: Float[Tensor, "n 3"], box: ObjectBox) -> Float[Tensor, "n 3"]:

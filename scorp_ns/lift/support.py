@@ -29,6 +29,12 @@ LEAST_SURFACE = 0.15
 LARGEST_DROP = 0.3
 """A plane further below an object's lowest points than this share of its size does not carry it."""
 
+FEWEST_POINTS = 20
+"""Fewer points tell nothing of a plane."""
+
+ON_A_LINE = 1e-6
+"""Points lie on a line if they spread less across it than this share of along it."""
+
 MOST_POINTS = 4000
 """More of the surroundings tell nothing new."""
 
@@ -47,7 +53,7 @@ def find_support(
     body = object_points.double().cpu().numpy()
     size = float(np.linalg.norm(np.quantile(body, 0.98, axis=0) - np.quantile(body, 0.02, axis=0)))
     ground = _near_and_low(surroundings.double().cpu().numpy(), body, up_guess, size)
-    if len(ground) < 20 or size == 0:
+    if len(ground) < FEWEST_POINTS or size == 0:
         return None
     plane = _most_populated_plane(ground, up_guess, THICKNESS * size)
     if plane is None:
@@ -101,20 +107,25 @@ def _most_populated_plane(
 def _level_plane(
     points: Float[np.ndarray, "n 3"], up: Float[np.ndarray, " 3"]
 ) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]] | None:
-    """The centre and the upward normal of the plane through the points; None where it leans too much."""
+    """The centre and the upward normal of the plane through the points; None where it leans too much, or they lie on a line."""
     center = points.mean(axis=0)
-    normal = np.linalg.svd(points - center, full_matrices=False)[2][-1]
+    _, spreads, axes = np.linalg.svd(points - center, full_matrices=False)
+    if spreads[1] <= ON_A_LINE * spreads[0]:
+        return None
+    normal = axes[-1]
     normal = normal if normal @ up > 0 else -normal
     return (center, normal) if normal @ up >= MOST_TILT_COSINE else None
 
 
 def level_plane_below(
-    gaussians: Gaussians, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], thickness: float
+    surface: Float[Tensor, "n 3"], point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], thickness: float
 ) -> Support | None:
-    """The level plane with the most surface among some Gaussians, if a point lies on its upper side or on it."""
-    points = _surface_points(gaussians)
-    if len(points) < 20:
+    """The level plane that most points of a surface lie on, if a point lies on its upper side or on it."""
+    points = surface.double().cpu().numpy()
+    if len(points) < FEWEST_POINTS:
         return None
+    if len(points) > MOST_POINTS:
+        points = points[np.random.default_rng(0).choice(len(points), MOST_POINTS, replace=False)]
     plane = _most_populated_plane(points, up.double().cpu().numpy(), thickness)
     if plane is None:
         return None
@@ -126,7 +137,7 @@ def level_plane_below(
     return Support(torch.from_numpy(below).float(), torch.from_numpy(normal).float())
 
 
-def _surface_points(gaussians: Gaussians) -> Float[np.ndarray, "n 3"]:
+def surface_points(gaussians: Gaussians) -> Float[Tensor, "n 3"]:
     """Points scattered over Gaussians in proportion to their area, as plain surfaces consist of a few large ones."""
     scales = gaussians.scales.double().cpu().numpy()
     areas = np.sort(scales, axis=1)[:, 1:].prod(axis=1)
@@ -134,4 +145,5 @@ def _surface_points(gaussians: Gaussians) -> Float[np.ndarray, "n 3"]:
     chosen = random.choice(len(areas), MOST_POINTS, p=areas / areas.sum())
     axes = Rotation.from_quat(gaussians.quats.double().cpu().numpy()[chosen][:, [1, 2, 3, 0]]).as_matrix()
     steps = scales[chosen] * random.normal(size=(MOST_POINTS, 3))
-    return gaussians.means.double().cpu().numpy()[chosen] + np.einsum("nij,nj->ni", axes, steps)
+    points = gaussians.means.double().cpu().numpy()[chosen] + np.einsum("nij,nj->ni", axes, steps)
+    return torch.from_numpy(points)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int16, Int64
 from torch import Tensor
 
 from scorp_ns.gaussians.similarity import Similarity
@@ -17,10 +17,10 @@ from scorp_ns.lift.cleaning import clean_object
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.description import describe_object
 from scorp_ns.lift.evidence import Evidence
-from scorp_ns.lift.growing import grow_from_point, inside_box
+from scorp_ns.lift.growing import PickError, grow_from_point, inside_box
 from scorp_ns.lift.up import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
-from scorp_ns.products import CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView
+from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView
 
 Progress = Callable[[Sequence[CapturedView], str], Iterable[CapturedView]]
 """Passes a sequence on, and shows people how far it has come."""
@@ -41,6 +41,19 @@ class Scene:
         return up_direction(torch.stack([view.viewmat for view in self.views]).cpu())
 
 
+@dataclass(frozen=True)
+class PickedObject:
+    """An object that was found by a click."""
+
+    object: LiftedObject
+    views: tuple[ObjectView, ...]
+    """The photographs that show it best."""
+    votes: Float[Tensor, " n"]
+    """Blending weight of each of the scene's Gaussians on the pixels of the object."""
+    visibility: Float[Tensor, " n"]
+    """The largest share of itself that each of the scene's Gaussians showed any photograph, 0 to 1."""
+
+
 def lift_objects(
     scene: Scene, objects: Sequence[ObjectInfo], config: LiftConfig, progress: Progress = lambda views, title: views
 ) -> LiftedScene:
@@ -58,23 +71,54 @@ def lift_objects(
 
 def lift_at_point(
     scene: Scene,
-    lifted: LiftedScene,
-    objects: Sequence[ObjectInfo],
+    labels: Int16[Tensor, " n"],
+    name: str,
+    label: int,
     point: Float[Tensor, " 3"],
-    radius: float,
+    reach: float,
     config: LiftConfig,
-) -> LiftedScene:
-    """The lifted scene with what stands at a point (world frame) as the last of the objects, named by the user.
+) -> PickedObject:
+    """What stands at a point of the world frame, which `label` shall stand for; a PickError says why nothing does.
 
-    `radius` bounds how far it may reach. Gaussians of other objects stay with them.
+    It ends within `reach` of the point. The Gaussians that `labels` gives to other objects stay with them.
     """
-    votes = gather_votes(scene.gaussians, scene.views, len(objects), scene.rasterize_mode)
-    labels = lifted.labels.long()
-    is_free = labels == 0
-    free = torch.nonzero(is_free)[:, 0]
-    grown = grow_from_point(scene.gaussians[free.to(scene.gaussians.means.device)], point, scene.up, radius)
-    labels[free[grown.cpu()]] = len(objects)
-    return _describe_objects(scene, objects, labels, votes, config)
+    grown = grow_from_point(scene.gaussians, scene.views, point, scene.up, reach)
+    views = [_with_picked(view, label, grown.get(index)) for index, view in enumerate(scene.views)]
+    votes = gather_votes(scene.gaussians, views, label, scene.rasterize_mode)
+    own = assign_labels(votes, scene.gaussians, config.min_share, config.min_opacity)
+    _drop_floaters(own, label, scene.gaussians, votes, config)
+    is_picked, is_taken = own == label, labels.cpu() > 0
+    indices = torch.nonzero(is_picked & ~is_taken)[:, 0]
+    if len(indices) < config.min_gaussians or 2 * len(indices) < int(is_picked.sum()):
+        raise _cannot_pick(len(indices), int((is_picked & is_taken).sum()), config)
+    evidence = Evidence(scene.gaussians, views, votes, scene.rasterize_mode)
+    one, best_views = describe_object(name, label, indices, evidence, config)
+    return PickedObject(replace(one, mask_iou=None), best_views, votes.weights[:, label], votes.visibility)
+
+
+def _with_picked(view: CapturedView, label: int, grown: Int16[Tensor, "h w"] | None) -> CapturedView:
+    """A view whose labels know the picked object; where nothing was grown, nobody knows whether it shows the object."""
+    if grown is None:
+        grown = torch.full((view.height, view.width), UNKNOWN, dtype=torch.int16)
+    grown = torch.where(grown > 0, label, grown).short()
+    if view.labels is None:
+        return replace(view, labels=grown)
+    return replace(view, labels=torch.where(view.labels > 0, view.labels, grown.to(view.labels)))
+
+
+def _cannot_pick(free: int, taken: int, config: LiftConfig) -> PickError:
+    """Why the Gaussians that stand at a point make no object of their own."""
+    if taken > free:
+        return PickError(
+            "What stands there belongs to another object already.",
+            "Every Gaussian belongs to one object.",
+            "Click on another object, or remove that one first.",
+        )
+    return PickError(
+        f"Only {free} Gaussians stand where the click hit.",
+        f"An object needs {config.min_gaussians}.",
+        "Click on the middle of an object that the photographs show, or train longer.",
+    )
 
 
 def _has_votes(votes: Votes, label: int) -> bool:

@@ -1,0 +1,65 @@
+"""The objects that were picked by a click, as a file remembers them: picks.json beside a run's objects."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scorp_ns.errors import OutputError
+
+PICKS_FILE = "picks.json"
+
+FORMAT = 1
+"""Version of picks.json; it grows when a reader of the old one would go wrong."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A click on an object, in the frame and the units of the capture."""
+
+    name: str
+    point: tuple[float, float, float]
+    """Where the click hit."""
+    reach: float
+    """The object ends within this distance of the point."""
+
+
+def write_picks(folder: Path, picks: Sequence[Pick]) -> None:
+    """Write picks.json, replacing what was there."""
+    path = folder / PICKS_FILE
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    content = {"format": FORMAT, "picks": [asdict(pick) for pick in picks]}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OutputError(
+            f"The picked objects cannot be remembered in {path} ({error.strerror or error}).",
+            "A folder that can be written is needed.",
+            "Free some space, or mend its permissions.",
+        ) from error
+
+
+def read_picks(folder: Path) -> tuple[Pick, ...]:
+    """What `write_picks` wrote; nothing where there is no file."""
+    path = folder / PICKS_FILE
+    if not path.exists():
+        return ()
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["picks"]
+        return tuple(_pick(entry) for entry in entries)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"The picked objects in {path} cannot be read ({error}).",
+            "A list of names, points and reaches is needed.",
+            "Mend the file, or delete it and pick the objects again.",
+        ) from error
+
+
+def _pick(entry: dict) -> Pick:
+    x, y, z = map(float, entry["point"])
+    return Pick(str(entry["name"]), (x, y, z), float(entry["reach"]))

@@ -1,0 +1,1 @@
+"""What nerfstudio's viewer shows of objects, and lets people do to them."""
