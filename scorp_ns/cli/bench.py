@@ -1,0 +1,57 @@
+"""`scorp bench`: how good are objects from where no photograph looked?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scorp_ns.errors import ScorpError
+
+
+@dataclass
+class Bench:
+    """Withhold a share of the circle around the objects, train on the rest, and measure the withheld views."""
+
+    data: Path
+    """The capture, in nerfstudio's format, with object masks for all frames that are to count."""
+    output: Path
+    """Folder for report.html, report.md and report.json, the pictures and the runs."""
+    missing: tuple[str, ...] = ("2/3", "4/5", "6/7")
+    """Shares of the circle that are withheld."""
+    method: Literal["scorp", "scorp-quick"] = "scorp-quick"
+    """The method to train with."""
+    iterations: int | None = None
+    """Length of each training run; the method's own where not given."""
+    stop_after: Literal["scene", "lift"] = "lift"
+    """The last stage to run and measure."""
+    objects: tuple[str, ...] = ()
+    """Names of the objects to measure; all where none is given."""
+    seeds: int = 1
+    """Runs per share, of which the report gives mean and spread."""
+
+    def main(self) -> int:
+        """Run the bench, or go on with an interrupted one; 0 as exit code."""
+        from nerfstudio.utils.rich_utils import CONSOLE
+
+        from scorp_ns.bench.plan import BenchPlan, parse_share
+        from scorp_ns.bench.running import run_bench
+
+        if self.seeds < 1:
+            raise ScorpError(f"--seeds is {self.seeds}.", "At least one run per share is needed.", "Correct it.")
+        if self.iterations is not None and self.iterations < 1:
+            raise ScorpError(f"--iterations is {self.iterations}.", "At least one is needed.", "Correct it.")
+        plan = BenchPlan(
+            data=self.data,
+            output=self.output,
+            missing=tuple(parse_share(text) for text in self.missing),
+            seeds=tuple(range(self.seeds)),
+            method=self.method,
+            iterations=self.iterations,
+            objects=self.objects,
+            stop_after=self.stop_after,
+        )
+        folder = run_bench(plan, lambda text: CONSOLE.print(text, markup=False, highlight=False))
+        CONSOLE.print((folder / "report.md").read_text(encoding="utf-8"), markup=False, highlight=False)
+        CONSOLE.print(f"To look at it, open {folder / 'report.html'}", markup=False)
+        return 0

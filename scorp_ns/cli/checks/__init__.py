@@ -1,0 +1,1 @@
+"""What `scorp doctor` looks at: small functions, one answer each. What they raise becomes a finding as well."""

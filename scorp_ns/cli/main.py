@@ -1,0 +1,46 @@
+"""The console script `scorp`. It and the commands' arguments load nothing heavy; the commands do when they run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from scorp_ns.cli.doctor import Doctor
+from scorp_ns.errors import ScorpError
+
+COMMANDS: dict[str, Callable[..., Any]] = {"doctor": Doctor}
+"""Each a dataclass: its docstring and fields are the help, and its `main()` gives the exit code."""
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def main() -> None:
+    """The process ends with the exit code of the command that its arguments name."""
+    sys.exit(exit_code(_run))
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """What a command returns; our errors are shown as messages, and Ctrl-C is no error."""
+    try:
+        return command()
+    except ScorpError as error:
+        _show(f"\n{error.found}\n{error.needed}\n{error.do}", "bold red")
+        return FAILED
+    except KeyboardInterrupt:
+        _show("\nInterrupted.", "yellow")
+        return INTERRUPTED
+
+
+def _run() -> int:
+    import tyro
+
+    tyro.extras.set_accent_color("bright_yellow")
+    description = "Tools around the nerfstudio methods scorp and scorp-quick."
+    return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="scorp", description=description).main()
+
+
+def _show(message: str, style: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(message, style=style, markup=False, highlight=False)
