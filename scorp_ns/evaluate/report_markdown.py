@@ -1,0 +1,88 @@
+"""A report as Markdown, in the form of the paper's tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
+from scorp_ns.evaluate.report_tables import Cell, Table, ordered_splits, set_tables, split_label
+
+
+def report_markdown(report: Mapping[str, Any]) -> str:
+    """The whole report."""
+    blocks = [f"# {escaped(report['capture'])}: missing viewpoints", _facts(report), "## Scores"]
+    for table in set_tables(report):
+        blocks += [f"### {escaped(table.title)}", table_markdown(table)]
+    blocks += _listed("Not measured:", report.get("absent", {}))
+    tables = object_tables(report)
+    blocks += ["## Objects"] if tables else []
+    for table in tables:
+        blocks += [f"### {escaped(table.title)}", escaped(table.note), table_markdown(table)]
+    times = stage_table(report)
+    if times.rows:
+        blocks += ["## Times and memory", table_markdown(times)]
+    blocks += ["## Views", "\n".join(_views(report))]
+    blocks += _listed("## Definitions", report.get("definitions", {}))
+    return "\n\n".join(blocks) + "\n"
+
+
+def table_markdown(table: Table) -> str:
+    """The table, with columns as wide as what stands in them."""
+    head = [escaped(column) for column in table.columns]
+    rows = [head, *_texts(table)]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(head))]
+    rule = ["-" * width if column < table.num_heads else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    lines = [head, rule, *rows[1:]]
+    return "\n".join(
+        "| " + " | ".join(_padded(text, widths[column], column < table.num_heads) for column, text in enumerate(line))
+        + " |"
+        for line in lines
+    )  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text as it is, in one line and without meaning for Markdown or HTML."""
+    text = re.sub(r"[\r\n]+", " ", text)
+    return re.sub(r"[\\`*|<>\[\]&#]|(?<!\w)_|_(?!\w)", lambda found: f"\\{found[0]}", text)
+
+
+def _texts(table: Table) -> Iterator[list[str]]:
+    """The rows as text; heads that repeat those of the row above are left out."""
+    above: list[str] = []
+    for row in table.rows:
+        heads = [escaped(cell.text) for cell in row[: table.num_heads]]
+        repeated = heads[:-1] == above[: table.num_heads - 1] and table.num_heads > 1
+        yield [*([""] * (len(heads) - 1) + heads[-1:] if repeated else heads), *map(_text, row[table.num_heads :])]
+        above = heads
+
+
+def _text(cell: Cell) -> str:
+    text = f"**{escaped(cell.text)}**" if cell.is_best else escaped(cell.text)
+    return f"{escaped(cell.before)} → {text}" if cell.before else text
+
+
+def _padded(text: str, width: int, is_head: bool) -> str:
+    return text.ljust(width) if is_head else text.rjust(width)
+
+
+def _facts(report: Mapping[str, Any]) -> str:
+    """What was measured, with what and on what."""
+    facts = {key: report[key] for key in ("method", "generator", "mode", "iterations") if report.get(key) is not None}
+    facts |= {"seeds": " ".join(map(str, report["seeds"])), "scorp": report["scorp"], "date": report["date"]}
+    facts |= report.get("machine", {})
+    return ", ".join(f"{escaped(key)} {escaped(str(value))}" for key, value in facts.items())
+
+
+def _views(report: Mapping[str, Any]) -> Iterator[str]:
+    for name, split in ordered_splits(report):
+        counts = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in split.get("views", {}).items())
+        said = "; ".join(text for text in (counts, split.get("rule", "")) if text)
+        yield f"- {escaped(split_label(name))}: {escaped(said)}"
+
+
+def _listed(heading: str, texts: Mapping[str, str]) -> list[str]:
+    if not texts:
+        return []
+    return [heading, "\n".join(f"- **{escaped(name)}**: {escaped(text)}" for name, text in texts.items())]
