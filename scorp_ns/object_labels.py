@@ -46,7 +46,9 @@ def _capture_name(path: Path, folder: Path) -> str:
     return DOWNSCALED_FOLDER.sub("images", name)
 
 
-def labels_of_image(label_map: LabelMap | None, camera: Cameras, width: int, height: int) -> Int16[Tensor, "h w"]:
+def labels_of_image(
+    label_map: LabelMap | None, camera: Cameras, width: int, height: int
+) -> Int16[Tensor, "{height} {width}"]:
     """The labels of an image's pixels; `camera` is the image's own, before undistortion, `width` and `height` after."""
     if label_map is None:
         return torch.full((height, width), UNKNOWN, dtype=torch.int16)
@@ -57,7 +59,7 @@ def labels_of_image(label_map: LabelMap | None, camera: Cameras, width: int, hei
     return torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int16))
 
 
-def _undistorted(labels: LabelMap, camera: Cameras) -> LabelMap:
+def _undistorted(labels: LabelMap, camera: Cameras) -> Int16[np.ndarray, "rows columns"]:
     """The labels after all that the host does to the image, by nearest neighbour.
 
     The host interpolates, which labels do not survive. So it is given an image of pixel coordinates instead, which

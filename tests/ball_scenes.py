@@ -74,7 +74,7 @@ def ball_scene(
 ) -> BallScene:
     """Balls on a plane at z = 0, seen from an arc around them."""
     generator = torch.Generator().manual_seed(seed)
-    parts = [_ground(generator), *(_shell(ball, generator) for ball in balls)]
+    parts = [_ground(generator), *(shell(ball, generator) for ball in balls)]
     owners = torch.cat([torch.full((len(part),), number) for number, part in enumerate(parts)])
     gaussians = join(parts)
     angles = [arc * index / num_views for index in range(num_views)]
@@ -164,7 +164,7 @@ def _ground(generator: torch.Generator) -> Gaussians:
     return _flat(means, torch.tensor([[0.0, 0.0, 1.0]]).expand_as(means), 0.6 * step, color)
 
 
-def _shell(ball: Ball, generator: torch.Generator) -> Gaussians:
+def shell(ball: Ball, generator: torch.Generator) -> Gaussians:
     """Flat Gaussians spread evenly over a ball, in spots of its colour."""
     index = torch.arange(ball.num_gaussians) + 0.5
     z = 1 - 2 * index / ball.num_gaussians

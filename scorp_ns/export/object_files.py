@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from scorp_ns.products import LiftedObject, ObjectView
 FORMAT = 1
 """Version of object.json; it grows when a reader of the old one would go wrong."""
 
-DIGITS = 6
-"""Decimals kept of numbers in metres or of unit size."""
+DIGITS = 8
+"""Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
 
 
 def write_object(
@@ -63,17 +64,27 @@ def _cannot_write(folder: Path, error: OSError) -> OutputError:
 
 def _write_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarity) -> None:
     """Write `NN.png` (the object, transparent around it), `NN_roles.png` and cameras.json, replacing what was there."""
-    new = folder.with_name(f".{folder.name}.unfinished")
+    new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("unfinished", "old"))
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
+    try:
+        _fill_views(new, views, to_capture)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _fill_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarity) -> None:
+    folder.mkdir(parents=True)
     entries = []
     for number, view in enumerate(views):
-        Image.fromarray(view.rgba).save(new / f"{number:02d}.png")
-        Image.fromarray(view.roles).save(new / f"{number:02d}_roles.png")
+        Image.fromarray(view.rgba).save(folder / f"{number:02d}.png")
+        Image.fromarray(view.roles).save(folder / f"{number:02d}_roles.png")
         entries.append({"file": f"{number:02d}.png", "roles": f"{number:02d}_roles.png", **_camera(view, to_capture)})
-    _write_json(new / "cameras.json", {"format": FORMAT, "views": entries})
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
+    _write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
 
 def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
@@ -116,12 +127,19 @@ def _findings(one: LiftedObject, to_capture: Similarity) -> dict[str, Any]:
 
 
 def _rounded(values: Tensor) -> list[Any]:
-    return values.double().round(decimals=DIGITS).tolist()
+    rounded = [float(f"{value:.{DIGITS}g}") for value in values.double().flatten().tolist()]
+    return torch.tensor(rounded, dtype=torch.float64).reshape(values.shape).tolist()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     """Write all of the file or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    try:
+        # Names of files on disk need not be text.
+        unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
+        os.replace(unfinished, path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
