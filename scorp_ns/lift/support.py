@@ -107,7 +107,7 @@ def _most_populated_plane(
 def _level_plane(
     points: Float[np.ndarray, "n 3"], up: Float[np.ndarray, " 3"]
 ) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]] | None:
-    """The centre and the upward normal of the plane through the points; None where it leans too much, or they lie on a line."""
+    """The centre and the upward normal of the plane through the points; None if it leans too much, or for a line."""
     center = points.mean(axis=0)
     _, spreads, axes = np.linalg.svd(points - center, full_matrices=False)
     if spreads[1] <= ON_A_LINE * spreads[0]:
