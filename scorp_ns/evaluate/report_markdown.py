@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
-from scorp_ns.evaluate.report_tables import Cell, Table, ordered_splits, set_tables, split_label
+from scorp_ns.evaluate.report_tables import Cell, Table, facts_of, set_tables, views_of
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:
     """The whole report."""
-    blocks = [f"# {escaped(report['capture'])}: missing viewpoints", _facts(report), "## Scores"]
+    blocks = [
+        f"# {escaped(report['capture'])}: missing viewpoints",
+        ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report)),
+        "## Scores",
+    ]
     for table in set_tables(report):
         blocks += [f"### {escaped(table.title)}", table_markdown(table)]
     blocks += _listed("Not measured:", report.get("absent", {}))
@@ -23,7 +27,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     times = stage_table(report)
     if times.rows:
         blocks += ["## Times and memory", table_markdown(times)]
-    blocks += ["## Views", "\n".join(_views(report))]
+    blocks += ["## Views", "\n".join(f"- {escaped(name)}: {escaped(text)}" for name, text in views_of(report))]
     blocks += _listed("## Definitions", report.get("definitions", {}))
     return "\n\n".join(blocks) + "\n"
 
@@ -65,21 +69,6 @@ def _text(cell: Cell) -> str:
 
 def _padded(text: str, width: int, is_head: bool) -> str:
     return text.ljust(width) if is_head else text.rjust(width)
-
-
-def _facts(report: Mapping[str, Any]) -> str:
-    """What was measured, with what and on what."""
-    facts = {key: report[key] for key in ("method", "generator", "mode", "iterations") if report.get(key) is not None}
-    facts |= {"seeds": " ".join(map(str, report["seeds"])), "scorp": report["scorp"], "date": report["date"]}
-    facts |= report.get("machine", {})
-    return ", ".join(f"{escaped(key)} {escaped(str(value))}" for key, value in facts.items())
-
-
-def _views(report: Mapping[str, Any]) -> Iterator[str]:
-    for name, split in ordered_splits(report):
-        counts = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in split.get("views", {}).items())
-        said = "; ".join(text for text in (counts, split.get("rule", "")) if text)
-        yield f"- {escaped(split_label(name))}: {escaped(said)}"
 
 
 def _listed(heading: str, texts: Mapping[str, str]) -> list[str]:

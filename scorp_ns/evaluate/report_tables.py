@@ -176,8 +176,8 @@ def gain_cell(key: str, before: float | None, after: float | None) -> Cell:
         return Cell(NOTHING)
     digits = metric_of(key).digits
     gain = round(after - before, digits)
-    text = shown(abs(gain), digits)
-    return Cell(f"{'+' if gain > 0 else '−'}{text}" if gain else text, tone=tone_of(change(key, before, after)))
+    sign = {True: "+", False: "−"}[gain > 0] if gain else ""
+    return Cell(sign + shown(abs(gain), digits), tone=tone_of(change(key, 0.0, gain)))
 
 
 def pair_cell(key: str, scores: Mapping[str, Any]) -> Cell:
@@ -202,3 +202,19 @@ def change(key: str, before: float | None, after: float | None) -> int:
 def tone_of(changed: int) -> str:
     """The tone for a change."""
     return {1: "better", -1: "worse"}.get(changed, "")
+
+
+def facts_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was measured, with what and on what."""
+    for key in ("method", "generator", "mode", "iterations"):
+        if report.get(key) is not None:
+            yield key, str(report[key])
+    yield from (("seeds", " ".join(map(str, report["seeds"]))), ("scorp", report["scorp"]), ("date", report["date"]))
+    yield from ((name, str(value)) for name, value in report.get("machine", {}).items())
+
+
+def views_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """How many views serve what in each split, and how they were chosen."""
+    for name, split in ordered_splits(report):
+        counts = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in split.get("views", {}).items())
+        yield split_label(name), "; ".join(text for text in (counts, split.get("rule", "")) if text)

@@ -1,0 +1,201 @@
+"""What any page of a report is made of: its frame, style and script, and its tables."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+
+from scorp_ns.evaluate.report_tables import Cell, Table
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #22252a; --faint: #666c75; --rule: #e2dfd8;
+  --before: #7d6b52; --after: #1767a8; --better: #1a7a3a; --worse: #b93227; --bar: #dbe8f3; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14161a; --card: #1c1f25; --ink: #e7e8ea; --faint: #9aa1ab;
+  --rule: #32363e; --before: #c9b28d; --after: #6db5f5; --better: #5fd07f; --worse: #ff8378; --bar: #26405a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto,
+  "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; }
+main { max-width: 1180px; margin: 0 auto; padding: 2.2rem 1.2rem 4rem; }
+h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.01em; overflow-wrap: anywhere; }
+h2 { font-size: 1.35rem; margin: 3rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1.05rem; margin: 1.8rem 0 .3rem; }
+h4 { font-size: .95rem; margin: 1.2rem 0 .4rem; color: var(--faint); font-weight: 600; }
+p, dd, li { max-width: 75ch; overflow-wrap: anywhere; }
+.note { color: var(--faint); font-size: .9rem; margin: 0 0 .7rem; }
+.facts { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .6rem 0 0; color: var(--faint); font-size: .92rem; }
+.facts div { display: flex; gap: .4em; } .facts dt::after { content: ""; }
+.facts dd { margin: 0; color: var(--ink); overflow-wrap: anywhere; }
+nav { margin-top: 1rem; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
+a { color: var(--after); text-underline-offset: .2em; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .8rem; margin: .4rem 0 0; }
+.tile { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: .8rem 1rem; }
+.tile .what { color: var(--faint); font-size: .85rem; }
+.tile .value { font-size: 1.7rem; font-weight: 650; line-height: 1.25; }
+.tile .change { font-size: .9rem; color: var(--faint); }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(250px, 100%), 1fr)); gap: .8rem; }
+.plots figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
+  padding: .6rem .5rem .2rem; max-width: 420px; }
+.plots figcaption { text-align: center; font-size: .92rem; font-weight: 600; }
+svg { display: block; width: 100%; height: auto; font-size: 12px; }
+svg text { fill: var(--faint); } svg .step { text-anchor: end; } svg .place, svg .value { text-anchor: middle; }
+svg .grid { stroke: var(--rule); } svg polyline, svg .spread { fill: none; stroke-width: 2; }
+svg .spread { stroke-width: 1.3; }
+svg .before polyline, svg .before .spread { stroke: var(--before); } svg .before circle { fill: var(--card);
+  stroke: var(--before); stroke-width: 2; } svg .before polyline { stroke-dasharray: 5 4; }
+svg .after polyline, svg .after .spread { stroke: var(--after); } svg .after circle { fill: var(--after); }
+svg .before .value { fill: var(--before); } svg .after .value { fill: var(--after); }
+svg .value { font-weight: 600; }
+.legend { display: flex; gap: 1.2rem; margin: 0 0 .6rem; font-size: .92rem; }
+.legend span::before { content: ""; display: inline-block; width: .75em; height: .75em; border-radius: 50%;
+  margin-right: .45em; border: 2px solid var(--after); background: var(--after); }
+.legend .before::before { border-color: var(--before); background: none; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 1.6rem; align-items: end; } .tables > div { max-width: 100%; }
+.tables .note { width: 0; min-width: 100%; }
+.scroll { overflow: auto; max-height: 36rem; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 10px; margin-bottom: 1rem; width: fit-content; max-width: 100%; }
+.scroll:focus-visible, button:focus-visible, summary:focus-visible { outline: 2px solid var(--after);
+  outline-offset: 2px; }
+table { border-collapse: separate; border-spacing: 0; font-size: .92rem; }
+th, td { padding: .34rem .8rem; text-align: right; white-space: nowrap; }
+thead th { position: sticky; top: 0; z-index: 1; background: var(--card); color: var(--faint); font-weight: 600;
+  border-bottom: 1px solid var(--rule); }
+th.head { text-align: left; font-weight: 500; } tbody th.head:first-child { font-weight: 650; max-width: 20rem;
+  white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+tbody tr.first:not(:first-child) > * { border-top: 1px solid var(--rule); }
+th.again { color: transparent; user-select: none; }
+td.long { white-space: normal; min-width: 20rem; text-align: left; }
+td b { font-weight: 700; } td .was { color: var(--faint); }
+.better { color: var(--better); } .worse { color: var(--worse); }
+td.bar { min-width: 8.5rem; background: linear-gradient(var(--bar), var(--bar)) no-repeat left center /
+  calc(100% * var(--share)) 68%; }
+details > summary { cursor: pointer; margin-top: 1rem; } details > summary h3 { display: inline; }
+.view { margin: 0 0 1.2rem; } .view figcaption { font-size: .88rem; color: var(--faint); margin-bottom: .3rem;
+  overflow-wrap: anywhere; }
+.pictures { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 340px)); gap: .5rem; }
+.picture { display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; }
+button.picture { cursor: zoom-in; } .picture img { display: block; width: 100%; border-radius: 6px;
+  border: 1px solid var(--rule); }
+.picture .name { font-size: .88rem; } .picture .before { color: var(--before); }
+.picture .after { color: var(--after); }
+.absent { display: grid; place-items: center; aspect-ratio: 4 / 3; border: 1px dashed var(--rule); border-radius: 6px;
+  color: var(--faint); font-size: .85rem; padding: .5rem; overflow-wrap: anywhere; }
+dialog { border: 0; border-radius: 12px; padding: .8rem; background: var(--card); color: var(--ink); max-width: 97vw;
+  max-height: 97vh; } dialog::backdrop { background: rgb(0 0 0 / .7); }
+dialog img { display: block; width: min(94vw, 1100px); max-height: 80vh; object-fit: contain; }
+dialog div { display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .6rem; }
+dialog button { font: inherit; padding: .3rem .9rem; border-radius: 6px; border: 1px solid var(--rule);
+  background: none; color: inherit; cursor: pointer; }
+dialog button[aria-pressed=true] { background: var(--after); border-color: var(--after); color: var(--paper); }
+dl.terms dt { font-weight: 650; margin-top: .7rem; } dl.terms dd { margin: 0; }
+@media (max-width: 640px) { main { padding: 1.4rem .9rem 3rem; } h1 { font-size: 1.6rem; }
+  .tiles { grid-template-columns: 1fr 1fr; } .pictures { grid-template-columns: repeat(min(2, var(--columns)), 1fr); }
+  th, td { padding: .34rem .55rem; } }
+@media print { .scroll { max-height: none; } nav { display: none; } }
+"""
+
+SCRIPT = """
+const dialog = document.querySelector("dialog"), large = dialog.querySelector("img"), bar = dialog.querySelector("div");
+let row = [], shown = 0;
+function show(index) {
+  shown = (index + row.length) % row.length;
+  const picture = row[shown].querySelector("img");
+  large.src = picture.src; large.alt = picture.alt;
+  [...bar.children].forEach((button, i) => button.setAttribute("aria-pressed", i === shown));
+}
+for (const button of document.querySelectorAll("button.picture")) button.addEventListener("click", () => {
+  row = [...button.parentElement.querySelectorAll("button.picture")];
+  bar.replaceChildren(...row.map((each, i) => {
+    const choice = document.createElement("button");
+    choice.textContent = each.dataset.name;
+    choice.addEventListener("click", () => show(i));
+    return choice;
+  }));
+  show(row.indexOf(button));
+  dialog.showModal();
+});
+dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+large.addEventListener("click", () => show(shown + 1));
+dialog.addEventListener("keydown", event => {
+  if (event.key === "ArrowRight") show(shown + 1);
+  if (event.key === "ArrowLeft") show(shown - 1);
+});
+"""
+"""A click on a picture shows it large, and swaps it in place for the others of its view."""
+
+DIALOG = '<dialog aria-label="Pictures of one view, large"><img alt=""><div></div></dialog>'
+
+
+def page(title: str, body: str) -> str:
+    """The whole file. It may load nothing, and run no script but ours, whatever names are in the body."""
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>{body}</main>{DIALOG}<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def section(title: str, body: str) -> str:
+    """A part of the page that can be linked to; nothing without content."""
+    name = escape(title.lower().replace(" ", "-"))
+    return f'<section id="{name}"><h2>{escape(title)}</h2>{body}</section>\n' if body else ""
+
+
+def terms_html(texts: Mapping[str, str]) -> str:
+    """Names and what they mean."""
+    terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in texts.items())
+    return f'<dl class="terms">{terms}</dl>' if terms else ""
+
+
+def tables_html(tables: Iterable[Table]) -> str:
+    """The tables, side by side where the page is wide enough."""
+    inside = "".join(map(table_html, tables))
+    return f'<div class="tables">{inside}</div>' if inside else ""
+
+
+def table_html(table: Table) -> str:
+    """The table under its title and note, scrolling by itself where it is wider than the page."""
+    head = "".join(
+        f'<th scope="col"{" class=head" if index < table.num_heads else ""}>{escape(column)}</th>'
+        for index, column in enumerate(table.columns)
+    )
+    title, note = escape(table.title.replace("_", " ")), escape(table.note)
+    return (
+        f"<h3>{title}</h3>{f'<p class=note>{note}</p>' if note else ''}"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(_rows(table))}</tbody></table></div></div>"
+    )
+
+
+def _rows(table: Table) -> Iterator[str]:
+    above = ""
+    for row in table.rows:
+        first = row[0].text
+        starts = first != above
+        heads = "".join(
+            f'<th scope="row" class="head{"" if starts or index else " again"}">{escape(cell.text)}</th>'
+            for index, cell in enumerate(row[: table.num_heads])
+        )
+        cells = "".join(map(_cell, row[table.num_heads :]))
+        yield f"<tr{' class=first' if starts and table.num_heads > 1 else ''}>{heads}{cells}</tr>"
+        above = first
+
+
+LONG = 30
+"""Texts from here on may be broken into lines."""
+
+
+def _cell(cell: Cell) -> str:
+    text = f"<b>{escape(cell.text)}</b>" if cell.is_best else escape(cell.text)
+    classes = [cell.tone] if cell.tone else []
+    classes += ["bar"] if cell.share is not None else []
+    classes += ["long"] if len(cell.text) > LONG else []
+    before = f'<span class="was">{escape(cell.before)} → </span>' if cell.before else ""
+    attributes = f' class="{" ".join(classes)}"' if classes else ""
+    attributes += f' style="--share:{cell.share:.3f}"' if cell.share is not None else ""
+    return f"<td{attributes}>{before}{text}</td>"
