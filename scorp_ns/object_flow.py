@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from jaxtyping import Float
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from torch import Tensor
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.dataparser import CAPTURE_TO_WORLD
@@ -25,12 +28,16 @@ from scorp_ns.object_labels import photograph_of
 from scorp_ns.picks import Pick, read_picks
 from scorp_ns.products import CapturedView, LiftedScene, ObjectInfo
 from scorp_ns.scene_objects import SceneObjects
+from scorp_ns.stage_clock import write_costs
 from scorp_ns.stages.lift import Scene, lift_at_point, lift_objects
 
 if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
     from scorp_ns.model import ScorpModel
     from scorp_ns.trainer import ScorpTrainer
+
+COSTS_FILE = "stages.json"
+"""Seconds and memory of each stage of a run, among what is written of its objects."""
 
 FOLDER = "scorp"
 """Where, in a run's folder, all that is written of objects lies."""
@@ -43,23 +50,32 @@ NO_MASKS = (
 
 def captured_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[CapturedView]:
     """The training images as the object stages see them, with the poses that training arrived at."""
-    images, cameras = datamanager.cached_train, datamanager.train_cameras.to(model.device)
-    views = []
-    for index, (data, path) in enumerate(zip(images, datamanager.train_dataset.image_filenames, strict=True)):
+    images = datamanager.cached_train  # The host knows the cameras of the training images once these are loaded.
+    cameras = datamanager.train_cameras.to(model.device)
+    poses = []
+    for index in range(len(cameras)):
         camera = cameras[index : index + 1]
         camera.metadata = {"cam_idx": index}
         with torch.no_grad():
-            viewmats = viewmats_from_camera_to_worlds(model.camera_optimizer.apply_to_camera(camera))
-        views.append(
-            CapturedView(
-                name=path.name,
-                photograph=photograph_of(data),
-                labels=data.get("object_labels"),
-                viewmat=viewmats[0],
-                K=camera.get_intrinsics_matrices()[0],
-            )
-        )
-    return views
+            poses.append(model.camera_optimizer.apply_to_camera(camera))
+    return _views(images, datamanager.train_dataset.image_filenames, cameras, torch.cat(poses))
+
+
+def evaluation_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[CapturedView]:
+    """The images that are held out of training."""
+    images, paths = datamanager.cached_eval, datamanager.eval_dataset.image_filenames
+    cameras = datamanager.eval_dataset.cameras.to(model.device)
+    return _views(images, paths, cameras, cameras.camera_to_worlds)
+
+
+def _views(
+    images: Sequence[dict[str, Any]], paths: Sequence[Path], cameras: Cameras, poses: Float[Tensor, "n 3 4"]
+) -> list[CapturedView]:
+    entries = zip(images, paths, viewmats_from_camera_to_worlds(poses), cameras.get_intrinsics_matrices(), strict=True)
+    return [
+        CapturedView(path.name, photograph_of(data), data.get("object_labels"), viewmat, K)
+        for data, path, viewmat, K in entries
+    ]
 
 
 def capture_to_world(datamanager: ScorpDataManager) -> Similarity:
@@ -136,7 +152,7 @@ class ObjectFlow:
     """The object stages of one training run."""
 
     def __init__(self, model: ScorpModel, trainer: ScorpTrainer) -> None:
-        self.config = trainer.config
+        self.config, self.clock, self.device = trainer.config, trainer.clock, trainer.device
         self.store = model.scene_objects
         self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
         self.lifting = ObjectLifting(model, self.datamanager, trainer.base_dir / FOLDER)
@@ -151,29 +167,33 @@ class ObjectFlow:
 
     def check_masks(self) -> None:
         """Tell what the object masks look like, and show them on a contact sheet; no masks are no fault."""
-        check = self.datamanager.mask_check
-        if check is None:
+        masks, check = self.datamanager.given_masks, self.datamanager.mask_check
+        if masks is None or check is None:
             CONSOLE.print(NO_MASKS, markup=False)
             return
-        CONSOLE.print(f"Object masks: {check.masks.source}", markup=False)
+        CONSOLE.print(f"Object masks: {masks.source}", markup=False)
         CONSOLE.print("\n".join(check.report_lines()), markup=False, highlight=False)
         try:
             sheet = self.lifting.folder / "masks.png"
-            path = write_contact_sheet(check.masks, self.datamanager.mask_frames, check, sheet)
+            path = write_contact_sheet(masks, self.datamanager.mask_frames, check, sheet)
             CONSOLE.print(f"To look at the masks, open {path}", markup=False)
         except OutputError as error:
             CONSOLE.print(str(error), style="yellow", markup=False)
 
     def lift(self) -> None:
         """Lift the objects of the capture's masks and boxes, once, and grow picked ones in the scene as it is now."""
+        if self.store.is_lifted and not self.waiting:
+            return
+        with self.clock.stage("lift", self.device):
+            self._lift()
+
+    def _lift(self) -> None:
         picks, self.waiting = self.waiting, ()
         if not self.store.is_lifted:
             picks = (*self.store.picks, *picks)
             if self.lifting.masked_objects:
                 CONSOLE.print(_table(self.lifting.lift_masks()))
             self.store.is_lifted = True
-        elif not picks:
-            return
         for pick in picks:
             self._grow(pick)
         if self.store.names or self.store.failures:
@@ -188,9 +208,10 @@ class ObjectFlow:
             CONSOLE.print(f"The picked object '{pick.name}' was not grown again. {error}", style="yellow", markup=False)
 
     def finish(self) -> None:
-        """At the end of the run: write the objects' Gaussians as training left them."""
+        """At the end of the run: write the objects' Gaussians as training left them, and what the stages cost."""
         if self.store.names:
             self.save()
+        write_costs(self.clock.state(), self.lifting.folder / COSTS_FILE)
 
     def save(self) -> None:
         """Write the objects to the run's folder, if that was asked for; a failure costs the files, not the run."""

@@ -26,6 +26,7 @@ from scorp_ns.checkpoint import (
 from scorp_ns.errors import CheckpointError, OutputError
 from scorp_ns.optimizers import RunLengthDecayConfig
 from scorp_ns.render.cpu.threads import cores_for_kernels
+from scorp_ns.stage_clock import StageClock
 
 if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
@@ -66,6 +67,7 @@ class ScorpTrainer(Trainer):
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
         self._random_state_to_restore: dict[str, Any] | None = None
+        self.clock = StageClock()
         super().setup(*args, **kwargs)
         self.callbacks.insert(
             0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)
@@ -91,7 +93,7 @@ class ScorpTrainer(Trainer):
         # The host counts what is still to do, the rest of the program the whole run.
         self.config.max_num_iterations = num_iterations - self._start_step
         try:
-            with cores_for_kernels() if self.device == "cpu" else nullcontext():
+            with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.clock.stage("scene", self.device):
                 super().train()
         finally:
             self.config.max_num_iterations = num_iterations
@@ -124,6 +126,7 @@ class ScorpTrainer(Trainer):
             for name, value in state["scorp"]["strategy"].items()
         }
         self._random_state_to_restore = state["scorp"]["random"]
+        self.clock.load_state(state["scorp"]["costs"])
         CONSOLE.print(f"Continuing at step {self._start_step} from {path}", markup=False)
 
     def _load_optimizers(self, state: dict[str, Any]) -> None:
@@ -168,5 +171,6 @@ class ScorpTrainer(Trainer):
                 "strategy": dict(self._model.strategy_state),
                 "sampling": self._datamanager.sampling_state(),
                 "random": random_state(),
+                "costs": self.clock.state(),
             },
         }

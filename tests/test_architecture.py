@@ -22,12 +22,13 @@ LAYERS = [
     {"stages"},
     {"capture"},
     {"dataparser", "host", "optimizers"},
-    {"scene_objects", "object_labels"},
+    {"scene_objects", "object_labels", "stage_clock"},
     {"object_flow", "ray_outputs"},
     {"callbacks", "viewer"},
     {"model", "datamanager"},
     {"trainer"},
     {"config"},
+    {"bench"},
     {"cli"},
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
@@ -35,7 +36,7 @@ LAYERS = [
 HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
 """The rooms that may know nerfstudio."""
 
-ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture", "cli", "viewer"}
+ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture", "cli", "viewer", "bench"}
 """Folders, whose files may import each other."""
 
 

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from scorp_ns.cli.bench import Bench
 from scorp_ns.cli.doctor import Doctor
 from scorp_ns.errors import ScorpError
 
-COMMANDS: dict[str, Callable[..., Any]] = {"doctor": Doctor}
+COMMANDS: dict[str, Callable[..., Any]] = {"bench": Bench, "doctor": Doctor}
 """Each a dataclass: its docstring and fields are the help, and its `main()` gives the exit code."""
 
 FAILED, INTERRUPTED = 1, 130

@@ -89,6 +89,8 @@ def last_checkpoint(output: Path) -> dict[str, Any]:
     state = torch.load(path, weights_only=True)
     # The console draws from Python's global generator for the links it prints; nothing that trains uses it.
     del state["scorp"]["random"]["python"]
+    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift"))
+    state["scorp"]["costs"] = {}
     return state
 
 

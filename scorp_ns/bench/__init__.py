@@ -1,0 +1,1 @@
+"""The missing-viewpoint protocol run on a capture: train, measure, and report."""

@@ -1,0 +1,119 @@
+"""The capture of a bench: where its cameras stand, which views serve what, and what is known to be true of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from scorp_ns.cameras import viewmats_from_camera_to_worlds
+from scorp_ns.capture.check import check_capture
+from scorp_ns.capture.reading import Capture
+from scorp_ns.capture.splits import SPLIT_KEYS
+from scorp_ns.errors import CaptureError
+from scorp_ns.evaluate.missing_views import MissingSplit, azimuths_deg, split_by_azimuth, split_from_lists, split_name
+from scorp_ns.lift.up import up_direction
+
+
+@dataclass(frozen=True)
+class BenchCapture:
+    """A checked capture in nerfstudio's format."""
+
+    capture: Capture
+    azimuths: dict[str, float]
+    """The direction of each view from what the cameras look at, in degrees, by the name of its image."""
+    meshes: dict[str, Path]
+    """True surfaces of objects, in the capture's frame, where the capture has them."""
+
+    @property
+    def folder(self) -> Path:
+        """The capture's folder."""
+        return self.capture.folder
+
+    def split(self, missing: Fraction, seed: int) -> MissingSplit:
+        """The views for a missing share: as splits.json lists them, or an arc drawn by the seed."""
+        listed = self._listed(split_name(missing))
+        if listed is None:
+            return split_by_azimuth(missing, self.azimuths, seed)
+        return split_from_lists(missing, listed["train"], listed["test"], self.azimuths)
+
+    def _listed(self, name: str) -> dict[str, list[str]] | None:
+        path = self.folder / "splits.json"
+        if not path.is_file():
+            return None
+        lists = _read_json(path).get(name)
+        if lists is None:
+            return None
+        unknown = [view for part in ("train", "test") for view in lists.get(part, [None]) if view not in self.azimuths]
+        if unknown:
+            raise CaptureError(
+                f"'{name}' in {path} lists '{unknown[0]}', which is no frame of {self.capture.path}.",
+                "A split needs the lists 'train' and 'test' of frames by their file_path.",
+                "Correct the file, or remove it: the bench then makes splits itself.",
+            )
+        return lists
+
+
+def read_bench_capture(data: Path) -> BenchCapture:
+    """The capture, checked as for training."""
+    capture = check_capture(data, None)
+    names = [frame["file_path"] for frame in capture.frames]
+    poses = torch.tensor([frame["transform_matrix"] for frame in capture.frames], dtype=torch.float64)
+    up = up_direction(viewmats_from_camera_to_worlds(poses[:, :3])).numpy()
+    origins, directions = poses[:, :3, 3].numpy(), -poses[:, :3, 2].numpy()
+    angles = azimuths_deg(origins, _looked_at(origins, directions), up)
+    return BenchCapture(capture, dict(zip(names, angles.tolist(), strict=True)), _meshes(capture.folder))
+
+
+def _looked_at(origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " 3"]:
+    """The point nearest to all optical axes: it minimises the squared distances to them."""
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    across = np.eye(3) - directions[:, :, None] * directions[:, None, :]
+    return np.linalg.lstsq(across.sum(axis=0), (across @ origins[:, :, None]).sum(axis=0)[:, 0], rcond=None)[0]
+
+
+def _meshes(folder: Path) -> dict[str, Path]:
+    """The true surfaces that objects.json names under 'mesh'."""
+    path = folder / "objects.json"
+    entries = _read_json(path) if path.is_file() else []
+    if not isinstance(entries, list):
+        return {}
+    named = {entry["name"]: entry["mesh"] for entry in entries if isinstance(entry, dict) and entry.get("mesh")}
+    return {name: folder / mesh for name, mesh in named.items() if (folder / mesh).is_file()}
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CaptureError(
+            f"{path} cannot be read ({error}).", "It must be a JSON file.", "Repair or remove it."
+        ) from error
+
+
+def write_split_capture(capture: BenchCapture, split: MissingSplit, folder: Path) -> Path:
+    """The capture in `folder` with lists of frames as the split says; the rest of it is linked, or copied."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in capture.folder.iterdir():
+        if path != capture.capture.path and not (folder / path.name).exists():
+            _link(path, folder / path.name)
+    content = {key: value for key, value in capture.capture.content.items() if key not in SPLIT_KEYS}
+    tested = [*split.in_arc, *split.withheld]
+    content |= {"train_filenames": list(split.train), "val_filenames": tested, "test_filenames": tested}
+    (folder / "transforms.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.symlink(source.absolute(), target)
+    except OSError:  # Links need a privilege on Windows, and some file systems have none.
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)

@@ -1,0 +1,186 @@
+"""What a finished training run is worth, by the definitions of the missing-viewpoint protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from nerfstudio.utils.eval_utils import eval_setup
+from torch import Tensor
+
+from scorp_ns.bench.captures import BenchCapture
+from scorp_ns.bench.pictures import write_pictures
+from scorp_ns.bench.plan import BenchPlan
+from scorp_ns.datamanager import ScorpDataManager
+from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
+from scorp_ns.evaluate.mesh_views import MeshCaster
+from scorp_ns.evaluate.meshes import read_mesh
+from scorp_ns.evaluate.missing_views import MissingSplit
+from scorp_ns.evaluate.object_scores import OwnedScene, ViewScores, mean_scores, score_view
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.lift.silhouettes import render_depths, unproject
+from scorp_ns.model import ScorpModel
+from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
+from scorp_ns.products import CapturedView
+from scorp_ns.stage_clock import read_costs
+
+DEPTH_TOLERANCE = 0.05
+"""What is this share of an object's size nearer than it stands before it."""
+
+MOST_POINTS = 50_000
+"""More points of a surface measure nothing new."""
+
+OTHER_SETS = ("back", "in_arc", "training")
+"""Sets of views, besides the withheld ones, over which objects are measured alone."""
+
+BEFORE = "before"
+"""The scene as it was lifted, before objects are refined."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A trained scene with its objects and all views of its capture, true masks included."""
+
+    model: ScorpModel
+    views: dict[str, CapturedView]
+    """By the name of the image in the capture."""
+    to_world: Similarity
+    labels: dict[str, int]
+    """The objects that are measured, with their labels in the views."""
+
+    def owned(self) -> OwnedScene:
+        """The scene, each Gaussian with the label of its object."""
+        scene, store = self.model.scene, self.model.scene_objects
+        owners = store.labels if store.is_lifted else torch.zeros(len(scene), dtype=torch.int16)
+        return OwnedScene(scene, owners.to(scene.means.device))
+
+
+def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
+    """The run, as nerfstudio's tools load it."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        _, pipeline, _, _ = eval_setup(config, test_mode="test")
+        model, datamanager = cast(ScorpModel, pipeline.model), cast(ScorpDataManager, pipeline.datamanager)
+        # Scores are against the masks as they are given.
+        datamanager.config.snap_masks = False
+        views = _all_views(model, datamanager)
+    masks = datamanager.object_masks
+    names = [] if masks is None else [info.name for info in masks.objects]
+    labels = {name: label for label, name in enumerate(names, start=1) if not plan.objects or name in plan.objects}
+    return FinishedRun(model, views, capture_to_world(datamanager), labels)
+
+
+def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, CapturedView]:
+    """Training views, then evaluation views, under the names of the mask sources."""
+    views = [*captured_views(model, datamanager), *evaluation_views(model, datamanager)]
+    return {frame.name: view for frame, view in zip(datamanager.mask_frames, views, strict=True)}
+
+
+def measure(run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictures: Path) -> dict[str, Any]:
+    """The split's part of a report: scores of the scene before refinement, per set of views and per object."""
+    sets = {"withheld": split.withheld, "back": split.back, "in_arc": split.in_arc, "training": split.train}
+    meshes = {name: capture.meshes[name] for name in run.labels if name in capture.meshes}
+    scene = run.owned()
+    scores = {name: score for name, score in _score_all(run, scene, meshes) if score is not None}
+    by_set = {name: [scores[view] for view in views if view in scores] for name, views in sets.items()}
+    result: dict[str, Any] = {
+        "missing": float(split.missing),
+        "rule": split.rule,
+        "views": {name: len(views) for name, views in sets.items()},
+        BEFORE: mean_scores(score.alone for score in by_set["withheld"]),
+        "context": {BEFORE: _context(by_set["withheld"])},
+        **{name: {BEFORE: mean_scores(score.alone for score in by_set[name])} for name in OTHER_SETS},
+        "objects": {name: _object(run, scene, name, by_set, meshes.get(name), split) for name in run.labels},
+    }
+    result["pictures"] = write_pictures(scene, run.views, split, list(run.labels.values()), pictures)
+    return result
+
+
+def stage_costs(config: Path) -> dict[str, dict[str, float]]:
+    """Seconds and memory of each stage of a run."""
+    return read_costs(config.parent / FOLDER / COSTS_FILE)
+
+
+def _score_all(
+    run: FinishedRun, scene: OwnedScene, meshes: Mapping[str, Path]
+) -> Iterator[tuple[str, ViewScores | None]]:
+    """The scores of every view that has a mask, or the whole-image score where no object is measured."""
+    tracers = {run.labels[name]: MeshCaster([read_mesh(path).moved(run.to_world)]) for name, path in meshes.items()}
+    labels = list(run.labels.values())
+    for name, view in run.views.items():
+        if view.labels is None:
+            continue
+        hidden = _hidden(scene, view, labels, tracers)
+        yield name, score_view(scene, view, labels, hidden)
+
+
+def _hidden(
+    scene: OwnedScene, view: CapturedView, labels: Sequence[int], tracers: Mapping[int, MeshCaster]
+) -> dict[int, Bool[Tensor, "h w"]]:
+    """Where something stands before each object: its true surface lies there, and its mask does not.
+
+    Without a true surface the rendered scene must do: what is clearly nearer than the object and none of it.
+    """
+    assert view.labels is not None
+    hidden = {}
+    for label in labels:
+        mask = (view.labels == label).cpu()
+        if label in tracers:
+            seen = tracers[label].view(view.viewmat.cpu(), view.K.cpu(), view.width, view.height)
+            hidden[label] = seen.silhouette & ~mask
+        else:
+            own, others = scene.of([label]), scene.gaussians[scene.owners != label]
+            hidden[label] = _stands_before(others, own, view) & ~mask
+    return hidden
+
+
+def _stands_before(others: Gaussians, own: Gaussians, view: CapturedView) -> Bool[Tensor, "h w"]:
+    size = float((own.means.amax(dim=0) - own.means.amin(dim=0)).norm()) if len(own) else 0.0
+    nearer, alone = render_depths(others, view), render_depths(own, view)
+    return (alone.is_solid & nearer.is_solid & (nearer.depth < alone.depth - DEPTH_TOLERANCE * size)).cpu()
+
+
+def _context(scores: Sequence[ViewScores]) -> dict[str, float]:
+    whole = [{"full_psnr": score.full_psnr} for score in scores]
+    return {**mean_scores(score.context for score in scores), **mean_scores(whole)}
+
+
+def _object(
+    run: FinishedRun,
+    scene: OwnedScene,
+    name: str,
+    by_set: Mapping[str, Sequence[ViewScores]],
+    mesh: Path | None,
+    split: MissingSplit,
+) -> dict[str, Any]:
+    """One object's part of a report."""
+    label, store = run.labels[name], run.model.scene_objects
+    parts: dict[str, Any] = {BEFORE: mean_scores(score.objects.get(label) for score in by_set["withheld"])}
+    for views in OTHER_SETS:
+        parts[views] = {BEFORE: mean_scores(score.objects.get(label) for score in by_set[views])}
+    lifted = next((one for one in store.objects() if one.name == name), None)
+    if lifted is None:
+        parts["failed"] = store.failures.get(name, "Objects were not lifted.")
+    else:
+        parts["lift"] = {"gaussians": len(lifted.indices), "mask_iou": lifted.mask_iou}
+    if mesh is not None:
+        parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)}
+    return parts
+
+
+def _geometry(run: FinishedRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:
+    """How near the object's rendered surface, seen from all training views, is to the true one."""
+    points = [np.empty((0, 3))]
+    for name in split.train:
+        depths = render_depths(own, run.views[name])
+        seen = unproject(depths, run.views[name], depths.is_solid)
+        points.append(run.to_world.inverse().apply(seen.double()).cpu().numpy())
+    surface = np.concatenate(points)
+    return geometry_scores(sample_mesh(mesh), surface[:: max(1, len(surface) // MOST_POINTS)]).as_dict()

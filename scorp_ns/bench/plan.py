@@ -1,0 +1,49 @@
+"""What a bench is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from scorp_ns.errors import ScorpError
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """Everything that decides the figures of a bench."""
+
+    data: Path
+    output: Path
+    missing: tuple[Fraction, ...]
+    """Shares of the circle that are withheld."""
+    seeds: tuple[int, ...]
+    method: str
+    iterations: int | None
+    """Length of each training run; None for the method's own."""
+    objects: tuple[str, ...]
+    """Names of the objects to measure; none for all."""
+    stop_after: str
+    """The last stage that is run and measured."""
+
+    @property
+    def lifts(self) -> bool:
+        """Whether objects are lifted, without which only whole images can be measured."""
+        return self.stop_after != "scene"
+
+
+def parse_share(text: str) -> Fraction:
+    """A share of the circle as people write it: `4/5` or `0.8`."""
+    try:
+        share = Fraction(text).limit_denominator(100)
+    except (ValueError, ZeroDivisionError) as error:
+        raise _no_share(text) from error
+    if not 0 < share < 1:
+        raise _no_share(text)
+    return share
+
+
+def _no_share(text: str) -> ScorpError:
+    return ScorpError(
+        f"--missing got '{text}'.", "It takes shares of the circle, such as 2/3 or 0.8, between 0 and 1.", "Correct it."
+    )

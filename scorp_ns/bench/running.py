@@ -1,0 +1,88 @@
+"""A whole bench: every split and seed trained and measured once, and a report of all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scorp_ns import __version__
+from scorp_ns.bench.captures import BenchCapture, read_bench_capture, write_split_capture
+from scorp_ns.bench.measuring import load_run, measure, stage_costs
+from scorp_ns.bench.plan import BenchPlan
+from scorp_ns.bench.training import train
+from scorp_ns.errors import OutputError
+from scorp_ns.evaluate.learned import absent_metrics
+from scorp_ns.evaluate.missing_views import MissingSplit, split_name
+from scorp_ns.evaluate.object_scores import DEFINITIONS
+from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, write_report
+from scorp_ns.evaluate.report_schema import FORMAT
+
+Say = Callable[[str], None]
+"""Tells people how far the bench has come."""
+
+
+def run_bench(plan: BenchPlan, say: Say) -> Path:
+    """Run what is not done yet, and write the report; its folder."""
+    capture = read_bench_capture(plan.data)
+    splits = {
+        split_name(missing): mean_and_spread(
+            [_result(plan, capture, capture.split(missing, seed), seed, say) for seed in plan.seeds]
+        )
+        for missing in plan.missing
+    }
+    report = {
+        "format": FORMAT,
+        "scorp": __version__,
+        "date": date.today().isoformat(),
+        "capture": capture.folder.absolute().name,
+        "method": plan.method,
+        "iterations": plan.iterations,
+        "seeds": list(plan.seeds),
+        "machine": {"cores": os.cpu_count(), "system": platform.platform()},
+        "definitions": DEFINITIONS,
+        "absent": absent_metrics(),
+        "splits": splits,
+        "average": average_of(splits),
+        "stages": average_stages(splits),
+    }
+    write_report(report, plan.output)
+    return plan.output
+
+
+def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: int, say: Say) -> dict[str, Any]:
+    """One split's figures with one seed, read back where they were measured before."""
+    folder = plan.output / "work" / f"{split.name}_seed_{seed}_{_fingerprint(plan, capture, split)}"
+    path = folder / "result.json"
+    if path.is_file():
+        say(f"{split.name}, seed {seed}: measured before")
+        return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        data = write_split_capture(capture, split, folder / "capture")
+    except OSError as error:
+        raise OutputError(
+            f"The bench cannot write to {folder} ({error.strerror or error}).",
+            "Runs and results go there.",
+            "Choose another place with --output, or free some space.",
+        ) from error
+    say(f"{split.name}, seed {seed}: training on {len(split.train)} views, with its log in {folder / 'train.log'}")
+    config = train(plan, data, seed, folder)
+    say(f"{split.name}, seed {seed}: measuring {len(split.withheld)} withheld views")
+    pictures = plan.output / "pictures" / (split.name if seed == plan.seeds[0] else f"{split.name}_seed_{seed}")
+    result = measure(load_run(config, plan), capture, split, pictures) | {"stages": stage_costs(config)}
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(result), encoding="utf-8")
+    os.replace(unfinished, path)
+    return result
+
+
+def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) -> str:
+    """What a result depends on, so that a bench with other settings does not take it for its own."""
+    settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.objects, plan.stop_after]
+    settings += [split.train, split.in_arc, split.withheld, __version__]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]

@@ -1,0 +1,95 @@
+"""What each stage of a run costs: seconds, and the most memory in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import torch
+
+SAMPLE_EVERY_S = 0.1
+"""How often main memory is looked at; shorter peaks may be missed."""
+
+MEGABYTE = 1e6
+
+
+class StageClock:
+    """Stages may be nested: time and memory count for the innermost one."""
+
+    def __init__(self) -> None:
+        self.costs: dict[str, dict[str, float]] = {}
+        self._running: list[str] = []
+        self._since = 0.0
+
+    @contextmanager
+    def stage(self, name: str, device: str) -> Iterator[None]:
+        """Count what happens in the block as this stage's; a stage that runs again adds to its time."""
+        self._settle()
+        self._running.append(name)
+        self.costs.setdefault(name, {"seconds": 0.0, "peak_mb": 0.0})
+        try:
+            with self._watching_memory(name, device):
+                yield
+        finally:
+            self._settle()
+            self._running.pop()
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """The costs up to now, for a checkpoint."""
+        self._settle()
+        return {name: dict(cost) for name, cost in self.costs.items()}
+
+    def load_state(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """Go on from the costs of an interrupted run."""
+        self.costs = {name: dict(cost) for name, cost in state.items()}
+
+    def _settle(self) -> None:
+        """Give the time since the last look to the stage that is running."""
+        now = time.perf_counter()
+        if self._running:
+            self.costs[self._running[-1]]["seconds"] += now - self._since
+        self._since = now
+
+    @contextmanager
+    def _watching_memory(self, name: str, device: str) -> Iterator[None]:
+        ended = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(name, ended), daemon=True)
+        watch.start()
+        if torch.device(device).type != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+        try:
+            yield
+        finally:
+            ended.set()
+            watch.join()
+            if torch.device(device).type != "cpu":
+                cost = self.costs[name]
+                cost["peak_gpu_mb"] = max(cost.get("peak_gpu_mb", 0.0), torch.cuda.max_memory_allocated() / MEGABYTE)
+
+    def _watch(self, name: str, ended: threading.Event) -> None:
+        process = psutil.Process(os.getpid())
+        while True:
+            if self._running and self._running[-1] == name:
+                cost = self.costs[name]
+                cost["peak_mb"] = max(cost["peak_mb"], process.memory_info().rss / MEGABYTE)
+            if ended.wait(SAMPLE_EVERY_S):
+                return
+
+
+def write_costs(costs: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """Write the costs of all stages as JSON; where nothing can be written, the run is no worse for it."""
+    rounded = {name: {kind: round(value, 2) for kind, value in cost.items()} for name, cost in costs.items()}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rounded, indent=1) + "\n")
+
+
+def read_costs(path: Path) -> dict[str, dict[str, float]]:
+    """The costs that a run wrote; none where it wrote nothing."""
+    return json.loads(path.read_text()) if path.is_file() else {}
