@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ball_scenes import ball_scene, with_unknown
+from lifting_scenes import ball_scene, with_unknown
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ball_scenes import Ball, join, shell
+from lifting_scenes import Ball, join, shell
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians

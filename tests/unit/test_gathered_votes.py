@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import tolerances
 import torch
-from ball_scenes import ball_scene, relabelled, with_unknown
+from lifting_scenes import ball_scene, relabelled, with_unknown
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.lift.votes import WHOLE, Votes, gather_votes

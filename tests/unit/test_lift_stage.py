@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ball_scenes import GREEN, RED, Ball, BallScene, ball_scene, relabelled, with_swapped, with_unknown
+from lifting_scenes import GREEN, RED, Ball, BallScene, ball_scene, relabelled, with_swapped, with_unknown
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ball_scenes import ball_scene
+from lifting_scenes import ball_scene
 from PIL import Image
 from torch import Tensor
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from ball_scenes import orbit_camera
+from lifting_scenes import orbit_camera
 from torch import Tensor
 
 from scorp_ns.lift.frame import fit_frame

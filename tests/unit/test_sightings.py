@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ball_scenes import Ball, BallScene, ball_scene, relabelled, with_swapped
+from lifting_scenes import Ball, BallScene, ball_scene, relabelled, with_swapped
 
 from scorp_ns.lift.crops import BACKGROUND, OCCLUDER, VISIBLE, crop_view, pixel_roles
 from scorp_ns.lift.evidence import Evidence

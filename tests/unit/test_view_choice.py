@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from ball_scenes import GREEN, Ball, BallScene, ball_scene, relabelled, with_swapped
+from lifting_scenes import GREEN, Ball, BallScene, ball_scene, relabelled, with_swapped
 from torch import Tensor
 
 from scorp_ns.gaussians.similarity import Similarity
