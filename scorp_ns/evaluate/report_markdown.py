@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
-from scorp_ns.evaluate.report_tables import Cell, Table, facts_of, set_tables, views_of
+from scorp_ns.evaluate.report_tables import Cell, Table, facts_of, head_spans, set_tables, views_of
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:
     """The whole report."""
-    blocks = [
-        f"# {escaped(report['capture'])}: missing viewpoints",
-        ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report)),
-        "## Scores",
-    ]
+    facts = ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report))
+    blocks = [f"# {escaped(report['capture'])}: missing viewpoints", facts, "## Scores"]
     for table in set_tables(report):
         blocks += [f"### {escaped(table.title)}", table_markdown(table)]
     blocks += _listed("Not measured:", report.get("absent", {}))
@@ -54,12 +51,9 @@ def escaped(text: str) -> str:
 
 def _texts(table: Table) -> Iterator[list[str]]:
     """The rows as text; heads that repeat those of the row above are left out."""
-    above: list[str] = []
-    for row in table.rows:
-        heads = [escaped(cell.text) for cell in row[: table.num_heads]]
-        repeated = heads[:-1] == above[: table.num_heads - 1] and table.num_heads > 1
-        yield [*([""] * (len(heads) - 1) + heads[-1:] if repeated else heads), *map(_text, row[table.num_heads :])]
-        above = heads
+    for row, spans in zip(table.rows, head_spans(table), strict=True):
+        heads = [escaped(cell.text) if span else "" for cell, span in zip(row, spans, strict=False)]
+        yield [*heads, *map(_text, row[table.num_heads :])]
 
 
 def _text(cell: Cell) -> str:

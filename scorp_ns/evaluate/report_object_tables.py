@@ -27,7 +27,7 @@ Entries = list[tuple[str, str, Mapping[str, Any]]]
 def object_tables(report: Mapping[str, Any]) -> list[Table]:
     """How each object looks, how near its surface is to the true one, and how well it was placed."""
     entries = _entries(report)
-    tables = [_looks_table(entries), _geometry_table(entries), _pose_table(entries)]
+    tables = [_failed_table(entries), _looks_table(entries), _geometry_table(entries), _pose_table(entries)]
     return [table for table in tables if table.rows]
 
 
@@ -42,6 +42,11 @@ def _entries(report: Mapping[str, Any]) -> Entries:
     ]
 
 
+def _failed_table(entries: Entries) -> Table:
+    rows = [[Cell(name), Cell(label), Cell(entry["failed"])] for name, label, entry in entries if entry.get("failed")]
+    return Table("failed", "", ["object", "missing", "reason"], rows, num_heads=2)
+
+
 def _looks_table(entries: Entries) -> Table:
     chosen = [
         (name, key)
@@ -50,11 +55,9 @@ def _looks_table(entries: Entries) -> Table:
         if name == ALONE or key in ("psnr", "miou")
     ]
     lifted = _measured(entries, "lift")
-    has_reasons = any(entry.get("failed") for _, _, entry in entries)
     columns = [
         *(f"{'' if name == ALONE else name + ' '}{metric_of(key).heading}" for name, key in chosen),
         *(metric_of(key).heading for key in lifted),
-        *(["failed"] if has_reasons else []),
     ]
     rows = [
         [
@@ -62,9 +65,9 @@ def _looks_table(entries: Entries) -> Table:
             Cell(label),
             *(pair_cell(key, scores_of(entry, view_set)) for view_set, key in chosen),
             *(Cell(shown(entry.get("lift", {}).get(key), metric_of(key).digits)) for key in lifted),
-            *([Cell(entry.get("failed", ""))] if has_reasons else []),
         ]
         for name, label, entry in entries
+        if set(entry) - {"failed", "geometry", "pose"}
     ]
     note = "Each object by the definition of alone, unless the column says which views."
     return Table("looks", note, ["object", "missing", *columns], rows, num_heads=2)
@@ -120,7 +123,7 @@ def stage_table(report: Mapping[str, Any]) -> Table:
         sums = (sum(_seconds(times, stage) or 0 for stage in stages) for _, times in timed)
         rows.append([Cell("all"), *(Cell(time_text(total)) for total in sums), Cell("")])
     columns = ["stage", *(label for label, _ in timed), "peak memory"]
-    return Table("stages", "Time of each stage by missing share, and the most memory in use.", columns, rows, 1)
+    return Table("", "Time of each stage by missing share, and the most memory in use.", columns, rows, 1)
 
 
 def _seconds(times: Mapping[str, Any], stage: str) -> float | None:

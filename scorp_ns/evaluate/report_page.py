@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
-from scorp_ns.evaluate.report_tables import Cell, Table
+from scorp_ns.evaluate.report_tables import Cell, Table, head_spans
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #22252a; --faint: #666c75; --rule: #e2dfd8;
@@ -46,13 +46,13 @@ svg .before polyline, svg .before .spread { stroke: var(--before); } svg .before
   stroke: var(--before); stroke-width: 2; } svg .before polyline { stroke-dasharray: 5 4; }
 svg .after polyline, svg .after .spread { stroke: var(--after); } svg .after circle { fill: var(--after); }
 svg .before .value { fill: var(--before); } svg .after .value { fill: var(--after); }
-svg .value { font-weight: 600; }
+svg .value { font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 4px; }
 .legend { display: flex; gap: 1.2rem; margin: 0 0 .6rem; font-size: .92rem; }
 .legend span::before { content: ""; display: inline-block; width: .75em; height: .75em; border-radius: 50%;
   margin-right: .45em; border: 2px solid var(--after); background: var(--after); }
 .legend .before::before { border-color: var(--before); background: none; }
-.tables { display: flex; flex-wrap: wrap; gap: 0 1.6rem; align-items: end; } .tables > div { max-width: 100%; }
-.tables .note { width: 0; min-width: 100%; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 1.8rem; align-items: start; } .tables > div { max-width: 100%; }
+.tables .note { contain: inline-size; max-width: none; }
 .scroll { overflow: auto; max-height: 36rem; background: var(--card); border: 1px solid var(--rule);
   border-radius: 10px; margin-bottom: 1rem; width: fit-content; max-width: 100%; }
 .scroll:focus-visible, button:focus-visible, summary:focus-visible { outline: 2px solid var(--after);
@@ -61,15 +61,15 @@ table { border-collapse: separate; border-spacing: 0; font-size: .92rem; }
 th, td { padding: .34rem .8rem; text-align: right; white-space: nowrap; }
 thead th { position: sticky; top: 0; z-index: 1; background: var(--card); color: var(--faint); font-weight: 600;
   border-bottom: 1px solid var(--rule); }
-th.head { text-align: left; font-weight: 500; } tbody th.head:first-child { font-weight: 650; max-width: 20rem;
-  white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+th.head { text-align: left; vertical-align: top; font-weight: 500; } tbody th.group { font-weight: 650; }
+tbody th.group, th.head:first-child { position: sticky; left: 0; background: var(--card); }
+thead th.head:first-child { z-index: 2; } th.long { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 tbody tr.first:not(:first-child) > * { border-top: 1px solid var(--rule); }
-th.again { color: transparent; user-select: none; }
 td.long { white-space: normal; min-width: 20rem; text-align: left; }
 td b { font-weight: 700; } td .was { color: var(--faint); }
 .better { color: var(--better); } .worse { color: var(--worse); }
 td.bar { min-width: 8.5rem; background: linear-gradient(var(--bar), var(--bar)) no-repeat left center /
-  calc(100% * var(--share)) 68%; }
+  calc((100% - .7rem) * var(--share)) 68%; }
 details > summary { cursor: pointer; margin-top: 1rem; } details > summary h3 { display: inline; }
 .view { margin: 0 0 1.2rem; } .view figcaption { font-size: .88rem; color: var(--faint); margin-bottom: .3rem;
   overflow-wrap: anywhere; }
@@ -91,7 +91,7 @@ dialog button[aria-pressed=true] { background: var(--after); border-color: var(-
 dl.terms dt { font-weight: 650; margin-top: .7rem; } dl.terms dd { margin: 0; }
 @media (max-width: 640px) { main { padding: 1.4rem .9rem 3rem; } h1 { font-size: 1.6rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .pictures { grid-template-columns: repeat(min(2, var(--columns)), 1fr); }
-  th, td { padding: .34rem .55rem; } }
+  .picture:first-child:nth-last-child(odd) { grid-column: 1 / -1; } th, td { padding: .34rem .55rem; } }
 @media print { .scroll { max-height: none; } nav { display: none; } }
 """
 
@@ -165,29 +165,33 @@ def table_html(table: Table) -> str:
         for index, column in enumerate(table.columns)
     )
     title, note = escape(table.title.replace("_", " ")), escape(table.note)
+    above = (f"<h3>{title}</h3>" if title else "") + (f'<p class="note">{note}</p>' if note else "")
     return (
-        f"<h3>{title}</h3>{f'<p class=note>{note}</p>' if note else ''}"
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(_rows(table))}</tbody></table></div></div>"
+        f'<div>{above}<div class="scroll" tabindex="0" role="region" aria-label="{title or note}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(_rows(table))}</tbody></table></div></div>"
     )
 
 
 def _rows(table: Table) -> Iterator[str]:
-    above = ""
-    for row in table.rows:
-        first = row[0].text
-        starts = first != above
+    spans = head_spans(table)
+    for row, row_spans in zip(table.rows, spans, strict=True):
         heads = "".join(
-            f'<th scope="row" class="head{"" if starts or index else " again"}">{escape(cell.text)}</th>'
-            for index, cell in enumerate(row[: table.num_heads])
+            _head(cell.text, span, is_group=index == 0)
+            for index, (cell, span) in enumerate(zip(row, row_spans, strict=False))
+            if span
         )
         cells = "".join(map(_cell, row[table.num_heads :]))
-        yield f"<tr{' class=first' if starts and table.num_heads > 1 else ''}>{heads}{cells}</tr>"
-        above = first
+        yield f"<tr{' class=first' if row_spans[0] and table.num_heads > 1 else ''}>{heads}{cells}</tr>"
 
 
 LONG = 30
 """Texts from here on may be broken into lines."""
+
+
+def _head(text: str, span: int, is_group: bool) -> str:
+    classes = "head" + (" group" if is_group else "") + (" long" if len(text) > LONG else "")
+    rows = f' rowspan="{span}"' if span > 1 else ""
+    return f'<th scope="{"rowgroup" if span > 1 else "row"}" class="{classes}"{rows}>{escape(text)}</th>'
 
 
 def _cell(cell: Cell) -> str:

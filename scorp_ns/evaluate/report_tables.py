@@ -82,6 +82,21 @@ class Table:
     num_heads: int
 
 
+def head_spans(table: Table) -> list[list[int]]:
+    """Over how many rows each head reaches; 0 where it is the head of a row above that reaches on."""
+    heads = [[cell.text for cell in row[: table.num_heads]] for row in table.rows]
+    spans = [[1] * table.num_heads for _ in heads]
+    for column in range(table.num_heads - 1):
+        first = 0
+        for row in range(1, len(heads)):
+            if heads[row][: column + 1] == heads[first][: column + 1]:
+                spans[first][column] += 1
+                spans[row][column] = 0
+            else:
+                first = row
+    return spans
+
+
 def metric_of(name: str) -> Metric:
     """How to show a metric; those that nobody has described keep their name."""
     return METRICS.get(name, Metric(name.replace("_", " "), 3))
