@@ -20,6 +20,7 @@ from scorp_ns.bench.pictures import write_pictures
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.datamanager import ScorpDataManager
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
+from scorp_ns.evaluate.learned import learned_scores
 from scorp_ns.evaluate.mesh_views import MeshCaster
 from scorp_ns.evaluate.meshes import read_mesh
 from scorp_ns.evaluate.missing_views import MissingSplit
@@ -88,7 +89,7 @@ def measure(run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictur
     sets = {"withheld": split.withheld, "back": split.back, "in_arc": split.in_arc, "training": split.train}
     meshes = {name: capture.meshes[name] for name in run.labels if name in capture.meshes}
     scene = run.owned()
-    scores = {name: score for name, score in _score_all(run, scene, meshes) if score is not None}
+    scores = dict(_score_all(run, scene, meshes))
     by_set = {name: [scores[view] for view in views if view in scores] for name, views in sets.items()}
     result: dict[str, Any] = {
         "missing": float(split.missing),
@@ -108,17 +109,13 @@ def stage_costs(config: Path) -> dict[str, dict[str, float]]:
     return read_costs(config.parent / FOLDER / COSTS_FILE)
 
 
-def _score_all(
-    run: FinishedRun, scene: OwnedScene, meshes: Mapping[str, Path]
-) -> Iterator[tuple[str, ViewScores | None]]:
-    """The scores of every view that has a mask, or the whole-image score where no object is measured."""
+def _score_all(run: FinishedRun, scene: OwnedScene, meshes: Mapping[str, Path]) -> Iterator[tuple[str, ViewScores]]:
+    """The scores of every view that has a map."""
     tracers = {run.labels[name]: MeshCaster([read_mesh(path).moved(run.to_world)]) for name, path in meshes.items()}
-    labels = list(run.labels.values())
+    labels, learned = list(run.labels.values()), learned_scores(str(run.model.device))
     for name, view in run.views.items():
-        if view.labels is None:
-            continue
-        hidden = _hidden(scene, view, labels, tracers)
-        yield name, score_view(scene, view, labels, hidden)
+        if view.labels is not None:
+            yield name, score_view(scene, view, labels, _hidden(scene, view, labels, tracers), learned)
 
 
 def _hidden(

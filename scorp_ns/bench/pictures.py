@@ -46,7 +46,7 @@ def write_pictures(
 
 def _evenly(names: Sequence[str], number: int) -> list[str]:
     places = np.linspace(0, len(names) - 1, min(number, len(names))).round().astype(int)
-    return [names[place] for place in places.tolist()]
+    return [names[int(place)] for place in places]
 
 
 def _write_view(scene: OwnedScene, view: CapturedView, labels: Sequence[int], folder: Path) -> dict[str, str]:

@@ -16,12 +16,15 @@ from scorp_ns.bench.captures import BenchCapture, read_bench_capture, write_spli
 from scorp_ns.bench.measuring import load_run, measure, stage_costs
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.bench.training import train
+from scorp_ns.config import scorp, scorp_quick
 from scorp_ns.errors import OutputError
 from scorp_ns.evaluate.learned import absent_metrics
 from scorp_ns.evaluate.missing_views import MissingSplit, split_name
 from scorp_ns.evaluate.object_scores import DEFINITIONS
 from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, write_report
 from scorp_ns.evaluate.report_schema import FORMAT
+
+METHODS = {"scorp": scorp, "scorp-quick": scorp_quick}
 
 Say = Callable[[str], None]
 """Tells people how far the bench has come."""
@@ -42,7 +45,7 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
         "date": date.today().isoformat(),
         "capture": capture.folder.absolute().name,
         "method": plan.method,
-        "iterations": plan.iterations,
+        "iterations": plan.iterations or METHODS[plan.method].config.max_num_iterations,
         "seeds": list(plan.seeds),
         "machine": {"cores": os.cpu_count(), "system": platform.platform()},
         "definitions": DEFINITIONS,

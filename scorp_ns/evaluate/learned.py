@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,6 +105,17 @@ def musiq_weights_path() -> Path:
 def why_lpips_is_absent() -> str | None:
     """Why `image_metrics` leaves LPIPS out; None where it does not."""
     return None if lpips_weights_path().is_file() else f"Its weights are not at {lpips_weights_path()}. {LPIPS_FETCH}"
+
+
+def learned_scores(device: str) -> Callable[[Tensor, Tensor], dict[str, float]]:
+    """A function that scores a render and the truth, both [h, w, 3], by those of the metrics that are at hand."""
+    clip, musiq = ClipSimilarity.find(device=device), Musiq.find(device=device)
+
+    def scores(render: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"]) -> dict[str, float]:
+        found = {} if isinstance(clip, str) else {"clip_s": clip(render, truth)}
+        return found if isinstance(musiq, str) else {**found, "musiq": musiq(render)}
+
+    return scores
 
 
 def absent_metrics() -> dict[str, str]:

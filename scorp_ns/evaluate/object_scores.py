@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +34,9 @@ PERFECT_DB = 100.0
 """What is reported for images without any difference."""
 
 WHITE = 1.0
+
+FurtherScores = Callable[[Tensor, Tensor], Mapping[str, float]]
+"""Scores of a render and the truth, both [h, w, 3]."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,22 @@ def render_on(gaussians: Gaussians, view: CapturedView, background: float) -> tu
     return image[0].clamp(0, 1), alpha[0, ..., 0]
 
 
+def no_further_scores(rendered: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"]) -> dict[str, float]:
+    """Nothing: what is measured where no learned metric is at hand."""
+    return {}
+
+
 def score_view(
-    scene: OwnedScene, view: CapturedView, labels: Sequence[int], hidden: Mapping[int, Bool[Tensor, "h w"]]
+    scene: OwnedScene,
+    view: CapturedView,
+    labels: Sequence[int],
+    hidden: Mapping[int, Bool[Tensor, "h w"]],
+    further: FurtherScores = no_further_scores,
 ) -> ViewScores:
-    """The scores of one view with a label map; `hidden` says per object where something else stands before it."""
+    """The scores of one view with a label map.
+
+    `hidden` says per object where something else stands before it, `further` measures the targets alone.
+    """
     assert view.labels is not None
     photograph = view.photograph.to(scene.gaussians.means.device).float() / 255
     ids, nobody = view.labels.to(photograph.device), torch.zeros(view.labels.shape, dtype=torch.bool)
@@ -86,7 +101,7 @@ def score_view(
     whole, _ = render_on(scene.gaussians, view, 0.0)
     return ViewScores(
         name=view.name,
-        alone=score_alone(rendered, alpha, photograph, mask, counts),
+        alone=score_alone(rendered, alpha, photograph, mask, counts, further),
         context=_score_inside(whole, photograph, mask | (alpha > SOLID)),
         full_psnr=min(PERFECT_DB, float(psnr(whole, photograph))),
         objects={
@@ -117,6 +132,7 @@ def score_alone(
     photograph: Float[Tensor, "h w 3"],
     mask: Bool[Tensor, "h w"],
     counts: Bool[Tensor, "h w"],
+    further: FurtherScores = no_further_scores,
 ) -> Mapping[str, float] | None:
     """Objects on white against the photograph's own cut on white; None where neither shows anything."""
     solid = (alpha > SOLID) & counts
@@ -125,8 +141,9 @@ def score_alone(
     if union == 0:
         return None
     cut = torch.where(truth[..., None], photograph, WHITE)
-    scores = _scores(torch.where(counts[..., None], rendered, WHITE), cut, counts)
-    return {**scores, "miou": float((solid & truth).sum() / union)}
+    shown = torch.where(counts[..., None], rendered, WHITE)
+    miou = float((solid & truth).sum() / union)
+    return {**_scores(shown, cut, counts), "miou": miou, **further(shown, cut)}
 
 
 def _score_inside(
