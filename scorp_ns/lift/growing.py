@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,8 +51,13 @@ START = 4.0
 FEWEST_CELLS = 30
 """Less surface is no object."""
 
-SHRINKING = (1.0, 0.7, 0.5, 0.35)
-"""Shares of the reach that are tried until the object ends within: a plane is known the better the nearer it is."""
+SHARES = (0.5, 0.35, 0.25, 0.7, 1.0)
+"""Shares of the reach that are tried until the object ends within. Smaller ones know the plane and gaps better, and
+the largest hold objects that fill the view.
+"""
+
+FLAT = 0.1
+"""What hangs in the air is a piece of a wall if it is thinner than this share of its length."""
 
 NUM_REFINEMENTS = 2
 """Times the region is fitted to the object that was found in it."""
@@ -121,13 +127,14 @@ def _grow(surface: SurfacePoints, point: Float[Tensor, " 3"], up: Float[Tensor, 
 
 
 def _first_body(surface: SurfacePoints, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], reach: float) -> Body:
-    """The body in the largest region around a point in which one ends."""
-    for share in SHRINKING[:-1]:
-        try:
-            return _body_within(surface, point.double().cpu().numpy(), share * reach, point, up)
-        except _GoesOnError:
-            continue
-    return _body_within(surface, point.double().cpu().numpy(), SHRINKING[-1] * reach, point, up)
+    """The body in the first region around a point in which one ends."""
+    center = point.double().cpu().numpy()
+    with contextlib.suppress(_GoesOnError):
+        return _body_within(surface, center, SHARES[0] * reach, point, up)
+    for share in SHARES[1:]:
+        with contextlib.suppress(PickError):
+            return _body_within(surface, center, share * reach, point, up)
+    raise _goes_on()
 
 
 def _body_within(
@@ -154,9 +161,15 @@ def _body_within(
     island = _island_at(points, start, LINK * cell, START * cell + clearance)
     if len(island) < FEWEST_CELLS:
         raise _nothing()
-    if np.linalg.norm(island - center, axis=1).max() > radius - 2 * cell:
+    is_cut = np.linalg.norm(island - center, axis=1).max() > radius - 2 * cell
+    if is_cut or (plane is None and _is_flat(island)):
         raise _goes_on()
     return Body(island, plane, clearance, cell)
+
+
+def _is_flat(points: Float[np.ndarray, "n 3"]) -> bool:
+    spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(spreads[-1] < FLAT * spreads[0])
 
 
 def _island_at(

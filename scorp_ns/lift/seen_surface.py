@@ -23,13 +23,13 @@ LEAST_VIEWS = 2
 SOLID = 0.9
 """Pixels with less opacity have no depth."""
 
-HIT_PIXELS = 5
-"""A click means what most of so many pixels across show."""
+HIT_PIXELS = 9
+"""A click means something that so many pixels across show."""
 
 HIT_FOCAL = 600.0
 """Focal length, in pixels, of the image that is rendered around a click."""
 
-NEARER = 0.25
+NEARER = 0.1
 """The share of a click's pixels that may be nearer than what it means: who clicks on an edge means what is before."""
 
 
@@ -57,10 +57,13 @@ def hit_point(
     middle = HIT_PIXELS / 2
     K = forward.new_tensor([[HIT_FOCAL, 0, middle], [0, HIT_FOCAL, middle], [0, 0, 1]])
     photograph = torch.zeros((HIT_PIXELS, HIT_PIXELS, 3), dtype=torch.uint8)
-    depths = render_depths(gaussians, CapturedView("click", photograph, None, viewmat, K))
-    if not depths.is_solid.any():
+    view = CapturedView("click", photograph, None, viewmat, K)
+    depths = render_depths(gaussians, view)
+    points = unproject(depths, view, depths.is_solid)
+    if len(points) == 0:
         return None
-    return origin.to(forward) + forward * depths.depth[depths.is_solid].quantile(NEARER)
+    nearest_first = depths.depth[depths.is_solid].argsort()
+    return points[nearest_first[int(NEARER * len(points))]]
 
 
 def see_surface(

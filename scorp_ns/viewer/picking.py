@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
     from scorp_ns.model import ScorpModel
 
-REACH = 0.5
+REACH = 1.0
 """An object ends within this share of the distance that it was clicked from: it fits into the view."""
 
 NOTICE_MS = 8000
