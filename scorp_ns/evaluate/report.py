@@ -17,10 +17,13 @@ from typing import Any
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.evaluate.report_html import report_html
 from scorp_ns.evaluate.report_markdown import report_markdown
-from scorp_ns.evaluate.report_schema import NUMBERS, check_report
+from scorp_ns.evaluate.report_schema import NUMBERS, Number, check_report
 
 HIGHEST = ("peak_mb",)
 """Of these the highest counts, not the mean."""
+
+Reduce = Callable[[str, list[Number]], Number | None]
+"""Makes one number, or none, of those that several results have under a key."""
 
 
 def mean_and_spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -97,20 +100,20 @@ def _numbers(split: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in split.items() if key in NUMBERS}
 
 
-def _merged(results: Sequence[Mapping[str, Any]], reduce: Callable[[str, list[float]], float | None]) -> dict[str, Any]:
+def _merged(results: Sequence[Mapping[str, Any]], reduce: Reduce) -> dict[str, Any]:
     """The results as one: numbers reduced to one, or left out for None; parts without numbers are left out."""
     merged: dict[str, Any] = {}
     for key in dict.fromkeys(key for result in results for key in result):
         values = [result[key] for result in results if key in result]
         parts = [value for value in values if isinstance(value, Mapping)]
-        numbers = [value for value in values if _is_number(value)]
+        numbers = [_plain(value) for value in values if _is_number(value)]
         value = _merged(parts, reduce) if parts else reduce(key, numbers) if numbers else None
         if value is not None and value != {}:
             merged[key] = value
     return merged
 
 
-def _mean(key: str, values: list[float]) -> float:
+def _mean(key: str, values: list[Number]) -> Number:
     if len(set(values)) == 1:
         return values[0]
     return max(values) if key in HIGHEST else fmean(values)

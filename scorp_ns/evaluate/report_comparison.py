@@ -10,7 +10,7 @@ from typing import Any
 from scorp_ns.evaluate.report import write_text
 from scorp_ns.evaluate.report_markdown import escaped, table_markdown
 from scorp_ns.evaluate.report_page import page, section, tables_html
-from scorp_ns.evaluate.report_schema import SETS, STAGES
+from scorp_ns.evaluate.report_schema import SETS, STAGES, Number
 from scorp_ns.evaluate.report_tables import (
     ALONE,
     AVERAGE,
@@ -99,7 +99,7 @@ def _metric_rows(
         yield [*heads, Cell("gain"), *_best_marked(key, gains, [gain_cell(key, *pair) for pair in pairs])]
 
 
-def _best_marked(key: str, values: Sequence[float | None], cells: Sequence[Cell]) -> Iterator[Cell]:
+def _best_marked(key: str, values: Sequence[Number | None], cells: Sequence[Cell]) -> Iterator[Cell]:
     """The cells, with those marked that are behind none and ahead of one."""
     for value, cell in zip(values, cells, strict=True):
         leads = [change(key, other, value) for other in values]

@@ -123,10 +123,15 @@ def _plot_row(report: Mapping[str, Any], key: str, least: float) -> str:
 def _lines(report: Mapping[str, Any], name: str, key: str) -> Iterator[Line]:
     splits = [split for _, split in ordered_splits(report)]
     for stage in STAGES:
-        values = [scores_of(split, name).get(stage, {}).get(key) for split in splits]
-        spreads = [scores_of(split.get("spread", {}), name).get(stage, {}).get(key) for split in splits]
+        values = [_value(split, name, stage, key) for split in splits]
+        spreads = [_value(split.get("spread", {}), name, stage, key) for split in splits]
         if any(value is not None for value in values):
             yield Line(stage, values, spreads)
+
+
+def _value(part: Mapping[str, Any], name: str, stage: str, key: str) -> float | None:
+    value = scores_of(part, name).get(stage, {}).get(key)
+    return None if value is None else float(value)
 
 
 def _pictures(report: Mapping[str, Any], folder: Path) -> str:

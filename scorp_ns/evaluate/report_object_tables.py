@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scorp_ns.evaluate.report_schema import SETS
+from scorp_ns.evaluate.report_schema import SETS, Number
 from scorp_ns.evaluate.report_tables import (
     ALONE,
     Cell,
@@ -44,7 +44,7 @@ def _entries(report: Mapping[str, Any]) -> Entries:
 
 def _failed_table(entries: Entries) -> Table:
     rows = [[Cell(name), Cell(label), Cell(entry["failed"])] for name, label, entry in entries if entry.get("failed")]
-    return Table("failed", "", ["object", "missing", "reason"], rows, num_heads=2)
+    return Table("failed", "", ["object", "missing", "reason"], rows, num_heads=3)
 
 
 def _looks_table(entries: Entries) -> Table:
@@ -126,15 +126,15 @@ def stage_table(report: Mapping[str, Any]) -> Table:
     return Table("", "Time of each stage by missing share, and the most memory in use.", columns, rows, 1)
 
 
-def _seconds(times: Mapping[str, Any], stage: str) -> float | None:
+def _seconds(times: Mapping[str, Any], stage: str) -> Number | None:
     return times.get(stage, {}).get("seconds")
 
 
-def _time_cell(seconds: float | None, longest: float) -> Cell:
+def _time_cell(seconds: Number | None, longest: Number) -> Cell:
     return Cell(time_text(seconds), share=None if seconds is None or not longest else seconds / longest)
 
 
-def time_text(seconds: float | None) -> str:
+def time_text(seconds: Number | None) -> str:
     """A duration for people."""
     if seconds is None or seconds < 100:
         return shown(seconds, 1) + (" s" if seconds is not None else "")
@@ -142,7 +142,7 @@ def time_text(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def memory_text(megabytes: float | None) -> str:
+def memory_text(megabytes: Number | None) -> str:
     """An amount of memory for people."""
     if megabytes is None or megabytes < 1000:
         return shown(megabytes, 0) + (" MB" if megabytes is not None else "")

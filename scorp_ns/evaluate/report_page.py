@@ -63,7 +63,7 @@ thead th { position: sticky; top: 0; z-index: 1; background: var(--card); color:
   border-bottom: 1px solid var(--rule); }
 th.head { text-align: left; vertical-align: top; font-weight: 500; } tbody th.group { font-weight: 650; }
 tbody th.group, th.head:first-child { position: sticky; left: 0; background: var(--card); }
-thead th.head:first-child { z-index: 2; } th.long { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+thead th.head:first-child { z-index: 2; } th.long { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
 tbody tr.first:not(:first-child) > * { border-top: 1px solid var(--rule); }
 td.long { white-space: normal; min-width: 20rem; text-align: left; }
 td b { font-weight: 700; } td .was { color: var(--faint); }
@@ -184,7 +184,7 @@ def _rows(table: Table) -> Iterator[str]:
         yield f"<tr{' class=first' if row_spans[0] and table.num_heads > 1 else ''}>{heads}{cells}</tr>"
 
 
-LONG = 30
+LONG = 24
 """Texts from here on may be broken into lines."""
 
 

@@ -14,6 +14,9 @@ from typing import Any
 from scorp_ns.errors import ScorpError
 from scorp_ns.wording import json_kind
 
+Number = int | float
+"""What JSON has for numbers."""
+
 FORMAT = 1
 """The version of the schema."""
 

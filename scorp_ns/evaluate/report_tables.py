@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorp_ns.evaluate.report_schema import SETS
+from scorp_ns.evaluate.report_schema import SETS, Number
 
 ALONE = "alone"
 """The set whose scores stand in the split itself."""
@@ -172,7 +172,7 @@ def _stage_rows(
         yield [Cell(label), Cell("gain"), *(gain_cell(key, before.get(key), after.get(key)) for key in metrics)]
 
 
-def shown(value: float | None, digits: int, spread: float | None = None) -> str:
+def shown(value: Number | None, digits: int, spread: Number | None = None) -> str:
     """The number with so many digits, and its spread if it is known."""
     if value is None:
         return NOTHING
@@ -180,12 +180,12 @@ def shown(value: float | None, digits: int, spread: float | None = None) -> str:
     return text if spread is None else f"{text} ± {spread:.{digits}f}"
 
 
-def score_cell(key: str, value: float | None, other: float | None, spread: float | None = None) -> Cell:
+def score_cell(key: str, value: Number | None, other: Number | None, spread: Number | None = None) -> Cell:
     """A value, the best if it is better than the other."""
     return Cell(shown(value, metric_of(key).digits, spread), is_best=change(key, other, value) > 0)
 
 
-def gain_cell(key: str, before: float | None, after: float | None) -> Cell:
+def gain_cell(key: str, before: Number | None, after: Number | None) -> Cell:
     """The difference with its sign."""
     if before is None or after is None:
         return Cell(NOTHING)
@@ -205,7 +205,7 @@ def pair_cell(key: str, scores: Mapping[str, Any]) -> Cell:
     return Cell(shown(after, digits), shown(before, digits), is_best=gained > 0, tone=tone_of(gained))
 
 
-def change(key: str, before: float | None, after: float | None) -> int:
+def change(key: str, before: Number | None, after: Number | None) -> int:
     """1 if the shown value became better, -1 if worse, 0 if neither can be said."""
     metric = metric_of(key)
     if before is None or after is None:
