@@ -15,7 +15,7 @@ from scorp_ns.products import LiftedObject
 MOST_POINTS = 4000
 """So many points show where an object is."""
 
-POINT_SIZE = 0.003
+POINT_SIZE = 0.01
 """Width of a point, as a share of the object's diagonal."""
 
 GOLDEN = 0.618
