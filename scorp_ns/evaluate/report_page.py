@@ -83,7 +83,7 @@ button.picture { cursor: zoom-in; } .picture img { display: block; width: 100%; 
   color: var(--faint); font-size: .85rem; padding: .5rem; overflow-wrap: anywhere; }
 dialog { border: 0; border-radius: 12px; padding: .8rem; background: var(--card); color: var(--ink); max-width: 97vw;
   max-height: 97vh; } dialog::backdrop { background: rgb(0 0 0 / .7); }
-dialog img { display: block; width: min(94vw, 1100px); max-height: 80vh; object-fit: contain; }
+dialog img { display: block; width: min(97vw - 1.6rem, 1100px); max-height: 80vh; object-fit: contain; }
 dialog div { display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .6rem; }
 dialog button { font: inherit; padding: .3rem .9rem; border-radius: 6px; border: 1px solid var(--rule);
   background: none; color: inherit; cursor: pointer; }
