@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int16
 from nerfstudio.utils.eval_utils import eval_setup
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.pictures import write_pictures
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.datamanager import ScorpDataManager
+from scorp_ns.errors import ScorpError
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
 from scorp_ns.evaluate.learned import learned_scores
 from scorp_ns.evaluate.mesh_views import MeshCaster
@@ -32,6 +33,7 @@ from scorp_ns.model import ScorpModel
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
 from scorp_ns.stage_clock import read_costs
+from scorp_ns.wording import some_of
 
 DEPTH_TOLERANCE = 0.05
 """What is this share of an object's size nearer than it stands before it."""
@@ -72,10 +74,21 @@ def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
         # Scores are against the masks as they are given.
         datamanager.config.snap_masks = False
         views = _all_views(model, datamanager)
+    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan))
+
+
+def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
+    """The objects to measure, with their labels; none where none were lifted."""
     masks = datamanager.object_masks
-    names = [] if masks is None else [info.name for info in masks.objects]
-    labels = {name: label for label, name in enumerate(names, start=1) if not plan.objects or name in plan.objects}
-    return FinishedRun(model, views, capture_to_world(datamanager), labels)
+    if masks is None or not plan.lifts:
+        return {}
+    names = [info.name for info in masks.objects]
+    unknown = [name for name in plan.objects if name not in names]
+    if unknown:
+        raise ScorpError(
+            f"--objects names {some_of(unknown)}.", f"The capture's objects are {some_of(names)}.", "Correct it."
+        )
+    return {name: label for label, name in enumerate(names, start=1) if not plan.objects or name in plan.objects}
 
 
 def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, CapturedView]:
@@ -110,25 +123,28 @@ def stage_costs(config: Path) -> dict[str, dict[str, float]]:
 
 
 def _score_all(run: FinishedRun, scene: OwnedScene, meshes: Mapping[str, Path]) -> Iterator[tuple[str, ViewScores]]:
-    """The scores of every view that has a map."""
+    """The scores of every view."""
     tracers = {run.labels[name]: MeshCaster([read_mesh(path).moved(run.to_world)]) for name, path in meshes.items()}
     labels, learned = list(run.labels.values()), learned_scores(str(run.model.device))
     for name, view in run.views.items():
-        if view.labels is not None:
-            yield name, score_view(scene, view, labels, _hidden(scene, view, labels, tracers), learned)
+        hidden = {} if view.labels is None else _hidden(scene, view, view.labels, labels, tracers)
+        yield name, score_view(scene, view, labels, hidden, learned)
 
 
 def _hidden(
-    scene: OwnedScene, view: CapturedView, labels: Sequence[int], tracers: Mapping[int, MeshCaster]
+    scene: OwnedScene,
+    view: CapturedView,
+    ids: Int16[Tensor, "h w"],
+    labels: Sequence[int],
+    tracers: Mapping[int, MeshCaster],
 ) -> dict[int, Bool[Tensor, "h w"]]:
     """Where something stands before each object: its true surface lies there, and its mask does not.
 
     Without a true surface the rendered scene must do: what is clearly nearer than the object and none of it.
     """
-    assert view.labels is not None
     hidden = {}
     for label in labels:
-        mask = (view.labels == label).cpu()
+        mask = (ids == label).cpu()
         if label in tracers:
             seen = tracers[label].view(view.viewmat.cpu(), view.K.cpu(), view.width, view.height)
             hidden[label] = seen.silhouette & ~mask

@@ -25,6 +25,8 @@ class BenchPlan:
     """Names of the objects to measure; none for all."""
     stop_after: str
     """The last stage that is run and measured."""
+    compare_with: tuple[Path, ...] = ()
+    """Reports of other benches, to be shown beside this one's."""
 
     @property
     def lifts(self) -> bool:

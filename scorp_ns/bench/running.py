@@ -21,7 +21,8 @@ from scorp_ns.errors import OutputError
 from scorp_ns.evaluate.learned import absent_metrics
 from scorp_ns.evaluate.missing_views import MissingSplit, split_name
 from scorp_ns.evaluate.object_scores import DEFINITIONS
-from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, write_report
+from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, read_report, write_report
+from scorp_ns.evaluate.report_comparison import write_comparison
 from scorp_ns.evaluate.report_schema import FORMAT
 
 METHODS = {"scorp": scorp, "scorp-quick": scorp_quick}
@@ -32,6 +33,7 @@ Say = Callable[[str], None]
 
 def run_bench(plan: BenchPlan, say: Say) -> Path:
     """Run what is not done yet, and write the report; its folder."""
+    others = [read_report(path) for path in plan.compare_with]
     capture = read_bench_capture(plan.data)
     splits = {
         split_name(missing): mean_and_spread(
@@ -55,6 +57,8 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
         "stages": average_stages(splits),
     }
     write_report(report, plan.output)
+    if others:
+        write_comparison([*others, report], plan.output)
     return plan.output
 
 

@@ -30,6 +30,9 @@ class Bench:
     seeds: int = 1
     """Runs per share, of which the report gives mean and spread."""
 
+    compare_with: tuple[Path, ...] = ()
+    """Files report.json of other benches; comparison.html shows them beside this one."""
+
     def main(self) -> int:
         """Run the bench, or go on with an interrupted one; 0 as exit code."""
         from nerfstudio.utils.rich_utils import CONSOLE
@@ -50,6 +53,7 @@ class Bench:
             iterations=self.iterations,
             objects=self.objects,
             stop_after=self.stop_after,
+            compare_with=self.compare_with,
         )
         folder = run_bench(plan, lambda text: CONSOLE.print(text, markup=False, highlight=False))
         CONSOLE.print((folder / "report.md").read_text(encoding="utf-8"), markup=False, highlight=False)

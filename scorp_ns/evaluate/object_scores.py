@@ -86,24 +86,27 @@ def score_view(
     hidden: Mapping[int, Bool[Tensor, "h w"]],
     further: FurtherScores = no_further_scores,
 ) -> ViewScores:
-    """The scores of one view with a label map.
+    """The scores of one view; without a label map, or without targets, those of the whole image alone.
 
     `hidden` says per object where something else stands before it, `further` measures the targets alone.
     """
-    assert view.labels is not None
-    photograph = view.photograph.to(scene.gaussians.means.device).float() / 255
-    ids, nobody = view.labels.to(photograph.device), torch.zeros(view.labels.shape, dtype=torch.bool)
-    mask = torch.isin(ids, torch.tensor(labels, dtype=ids.dtype, device=ids.device))
-    covered = torch.stack([hidden.get(label, nobody).to(ids.device) for label in labels]).any(dim=0)
+    device = scene.gaussians.means.device
+    photograph = view.photograph.to(device).float() / 255
+    whole, _ = render_on(scene.gaussians, view, 0.0)
+    full_psnr = min(PERFECT_DB, float(psnr(whole, photograph)))
+    if view.labels is None or not labels:
+        return ViewScores(view.name, alone=None, context=None, full_psnr=full_psnr, objects={})
+    ids, nobody = view.labels.to(device), torch.zeros(view.labels.shape, dtype=torch.bool)
+    mask = torch.isin(ids, torch.tensor(labels, dtype=ids.dtype, device=device))
+    covered = torch.stack([hidden.get(label, nobody).to(device) for label in labels]).any(dim=0)
     # Where one target hides another, the mask shows a target all the same.
     counts = ~(covered & ~mask) & (ids >= 0)
     rendered, alpha = render_on(scene.of(labels), view, WHITE)
-    whole, _ = render_on(scene.gaussians, view, 0.0)
     return ViewScores(
         name=view.name,
         alone=score_alone(rendered, alpha, photograph, mask, counts, further),
         context=_score_inside(whole, photograph, mask | (alpha > SOLID)),
-        full_psnr=min(PERFECT_DB, float(psnr(whole, photograph))),
+        full_psnr=full_psnr,
         objects={
             label: scores
             for label in labels

@@ -19,7 +19,7 @@ from scorp_ns.evaluate.report_html import report_html
 from scorp_ns.evaluate.report_markdown import report_markdown
 from scorp_ns.evaluate.report_schema import NUMBERS, Number, check_report
 
-HIGHEST = ("peak_mb",)
+HIGHEST = ("peak_mb", "peak_gpu_mb")
 """Of these the highest counts, not the mean."""
 
 Reduce = Callable[[str, list[Number]], Number | None]

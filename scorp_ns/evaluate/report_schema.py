@@ -102,6 +102,7 @@ _STAGES = Each(
         {
             "seconds": Leaf("number", "time that the stage took: the mean, over seeds or splits"),
             "peak_mb": Leaf("number", "most memory that was in use: the highest, over seeds or splits"),
+            "peak_gpu_mb": Leaf("number", "the same of a GPU's memory, where one computed"),
         }
     ),
 )

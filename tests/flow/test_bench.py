@@ -1,0 +1,98 @@
+"""`scorp bench` on a tiny capture: it trains, measures, reports, and does nothing twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from captures import BALL_NAMES, write_capture, write_object_masks
+from tools import run_here
+
+from scorp_ns.errors import ScorpError
+
+NUM_VIEWS = 16
+BRIEF = ("--missing", "1/2", "--iterations", "60")
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_object_masks(write_capture(tmp_path_factory.mktemp("bench") / "capture", NUM_VIEWS), NUM_VIEWS)
+
+
+@pytest.fixture(scope="module")
+def finished(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("benched")
+    bench(capture, output)
+    return output
+
+
+def bench(capture: Path, output: Path, *options: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_here("scorp", "bench", "--data", capture, "--output", output, *BRIEF, *options)
+    assert ended.value.code == 0
+
+
+def split_of(output: Path) -> dict:
+    return json.loads((output / "report.json").read_text())["splits"]["missing_1_2"]
+
+
+def test_the_report_says_how_objects_look_from_everywhere(finished: Path):
+    split = split_of(finished)
+    assert split["views"]["training"] + split["views"]["in_arc"] + split["views"]["withheld"] == NUM_VIEWS
+    for scores in (split, split["back"], split["in_arc"], split["training"]):
+        assert 10 < scores["before"]["psnr"] < 60 and 0.2 < scores["before"]["miou"] <= 1
+    assert split["training"]["before"]["psnr"] > split["before"]["psnr"], "what was trained on looks better"
+    assert split["context"]["before"]["full_psnr"] > 5
+    assert set(split["objects"]) == set(BALL_NAMES)
+    assert all(entry["lift"]["gaussians"] >= 30 for entry in split["objects"].values())
+
+
+def test_stages_have_their_costs(finished: Path):
+    stages = json.loads((finished / "report.json").read_text())["stages"]
+    assert set(stages) == {"scene", "lift"}
+    assert all(stage["seconds"] > 0 and stage["peak_mb"] > 100 for stage in stages.values())
+
+
+def test_pictures_and_pages_are_there(finished: Path):
+    pictures = split_of(finished)["pictures"]
+    assert {picture["set"] for picture in pictures} == {"back", "withheld", "in_arc", "training"}
+    assert all((finished / picture[kind]).is_file() for picture in pictures for kind in ("truth", "before", "error"))
+    assert "PSNR" in (finished / "report.md").read_text()
+    assert "<svg" in (finished / "report.html").read_text()
+
+
+def test_a_finished_bench_is_not_run_again(capture: Path, finished: Path, tmp_path: Path, monkeypatch):
+    output = shutil.copytree(finished, tmp_path / "again", symlinks=True)
+    monkeypatch.setattr("scorp_ns.bench.running.train", lambda *_: pytest.fail("trained again"))
+    bench(capture, output, "--compare-with", str(finished / "report.json"))
+    assert split_of(output) == split_of(finished)
+    assert "PSNR" in (output / "comparison.md").read_text() and (output / "comparison.html").is_file()
+
+
+def test_an_interrupted_bench_goes_on_from_what_is_trained(capture: Path, finished: Path, tmp_path: Path):
+    output = shutil.copytree(finished, tmp_path / "again", symlinks=True)
+    (result,) = output.glob("work/*/result.json")
+    result.unlink()
+    bench(capture, output)
+    assert split_of(output)["before"] == split_of(finished)["before"]
+    assert "This run is complete" in (result.parent / "train.log").read_text()
+
+
+def test_shares_and_names_that_make_no_sense_are_refused(capture: Path, finished: Path, tmp_path: Path, capsys):
+    for options in (("--missing", "3/2"), ("--missing", "half"), ("--seeds", "0"), ("--missing", "9/10")):
+        with pytest.raises(SystemExit) as ended:
+            run_here("scorp", "bench", "--data", capture, "--output", tmp_path, *options)
+        assert ended.value.code == 1
+    assert "half" in capsys.readouterr().err
+
+
+def test_a_name_that_no_object_has_is_refused(capture: Path, finished: Path):
+    from scorp_ns.bench.measuring import load_run
+    from scorp_ns.bench.plan import BenchPlan
+
+    plan = BenchPlan(capture, finished, (), (0,), "scorp-quick", 60, ("blue ball",), "lift")
+    (config,) = finished.glob("work/*/run/scorp-quick/bench/config.yml")
+    with pytest.raises(ScorpError, match="red ball"):
+        load_run(config, plan)

@@ -1,0 +1,54 @@
+"""The clock counts every second once, and goes on where it was saved."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scorp_ns.stage_clock import StageClock, read_costs, write_costs
+
+
+def test_time_counts_for_the_innermost_stage():
+    clock = StageClock()
+    start = time.perf_counter()
+    with clock.stage("scene", "cpu"):
+        time.sleep(0.05)
+        with clock.stage("lift", "cpu"):
+            time.sleep(0.1)
+        time.sleep(0.05)
+    whole = time.perf_counter() - start
+    costs = clock.state()
+    assert costs["lift"]["seconds"] >= 0.1 and costs["scene"]["seconds"] >= 0.1
+    assert costs["lift"]["seconds"] + costs["scene"]["seconds"] == pytest.approx(whole, abs=0.02)
+
+
+def test_memory_in_use_is_seen():
+    clock = StageClock()
+    with clock.stage("small", "cpu"):
+        time.sleep(0.15)
+    with clock.stage("large", "cpu"):
+        ballast = np.ones(25_000_000)
+        time.sleep(0.25)
+    assert clock.costs["large"]["peak_mb"] > clock.costs["small"]["peak_mb"] + ballast.nbytes / 2e6
+
+
+def test_a_resumed_run_adds_to_what_was_saved():
+    first, second = StageClock(), StageClock()
+    with first.stage("scene", "cpu"):
+        time.sleep(0.05)
+        saved = first.state()
+    second.load_state(saved)
+    with second.stage("scene", "cpu"):
+        time.sleep(0.05)
+    assert second.costs["scene"]["seconds"] >= 0.1
+    assert second.costs["scene"]["peak_mb"] >= saved["scene"]["peak_mb"]
+
+
+def test_costs_are_read_back(tmp_path: Path):
+    costs = {"scene": {"seconds": 1.25, "peak_mb": 300.0}}
+    write_costs(costs, tmp_path / "scorp" / "stages.json")
+    assert read_costs(tmp_path / "scorp" / "stages.json") == costs
+    assert read_costs(tmp_path / "nothing.json") == {}
