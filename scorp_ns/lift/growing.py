@@ -17,7 +17,7 @@ from torch import Tensor
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.seen_surface import SeenSurface, SurfacePoints, see_surface
+from scorp_ns.lift.seen_surface import LEAST_VIEWS, SeenSurface, SurfacePoints, project_inside, see_surface
 from scorp_ns.lift.support import level_plane_below, surface_points
 from scorp_ns.products import UNKNOWN, CapturedView, ObjectBox, Support
 
@@ -55,6 +55,9 @@ SHARES = (0.5, 0.35, 0.25, 0.7, 1.0)
 """Shares of the reach that are tried until the object ends within. Smaller ones know the plane and gaps better, and
 the largest hold objects that fill the view.
 """
+
+WHOLE = 0.97
+"""An image that shows so much of an object shows all of it."""
 
 FLAT = 0.1
 """What hangs in the air is a piece of a wall if it is thinner than this share of its length."""
@@ -111,7 +114,15 @@ def grow_from_point(
     """
     surfaces = see_surface(gaussians, views, point)
     body = _grow(SurfacePoints.of(surfaces), point, up, reach)
+    if sum(_shows_whole(views[index], body) for index in surfaces) < LEAST_VIEWS:
+        raise _goes_on()
     return {index: torch.from_numpy(_pixels_of(body, surface)) for index, surface in surfaces.items()}
+
+
+def _shows_whole(view: CapturedView, body: Body) -> bool:
+    """Whether an object fits into an image, as pieces of rooms do not."""
+    is_inside = project_inside(view, torch.from_numpy(body.points))
+    return float(is_inside.double().mean()) >= WHOLE
 
 
 def _grow(surface: SurfacePoints, point: Float[Tensor, " 3"], up: Float[Tensor, " 3"], reach: float) -> Body:
@@ -228,7 +239,7 @@ def _on_plane() -> PickError:
 def _goes_on() -> PickError:
     return _GoesOnError(
         "What was clicked on does not end within reach, as a wall or a floor.",
-        "An object has to stand free on its support and fit into the view.",
+        "An object has to stand free on its support, and two photographs must show it whole.",
         "Click on the middle of the object, from further away if it fills the view.",
     )
 

@@ -70,16 +70,16 @@ def see_surface(
     gaussians: Gaussians, views: Sequence[CapturedView], point: Float[Tensor, " 3"]
 ) -> dict[int, SeenSurface]:
     """What some of the views that look at a point show, by the views' places in the sequence."""
-    looking = [index for index, view in enumerate(views) if _looks_at(view, point)]
+    looking = [index for index, view in enumerate(views) if bool(project_inside(view, point[None]))]
     chosen = np.unique(np.linspace(0, len(looking) - 1, min(MOST_VIEWS, len(looking))).round().astype(int))
     return {looking[place]: _seen(gaussians, views[looking[place]]) for place in chosen}
 
 
-def _looks_at(view: CapturedView, point: Float[Tensor, " 3"]) -> bool:
-    """Whether the point lies within the image, behind whatever."""
-    local = view.viewmat[:3, :3] @ point.to(view.viewmat) + view.viewmat[:3, 3]
-    x, y, z = (view.K.to(local) @ local).tolist()
-    return z > 0 and 0 <= x < z * view.width and 0 <= y < z * view.height
+def project_inside(view: CapturedView, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
+    """Which points lie before the camera and within the image, behind whatever."""
+    viewmat, K = view.viewmat.double().cpu(), view.K.double().cpu()
+    x, y, z = ((points.double().cpu() @ viewmat[:3, :3].T + viewmat[:3, 3]) @ K.T).unbind(dim=1)
+    return (z > 0) & (x >= 0) & (x < z * view.width) & (y >= 0) & (y < z * view.height)
 
 
 def _seen(gaussians: Gaussians, view: CapturedView) -> SeenSurface:
