@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"errors", "cameras", "wording"},
+    {"json_files"},
     {"gaussians"},
     {"render", "products"},
     {"masks", "lift", "export", "evaluate"},

@@ -8,7 +8,6 @@ import shutil
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from scorp_ns.capture.reading import Capture
 from scorp_ns.capture.splits import SPLIT_KEYS
 from scorp_ns.errors import CaptureError
 from scorp_ns.evaluate.missing_views import MissingSplit, azimuths_deg, split_by_azimuth, split_from_lists, split_name
+from scorp_ns.json_files import read_json
 from scorp_ns.lift.up import up_direction
 
 
@@ -49,7 +49,7 @@ class BenchCapture:
         path = self.folder / "splits.json"
         if not path.is_file():
             return None
-        lists = _read_json(path).get(name)
+        lists = read_json(path, CaptureError, "It must be a JSON file.", "Repair or remove it.").get(name)
         if lists is None:
             return None
         unknown = [view for part in ("train", "test") for view in lists.get(part, [None]) if view not in self.azimuths]
@@ -83,20 +83,11 @@ def _looked_at(origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, 
 def _meshes(folder: Path) -> dict[str, Path]:
     """The true surfaces that objects.json names under 'mesh'."""
     path = folder / "objects.json"
-    entries = _read_json(path) if path.is_file() else []
+    entries = read_json(path, CaptureError, "It must be a JSON file.", "Repair or remove it.") if path.is_file() else []
     if not isinstance(entries, list):
         return {}
     named = {entry["name"]: entry["mesh"] for entry in entries if isinstance(entry, dict) and entry.get("mesh")}
     return {name: folder / mesh for name, mesh in named.items() if (folder / mesh).is_file()}
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CaptureError(
-            f"{path} cannot be read ({error}).", "It must be a JSON file.", "Repair or remove it."
-        ) from error
 
 
 def write_split_capture(capture: BenchCapture, split: MissingSplit, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorp_ns.errors import CaptureError
+from scorp_ns.json_files import read_json
 from scorp_ns.wording import counted, json_kind, some_of
 
 TRANSFORMS = "transforms.json"
@@ -55,7 +55,7 @@ def read_capture(data: Path) -> Capture:
         raise CaptureError(
             f"'{data}' cannot be looked into: {error.strerror}.", NEEDED, "Check the path and its permissions."
         ) from error
-    content = _load_json(path)
+    content = read_json(path, CaptureError, "It must be a JSON file.", REMAKE)
     if not isinstance(content, dict):
         raise CaptureError(
             f"{path} holds {json_kind(content)} at its top.",
@@ -112,22 +112,6 @@ def _photo_folder(data: Path, entries: list[str]) -> str:
     if any(entry.lower().endswith(PHOTO_ENDINGS) for entry in entries):
         return str(data)
     return str(data / "images") if (data / "images").is_dir() else "PHOTOS"
-
-
-def _load_json(path: Path) -> Any:
-    """What the JSON file holds."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except json.JSONDecodeError as error:
-        wrong = f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-    except UnicodeDecodeError:
-        wrong = "is not UTF-8 text"
-    except RecursionError:
-        wrong = "is nested too deeply"
-    except OSError as error:
-        wrong = f"cannot be read: {error.strerror}"
-    raise CaptureError(f"{path} {wrong}.", "It must be a JSON file.", REMAKE)
 
 
 def _check_frames(path: Path, frames: Any) -> None:

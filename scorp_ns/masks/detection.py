@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scorp_ns.errors import MaskError
-from scorp_ns.masks.json_files import read_json
+from scorp_ns.json_files import read_json
 from scorp_ns.masks.layouts.coco import CocoJson
 from scorp_ns.masks.layouts.label_maps import LabelMaps, find_label_maps
 from scorp_ns.masks.layouts.object_folders import ObjectFolders, find_object_folders
@@ -90,7 +90,7 @@ def _find_in_file(path: Path, request: MaskRequest) -> FoundMasks | None:
     """Masks that a JSON file holds or names."""
     if path.suffix.lower() != ".json":
         raise MaskError(f"The masks path '{path}' is a single file, and no JSON.", NEEDED, "Name a folder.")
-    read_json(path, NEEDED, "Name a COCO JSON file, a transforms.json, or a folder.")
+    read_json(path, MaskError, NEEDED, "Name a COCO JSON file, a transforms.json, or a folder.")
     layouts = (TransformsObjectMasks(), *(TransformsLabelMaps(key) for key in LABEL_MAP_KEYS), CocoJson())
     return next((found for layout in layouts if (found := layout.find_in(path, request))), None)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scorp_ns.errors import MaskError
+from scorp_ns.json_files import read_json
 from scorp_ns.masks.entries import NamedObject, read_entry
-from scorp_ns.masks.json_files import read_json
 from scorp_ns.wording import json_kind
 
 OBJECTS_FILE = "objects.json"
@@ -46,7 +46,7 @@ def find_names(folders: Iterable[Path], warn: Callable[[str], None]) -> NameTabl
 
 def read_names(path: Path, warn: Callable[[str], None]) -> NameTable:
     """The objects in a names file; what is named twice is told apart or left out, with a warning."""
-    content = read_json(path, NEEDED, "Repair it, or remove it to have objects called by their ids.")
+    content = read_json(path, MaskError, NEEDED, "Repair it, or remove it to have objects called by their ids.")
     objects = [read_entry(path, entry) for entry in _entries(path, content)]
     if objects and all(named.id is None for named in objects):
         first = 0 if objects[0].info.name.lower() in BACKGROUND else 1

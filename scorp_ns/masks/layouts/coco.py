@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from scorp_ns.errors import MaskError
+from scorp_ns.json_files import json_or_none
 from scorp_ns.masks.entries import NamedObject
-from scorp_ns.masks.json_files import json_or_none
 from scorp_ns.masks.layers import Layer, overlay
 from scorp_ns.masks.matching import match
 from scorp_ns.masks.names import find_names

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scorp_ns.masks.json_files import json_or_none
+from scorp_ns.json_files import json_or_none
 from scorp_ns.masks.matching import mask_files, match_files
 from scorp_ns.masks.names import NameTable, find_names
 from scorp_ns.masks.pixels import read_ids

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scorp_ns.errors import MaskError
+from scorp_ns.json_files import json_or_none
 from scorp_ns.masks.entries import NamedObject
-from scorp_ns.masks.json_files import json_or_none
 from scorp_ns.masks.layers import overlay
 from scorp_ns.masks.layouts.label_maps import read_label_maps
 from scorp_ns.masks.matching import match

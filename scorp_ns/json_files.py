@@ -1,4 +1,4 @@
-"""JSON files about masks, read with errors that name them."""
+"""JSON files that users write, read with errors that name them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.errors import MaskError
+from scorp_ns.errors import ScorpError
 
 
-def read_json(path: Path, needed: str, do: str) -> Any:
-    """What the file holds; a MaskError with these words says why it cannot be read."""
+def read_json(path: Path, kind: type[ScorpError], needed: str, do: str) -> Any:
+    """What the file holds; an error of this kind, with these words, says why it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -22,12 +22,12 @@ def read_json(path: Path, needed: str, do: str) -> Any:
         wrong = "is nested too deeply"
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
-    raise MaskError(f"{path} {wrong}.", needed, do)
+    raise kind(f"{path} {wrong}.", needed, do)
 
 
 def json_or_none(path: Path) -> Any:
     """What the file holds, or None if it is not readable JSON: for files that others check."""
     try:
-        return read_json(path, "", "")
-    except MaskError:
+        return read_json(path, ScorpError, "", "")
+    except ScorpError:
         return None
