@@ -120,7 +120,7 @@ class ObjectLifting:
             labels = labels.clone()
             labels[store.indices(pick.name).cpu()] = 0
         point = to_world.apply(torch.tensor(pick.point, dtype=torch.float64)).float()
-        label = store.free_label(len(self.masked_objects))
+        label = store.label_for(pick.name, len(self.masked_objects))
         reach = pick.reach * to_world.scale
         store.add(lift_at_point(scene, labels, pick.name, label, point, reach, self.model.config.lift), pick)
 

@@ -102,9 +102,9 @@ class SceneObjects(torch.nn.Module):
         for listener in self.listeners:
             listener()
 
-    def free_label(self, num_masks: int) -> int:
-        """A label that stands for no object yet, after those of so many objects with masks."""
-        return max([num_masks, *(facts["label"] for facts in self._facts.values())]) + 1
+    def label_for(self, name: str, num_masks: int) -> int:
+        """A label for an object, after those of so many objects with masks and those of the others."""
+        return max([num_masks, *(facts["label"] for other, facts in self._facts.items() if other != name)]) + 1
 
     @property
     def picks(self) -> tuple[Pick, ...]:

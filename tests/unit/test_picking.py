@@ -188,6 +188,13 @@ def test_picks_join_the_objects_of_masks(panel: Panel):
     assert panel.store.votes.shape == (num, 6)
 
 
+def test_an_object_that_is_grown_again_keeps_its_label(panel: Panel):
+    panel.pick("ball", CENTERS[0].tolist())
+    panel.control._lifting.pick(panel.store.picks[0])
+    (ball,) = panel.store.objects()
+    assert ball.label == 2 and panel.store.votes.shape == (len(GAUSSIANS), 3)
+
+
 def test_checkpoints_hold_picks(panel: Panel, tmp_path: Path):
     panel.pick("ball", CENTERS[0].tolist())
     torch.save(panel.store.state_dict(), tmp_path / "state.ckpt")
