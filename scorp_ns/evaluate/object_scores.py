@@ -65,6 +65,9 @@ class ViewScores:
 @torch.no_grad()
 def render_on(gaussians: Gaussians, view: CapturedView, background: float) -> tuple[Tensor, Tensor]:
     """Colour [h, w, 3] over an even background, and opacity [h, w]."""
+    if len(gaussians) == 0:  # gsplat does not draw nothing.
+        empty = gaussians.means.new_zeros(view.height, view.width)
+        return empty[..., None].expand(-1, -1, 3) + background, empty
     image, alpha, _ = rasterization(
         means=gaussians.means, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
         colors=gaussians.harmonics, sh_degree=gaussians.sh_degree, viewmats=view.viewmat[None], Ks=view.K[None],

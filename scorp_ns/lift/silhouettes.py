@@ -35,6 +35,9 @@ def render_depths(
     gaussians: Gaussians, view: CapturedView, rasterize_mode: Literal["classic", "antialiased"] = "classic"
 ) -> Depths:
     """How deep these Gaussians lie in a view, with nothing else in the scene."""
+    if len(gaussians) == 0:  # gsplat does not draw nothing.
+        empty = gaussians.means.new_zeros(view.height, view.width)
+        return Depths(empty, empty)
     depth, opacity, _ = rasterization(
         means=gaussians.means, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
         colors=gaussians.means, viewmats=view.viewmat[None], Ks=view.K[None], width=view.width, height=view.height,
