@@ -34,3 +34,7 @@ class OutputError(ScorpError):
 
 class UnsupportedError(ScorpError):
     """What was asked for exists elsewhere, but not on this device or in this version."""
+
+
+class PickError(ScorpError):
+    """Nothing can be grown from a click."""

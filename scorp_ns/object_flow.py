@@ -18,10 +18,9 @@ from torch import Tensor
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.dataparser import CAPTURE_TO_WORLD
-from scorp_ns.errors import OutputError
+from scorp_ns.errors import OutputError, PickError
 from scorp_ns.export.object_files import write_object, write_report
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.lift.growing import PickError
 from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.writing import object_folders
 from scorp_ns.object_labels import photograph_of

@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from scorp_ns.errors import ScorpError
+from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.seen_surface import LEAST_VIEWS, SeenSurface, SurfacePoints, project_inside, see_surface
@@ -67,10 +67,6 @@ NUM_REFINEMENTS = 2
 
 ROOM = 1.25
 """A region reaches this much further than the object in it."""
-
-
-class PickError(ScorpError):
-    """Nothing can be grown from a click."""
 
 
 class _GoesOnError(PickError):

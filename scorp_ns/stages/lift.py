@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int16, Int64
 from torch import Tensor
 
+from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.assignment import assign_labels
@@ -17,7 +18,7 @@ from scorp_ns.lift.cleaning import clean_object
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.description import describe_object
 from scorp_ns.lift.evidence import Evidence
-from scorp_ns.lift.growing import PickError, grow_from_point, inside_box
+from scorp_ns.lift.growing import grow_from_point, inside_box
 from scorp_ns.lift.up import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
 from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView

@@ -11,8 +11,7 @@ import torch
 from nerfstudio.viewer.viewer_elements import ViewerClick, ViewerControl
 from viser import GuiDropdownHandle
 
-from scorp_ns.errors import ScorpError
-from scorp_ns.lift.growing import PickError
+from scorp_ns.errors import PickError, ScorpError
 from scorp_ns.lift.seen_surface import hit_point
 from scorp_ns.object_flow import FOLDER, ObjectLifting, capture_to_world
 from scorp_ns.picks import Pick, read_picks, write_picks

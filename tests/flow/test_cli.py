@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tools import run, start
 
@@ -58,7 +59,10 @@ def test_help_lists_the_commands():
 
 def test_ctrl_c_ends_the_doctor_at_once(tmp_path: Path):
     process = start("scorp", "doctor", "--output-dir", tmp_path)
-    time.sleep(1.5)
+    deadline = time.monotonic() + 60
+    while not psutil.Process(process.pid).children():
+        assert process.poll() is None and time.monotonic() < deadline, "the doctor examines in a process of its own"
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=5)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and output.strip() == "Interrupted."

@@ -9,10 +9,11 @@ import pytest
 import torch
 from ball_scenes import balls_on_floor, click_at, views_around
 
+from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.config import LiftConfig
-from scorp_ns.lift.growing import PickError, inside_box
+from scorp_ns.lift.growing import inside_box
 from scorp_ns.lift.seen_surface import hit_point
 from scorp_ns.products import ObjectBox
 from scorp_ns.stages.lift import PickedObject, Scene, lift_at_point
