@@ -21,7 +21,7 @@ from torch import Tensor
 
 from scorp_ns.capture.images import check_image_decodes
 from scorp_ns.dataparser import CaptureDataParser
-from scorp_ns.errors import CaptureError, CheckpointError
+from scorp_ns.errors import CaptureError, CheckpointError, MaskError
 from scorp_ns.masks.check import MaskCheck, check_masks
 from scorp_ns.masks.source import Frame, MaskRequest
 from scorp_ns.object_labels import frames_of, labels_of_image, snap_labels
@@ -89,7 +89,14 @@ class ScorpDataManager(FullImageDatamanager):
             valid_pixel_masks=frozenset(path.absolute() for path in self.train_dataparser_outputs.mask_filenames or []),
             warn=lambda message: CONSOLE.print(message, style="yellow", markup=False),
         )
-        return load_plugin(MASK_SOURCES, self.config.mask_source).build(request)
+        try:
+            return load_plugin(MASK_SOURCES, self.config.mask_source).build(request)
+        except MaskError as error:
+            if self.test_mode == "val":
+                raise
+            # A finished run is evaluated and viewed without them as well.
+            CONSOLE.print(f"Object masks are left out. {error}", style="yellow", markup=False)
+            return None
 
     @cached_property
     def mask_frames(self) -> tuple[Frame, ...]:

@@ -22,13 +22,14 @@ from scorp_ns.errors import OutputError, PickError
 from scorp_ns.export.object_files import write_object, write_report
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.masks.contact_sheet import write_contact_sheet
+from scorp_ns.masks.source import Frame
 from scorp_ns.masks.writing import object_folders
 from scorp_ns.object_labels import photograph_of
 from scorp_ns.picks import Pick, read_picks
-from scorp_ns.products import CapturedView, LiftedScene, ObjectInfo
+from scorp_ns.products import CapturedView, LiftedObject, LiftedScene, ObjectInfo
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.stage_clock import write_costs
-from scorp_ns.stages.lift import Scene, lift_at_point, lift_objects
+from scorp_ns.stages.lift import Scene, lift_at_point, lift_objects, show_objects
 
 if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
@@ -57,23 +58,23 @@ def captured_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[Cap
         camera.metadata = {"cam_idx": index}
         with torch.no_grad():
             poses.append(model.camera_optimizer.apply_to_camera(camera))
-    return _views(images, datamanager.train_dataset.image_filenames, cameras, torch.cat(poses))
+    return _views(images, datamanager.mask_frames[: len(images)], cameras, torch.cat(poses))
 
 
 def evaluation_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[CapturedView]:
     """The images that are held out of training."""
-    images, paths = datamanager.cached_eval, datamanager.eval_dataset.image_filenames
+    images = datamanager.cached_eval
     cameras = datamanager.eval_dataset.cameras.to(model.device)
-    return _views(images, paths, cameras, cameras.camera_to_worlds)
+    return _views(images, datamanager.mask_frames[-len(images) :], cameras, cameras.camera_to_worlds)
 
 
 def _views(
-    images: Sequence[dict[str, Any]], paths: Sequence[Path], cameras: Cameras, poses: Float[Tensor, "n 3 4"]
+    images: Sequence[dict[str, Any]], frames: Sequence[Frame], cameras: Cameras, poses: Float[Tensor, "n 3 4"]
 ) -> list[CapturedView]:
-    entries = zip(images, paths, viewmats_from_camera_to_worlds(poses), cameras.get_intrinsics_matrices(), strict=True)
+    entries = zip(images, frames, viewmats_from_camera_to_worlds(poses), cameras.get_intrinsics_matrices(), strict=True)
     return [
-        CapturedView(path.name, photograph_of(data), data.get("object_labels"), viewmat, K)
-        for data, path, viewmat, K in entries
+        CapturedView(frame.name, photograph_of(data), data.get("object_labels"), viewmat, K)
+        for data, frame, viewmat, K in entries
     ]
 
 
@@ -128,10 +129,17 @@ class ObjectLifting:
         objects = self._store.objects()
         folders = object_folders([ObjectInfo(one.name) for one in objects])
         to_world, scene = capture_to_world(self.datamanager), self.model.scene
+        self._show_again([one for one in objects if one.name not in self._store.views])
         for one, folder in zip(objects, folders, strict=True):
-            write_object(self.folder / folder, one, self._store.views.get(one.name), scene, to_world)
+            write_object(self.folder / folder, one, self._store.views[one.name], scene, to_world)
         names = [one.name for one in objects]
         write_report(self.folder, dict(zip(names, folders, strict=True)), self._store.failures)
+
+    def _show_again(self, objects: Sequence[LiftedObject]) -> None:
+        """Find the best views of objects that were lifted before this process began: checkpoints hold none."""
+        if objects:
+            num_labels = len(self.masked_objects)
+            self._store.views.update(show_objects(self._scene(), objects, num_labels, self.model.config.lift))
 
     def _left_out(self) -> dict[str, str]:
         """The objects that the mask check refused, and why."""
@@ -151,7 +159,7 @@ class ObjectFlow:
     """The object stages of one training run."""
 
     def __init__(self, model: ScorpModel, trainer: ScorpTrainer) -> None:
-        self.config, self.clock, self.device = trainer.config, trainer.clock, trainer.device
+        self.config, self.clock = trainer.config, trainer.clock
         self.store = model.scene_objects
         self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
         self.lifting = ObjectLifting(model, self.datamanager, trainer.base_dir / FOLDER)
@@ -159,9 +167,14 @@ class ObjectFlow:
 
     def _picks_of_resumed_run(self) -> tuple[Pick, ...]:
         """What was picked and saved in a viewer of the run that this one goes on with."""
-        if self.config.load_dir is None:
+        if self.config.load_dir is not None:
+            has_checkpoints_below = (self.config.load_dir / "nerfstudio_models").is_dir()
+            run = self.config.load_dir if has_checkpoints_below else self.config.load_dir.parent
+        elif self.config.load_checkpoint is not None:
+            run = self.config.load_checkpoint.parent.parent
+        else:
             return ()
-        picks = read_picks(self.config.load_dir.parent / FOLDER)
+        picks = read_picks(run / FOLDER)
         return tuple(pick for pick in picks if pick.name not in self.store.names)
 
     def check_masks(self) -> None:
@@ -183,15 +196,16 @@ class ObjectFlow:
         """Lift the objects of the capture's masks and boxes, once, and grow picked ones in the scene as it is now."""
         if self.store.is_lifted and not self.waiting:
             return
-        with self.clock.stage("lift", self.device):
+        with self.clock.stage("lift"):
             self._lift()
 
     def _lift(self) -> None:
         picks, self.waiting = self.waiting, ()
         if not self.store.is_lifted:
             picks = (*self.store.picks, *picks)
-            if self.lifting.masked_objects:
-                CONSOLE.print(_table(self.lifting.lift_masks()))
+            if self.datamanager.mask_check is not None:
+                self.lifting.lift_masks()
+                CONSOLE.print(_table(self.store))
             self.store.is_lifted = True
         for pick in picks:
             self._grow(pick)
@@ -207,8 +221,9 @@ class ObjectFlow:
             CONSOLE.print(f"The picked object '{pick.name}' was not grown again. {error}", style="yellow", markup=False)
 
     def finish(self) -> None:
-        """At the end of the run: write the objects' Gaussians as training left them, and what the stages cost."""
-        if self.store.names:
+        """At the end of the run: tell of the objects, write them as training left them, and what the stages cost."""
+        if self.store.names or self.store.failures:
+            CONSOLE.print(_table(self.store))
             self.save()
         write_costs(self.clock.state(), self.lifting.folder / COSTS_FILE)
 
@@ -226,18 +241,18 @@ def _with_progress(views: Sequence[CapturedView], title: str) -> Iterable[Captur
     return track(views, description=title, console=CONSOLE, transient=True)
 
 
-def _table(lifted: LiftedScene) -> Table:
+def _table(store: SceneObjects) -> Table:
     """What became of every object, for the terminal."""
     table = Table("object", "Gaussians", "seen", "fits its masks", "stands on", "views", title="Lifted objects")
-    for one in lifted.objects:
+    for one in store.objects():
         table.add_row(
             escape(one.name),
             str(len(one.indices)),
             f"{float(one.visibility.mean()):.0%}",
             "-" if one.mask_iou is None else f"{one.mask_iou:.0%}",
             "nothing found" if one.support is None else "a plane",
-            ", ".join(view.name for view in lifted.views[one.name]),
+            ", ".join(Path(view.name).name for view in store.views.get(one.name, ())),
         )
-    for name, reason in lifted.failures.items():
+    for name, reason in store.failures.items():
         table.add_row(escape(name), f"[yellow]not lifted: {escape(reason)}")
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import astuple
 from threading import RLock
 from typing import Any
@@ -94,7 +95,8 @@ class SceneObjects(torch.nn.Module):
 
     def _forget(self, name: str) -> None:
         if name in self._facts:
-            self.labels[self.indices(name)] = 0
+            # A new tensor: a checkpoint that is being written holds the old one.
+            self.labels = self.labels.index_fill(0, self.indices(name), 0)
             del self._facts[name]
             self.views.pop(name, None)
 
@@ -155,7 +157,7 @@ class SceneObjects(torch.nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What checkpoints hold beside the buffers: plain types and tensors only."""
-        return {"facts": self._facts, "failures": self.failures, "is_lifted": self.is_lifted}
+        return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "is_lifted": self.is_lifted}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""

@@ -28,13 +28,13 @@ class StageClock:
         self._since = 0.0
 
     @contextmanager
-    def stage(self, name: str, device: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
         """Count what happens in the block as this stage's; a stage that runs again adds to its time."""
         self._settle()
         self._running.append(name)
         self.costs.setdefault(name, {"seconds": 0.0, "peak_mb": 0.0})
         try:
-            with self._watching_memory(name, device):
+            with self._watching_memory(name):
                 yield
         finally:
             self._settle()
@@ -50,27 +50,26 @@ class StageClock:
         self.costs = {name: dict(cost) for name, cost in state.items()}
 
     def _settle(self) -> None:
-        """Give the time since the last look to the stage that is running."""
+        """Give the time since the last look, and the GPU's peak, to the stage that is running."""
         now = time.perf_counter()
         if self._running:
-            self.costs[self._running[-1]]["seconds"] += now - self._since
+            cost = self.costs[self._running[-1]]
+            cost["seconds"] += now - self._since
+            if torch.cuda.is_initialized():
+                cost["peak_gpu_mb"] = max(cost.get("peak_gpu_mb", 0.0), torch.cuda.max_memory_allocated() / MEGABYTE)
+                torch.cuda.reset_peak_memory_stats()
         self._since = now
 
     @contextmanager
-    def _watching_memory(self, name: str, device: str) -> Iterator[None]:
+    def _watching_memory(self, name: str) -> Iterator[None]:
         ended = threading.Event()
         watch = threading.Thread(target=self._watch, args=(name, ended), daemon=True)
         watch.start()
-        if torch.device(device).type != "cpu":
-            torch.cuda.reset_peak_memory_stats()
         try:
             yield
         finally:
             ended.set()
             watch.join()
-            if torch.device(device).type != "cpu":
-                cost = self.costs[name]
-                cost["peak_gpu_mb"] = max(cost.get("peak_gpu_mb", 0.0), torch.cuda.max_memory_allocated() / MEGABYTE)
 
     def _watch(self, name: str, ended: threading.Event) -> None:
         process = psutil.Process(os.getpid())

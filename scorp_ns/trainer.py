@@ -93,7 +93,7 @@ class ScorpTrainer(Trainer):
         # The host counts what is still to do, the rest of the program the whole run.
         self.config.max_num_iterations = num_iterations - self._start_step
         try:
-            with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.clock.stage("scene", self.device):
+            with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.clock.stage("scene"):
                 super().train()
         finally:
             self.config.max_num_iterations = num_iterations
@@ -126,7 +126,7 @@ class ScorpTrainer(Trainer):
             for name, value in state["scorp"]["strategy"].items()
         }
         self._random_state_to_restore = state["scorp"]["random"]
-        self.clock.load_state(state["scorp"]["costs"])
+        self.clock.load_state(state["scorp"].get("costs", {}))
         CONSOLE.print(f"Continuing at step {self._start_step} from {path}", markup=False)
 
     def _load_optimizers(self, state: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from jaxtyping import Float
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.capture.check import check_capture
-from scorp_ns.capture.reading import Capture
+from scorp_ns.capture.reading import TRANSFORMS, Capture
 from scorp_ns.capture.splits import SPLIT_KEYS
 from scorp_ns.errors import CaptureError
 from scorp_ns.evaluate.missing_views import MissingSplit, azimuths_deg, split_by_azimuth, split_from_lists, split_name
@@ -49,10 +50,12 @@ class BenchCapture:
         path = self.folder / "splits.json"
         if not path.is_file():
             return None
-        lists = read_json(path, CaptureError, "It must be a JSON file.", "Repair or remove it.").get(name)
-        if lists is None:
+        content = read_json(path, CaptureError, "It must be a JSON file.", "Repair or remove it.")
+        lists = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(lists, dict):
             return None
-        unknown = [view for part in ("train", "test") for view in lists.get(part, [None]) if view not in self.azimuths]
+        lists = {part: [Path(view).as_posix() for view in lists.get(part, [""])] for part in ("train", "test")}
+        unknown = [view for views in lists.values() for view in views if view not in self.azimuths]
         if unknown:
             raise CaptureError(
                 f"'{name}' in {path} lists '{unknown[0]}', which is no frame of {self.capture.path}.",
@@ -65,7 +68,8 @@ class BenchCapture:
 def read_bench_capture(data: Path) -> BenchCapture:
     """The capture, checked as for training."""
     capture = check_capture(data, None)
-    names = [frame["file_path"] for frame in capture.frames]
+    # Without the './' that some programs write, as the masks know the images.
+    names = [Path(frame["file_path"]).as_posix() for frame in capture.frames]
     poses = torch.tensor([frame["transform_matrix"] for frame in capture.frames], dtype=torch.float64)
     up = up_direction(viewmats_from_camera_to_worlds(poses[:, :3])).numpy()
     origins, directions = poses[:, :3, 3].numpy(), -poses[:, :3, 2].numpy()
@@ -86,20 +90,33 @@ def _meshes(folder: Path) -> dict[str, Path]:
     entries = read_json(path, CaptureError, "It must be a JSON file.", "Repair or remove it.") if path.is_file() else []
     if not isinstance(entries, list):
         return {}
-    named = {entry["name"]: entry["mesh"] for entry in entries if isinstance(entry, dict) and entry.get("mesh")}
+    named = {
+        entry["name"]: entry["mesh"]
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("mesh"), str) and isinstance(entry.get("name"), str)
+    }
     return {name: folder / mesh for name, mesh in named.items() if (folder / mesh).is_file()}
+
+
+def fingerprint_of_files(folder: Path) -> str:
+    """Changes with any file of the capture: its name, size or time."""
+    seen = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        seen.update(f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "replace"))
+    return seen.hexdigest()
 
 
 def write_split_capture(capture: BenchCapture, split: MissingSplit, folder: Path) -> Path:
     """The capture in `folder` with lists of frames as the split says; the rest of it is linked, or copied."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in capture.folder.iterdir():
-        if path != capture.capture.path and not (folder / path.name).exists():
+        if path.name != TRANSFORMS and not (folder / path.name).exists():
             _link(path, folder / path.name)
     content = {key: value for key, value in capture.capture.content.items() if key not in SPLIT_KEYS}
     tested = [*split.in_arc, *split.withheld]
     content |= {"train_filenames": list(split.train), "val_filenames": tested, "test_filenames": tested}
-    (folder / "transforms.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / TRANSFORMS).write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 

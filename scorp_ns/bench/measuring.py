@@ -97,7 +97,9 @@ def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, Ca
     return {frame.name: view for frame, view in zip(datamanager.mask_frames, views, strict=True)}
 
 
-def measure(run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictures: Path) -> dict[str, Any]:
+def measure(
+    run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictures: Path, report_folder: Path
+) -> dict[str, Any]:
     """The split's part of a report: scores of the scene before refinement, per set of views and per object."""
     sets = {"withheld": split.withheld, "back": split.back, "in_arc": split.in_arc, "training": split.train}
     meshes = {name: capture.meshes[name] for name in run.labels if name in capture.meshes}
@@ -113,7 +115,9 @@ def measure(run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictur
         **{name: {BEFORE: mean_scores(score.alone for score in by_set[name])} for name in OTHER_SETS},
         "objects": {name: _object(run, scene, name, by_set, meshes.get(name), split) for name in run.labels},
     }
-    result["pictures"] = write_pictures(scene, run.views, split, list(run.labels.values()), pictures)
+    refused = {name: {"failed": reason} for name, reason in run.model.scene_objects.failures.items()}
+    result["objects"] = {**refused, **result["objects"]}
+    result["pictures"] = write_pictures(scene, run.views, split, list(run.labels.values()), pictures, report_folder)
     return result
 
 

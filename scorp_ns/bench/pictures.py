@@ -28,11 +28,9 @@ def write_pictures(
     split: MissingSplit,
     labels: Sequence[int],
     folder: Path,
+    report_folder: Path,
 ) -> list[dict[str, str]]:
-    """Write truth, render and error of some views, objects alone on white; what was written, for the report.
-
-    Files are named relative to the folder's grandparent, where the report lies.
-    """
+    """Write truth, render and error of some views, objects alone on white; what was written, for the report."""
     folder.mkdir(parents=True, exist_ok=True)
     between = tuple(view for view in split.withheld if view not in split.back)
     sets = {"back": split.back, "withheld": between, "in_arc": split.in_arc, "training": split.train}
@@ -40,7 +38,9 @@ def write_pictures(
     for name, members in sets.items():
         usable = [view for view in members if view in views and views[view].labels is not None]
         for view in _evenly(usable, PER_SET):
-            entries.append({"view": view, "set": name, **_write_view(scene, views[view], labels, folder)})
+            entries.append(
+                {"view": view, "set": name, **_write_view(scene, views[view], labels, folder, report_folder)}
+            )
     return entries
 
 
@@ -49,19 +49,21 @@ def _evenly(names: Sequence[str], number: int) -> list[str]:
     return [names[int(place)] for place in places]
 
 
-def _write_view(scene: OwnedScene, view: CapturedView, labels: Sequence[int], folder: Path) -> dict[str, str]:
-    """The files of one view."""
+def _write_view(
+    scene: OwnedScene, view: CapturedView, labels: Sequence[int], folder: Path, report_folder: Path
+) -> dict[str, str]:
+    """The files of one view, named from the report's folder."""
     assert view.labels is not None
     mask = torch.isin(view.labels.cpu(), torch.tensor(labels, dtype=torch.int16))
     truth = torch.where(mask[..., None], view.photograph.cpu().float() / 255, 1.0)
     rendered = render_on(scene.of(labels), view, 1.0)[0].cpu()
     error = 1 - (ERROR_GAIN * (rendered - truth).abs()).clamp(0, 1)
-    stem = Path(view.name).stem
+    stem = Path(view.name).with_suffix("").as_posix().replace("/", "_")
     files = {}
     for kind, picture in (("truth", truth), ("before", rendered), ("error", error)):
         path = folder / f"{stem}_{kind}.png"
         Image.fromarray(_bytes(picture)).save(path)
-        files[kind] = path.relative_to(folder.parents[1]).as_posix()
+        files[kind] = path.relative_to(report_folder).as_posix()
     return files
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scorp_ns import __version__
-from scorp_ns.bench.captures import BenchCapture, read_bench_capture, write_split_capture
+from scorp_ns.bench.captures import BenchCapture, fingerprint_of_files, read_bench_capture, write_split_capture
 from scorp_ns.bench.measuring import load_run, measure, stage_costs
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.bench.training import train
@@ -65,7 +65,8 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
 def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: int, say: Say) -> dict[str, Any]:
     """One split's figures with one seed, read back where they were measured before."""
     folder = plan.output / "work" / f"{split.name}_seed_{seed}_{_fingerprint(plan, capture, split)}"
-    path = folder / "result.json"
+    measured = folder / f"objects_{_digest(plan.objects)}"
+    path = measured / "result.json"
     if path.is_file():
         say(f"{split.name}, seed {seed}: measured before")
         return json.loads(path.read_text(encoding="utf-8"))
@@ -80,8 +81,10 @@ def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: i
     say(f"{split.name}, seed {seed}: training on {len(split.train)} views, with its log in {folder / 'train.log'}")
     config = train(plan, data, seed, folder)
     say(f"{split.name}, seed {seed}: measuring {len(split.withheld)} withheld views")
-    pictures = plan.output / "pictures" / (split.name if seed == plan.seeds[0] else f"{split.name}_seed_{seed}")
-    result = measure(load_run(config, plan), capture, split, pictures) | {"stages": stage_costs(config)}
+    run = load_run(config, plan)
+    if not run.labels:
+        say("No object masks, or no objects lifted: only whole images are measured.")
+    result = measure(run, capture, split, measured / "pictures", plan.output) | {"stages": stage_costs(config)}
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(result), encoding="utf-8")
     os.replace(unfinished, path)
@@ -89,7 +92,10 @@ def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: i
 
 
 def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) -> str:
-    """What a result depends on, so that a bench with other settings does not take it for its own."""
-    settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.objects, plan.stop_after]
-    settings += [split.train, split.in_arc, split.withheld, __version__]
+    """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
+    settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
+    return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
+
+
+def _digest(settings: Any) -> str:
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]

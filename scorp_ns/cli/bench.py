@@ -36,6 +36,7 @@ class Bench:
     def main(self) -> int:
         """Run the bench, or go on with an interrupted one; 0 as exit code."""
         from nerfstudio.utils.rich_utils import CONSOLE
+        from rich.markdown import Markdown
 
         from scorp_ns.bench.plan import BenchPlan, parse_share
         from scorp_ns.bench.running import run_bench
@@ -56,6 +57,6 @@ class Bench:
             compare_with=self.compare_with,
         )
         folder = run_bench(plan, lambda text: CONSOLE.print(text, markup=False, highlight=False))
-        CONSOLE.print((folder / "report.md").read_text(encoding="utf-8"), markup=False, highlight=False)
+        CONSOLE.print(Markdown((folder / "report.md").read_text(encoding="utf-8")))
         CONSOLE.print(f"To look at it, open {folder / 'report.html'}", markup=False)
         return 0

@@ -249,12 +249,12 @@ def _nothing() -> PickError:
 
 
 def inside_box(
-    gaussians: Gaussians, box: ObjectBox, capture_to_world: Similarity, up: Float[Tensor, " 3"]
+    gaussians: Gaussians, box: ObjectBox, capture_to_world: Similarity, up: Float[Tensor, " 3"], min_opacity: float
 ) -> Bool[Tensor, " n"]:
-    """The solid Gaussians in a box, without the plane that the box's content stands on."""
+    """The Gaussians in a box that are opaque enough, without the plane that the box's content stands on."""
     local = _in_box_axes(capture_to_world.inverse().apply(gaussians.means.double().cpu()), box)
     half = torch.tensor(box.size, dtype=torch.float64) / 2
-    is_inside = (local.abs() <= half).all(dim=1) & (gaussians.opacities.cpu() > SOLID)
+    is_inside = (local.abs() <= half).all(dim=1) & (gaussians.opacities.cpu() > min_opacity)
     is_around = (local.abs() <= 2 * half).all(dim=1) & (gaussians.opacities.cpu() > SOLID)
     if not is_inside.any():
         return is_inside

@@ -16,6 +16,9 @@ from scorp_ns.masks.suspicion import Suspicion, find_suspicions
 from scorp_ns.products import ObjectMasks
 from scorp_ns.wording import SHOWN, counted, some_of
 
+MOST_LINES = 20
+"""So many objects are told of one by one."""
+
 WHOLE_IMAGE = 0.95
 """What covers more than this share of what other objects leave, in every frame that shows it, is no object..."""
 
@@ -102,7 +105,8 @@ def _check_object(
     if not shares and info.box is None:
         verdict = f"it has no pixel in any of {counted(len(measures), 'map')}"
     elif shares and min(shares_of_rest) > WHOLE_IMAGE and min(shares) > HALF_IMAGE:
-        verdict = f"it covers all but the other objects in {counted(len(shares), 'frame')}, and is in no other"
+        rest = "all" if len(masks.objects) == 1 else "all that other objects leave"
+        verdict = f"it covers {rest} in {counted(len(shares), 'frame')}, and is in no other"
     own = tuple(suspicion for suspicion in suspicions if suspicion.label == label)
     mean_area = sum(shares) / len(shares) if shares else 0.0
     return ObjectCheck(info.name, len(shares), len(measures) - len(shares), num_cut, mean_area, own, verdict)
@@ -137,12 +141,14 @@ def _left_out(check: MaskCheck) -> list[str]:
 def _suspicious(check: MaskCheck) -> list[str]:
     """A line for each object with suspicious frames, and one for frames without a map."""
     lines = []
-    for checked in check.objects:
-        if checked.suspicions:
-            shown = checked.suspicions[:SHOWN]
-            examples = "; ".join(f"{check.frame_names[found.frame]} ({printable(found.reason)})" for found in shown)
-            more = f"; and {len(checked.suspicions) - SHOWN} more" if len(checked.suspicions) > SHOWN else ""
-            lines.append(f"'{printable(checked.name)}' looks wrong in {examples}{more}.")
+    suspicious = [checked for checked in check.objects if checked.suspicions]
+    for checked in suspicious[:MOST_LINES]:
+        shown = checked.suspicions[:SHOWN]
+        examples = "; ".join(f"{check.frame_names[found.frame]} ({printable(found.reason)})" for found in shown)
+        more = f"; and {len(checked.suspicions) - SHOWN} more" if len(checked.suspicions) > SHOWN else ""
+        lines.append(f"'{printable(checked.name)}' looks wrong in {examples}{more}.")
+    if len(suspicious) > MOST_LINES:
+        lines.append(f"So do {len(suspicious) - MOST_LINES} other objects.")
     unknown = {name: None for name, reader in zip(check.frame_names, check.masks.readers, strict=True) if not reader}
     if unknown and check.num_maps:
         lines.append(f"{counted(len(unknown), 'frame')} of {check.num_frames} have no masks: {some_of(unknown)}.")

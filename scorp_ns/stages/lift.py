@@ -64,7 +64,7 @@ def lift_objects(
     labels = assign_labels(votes, scene.gaussians, config.min_share, config.min_opacity)
     for label, info in enumerate(objects, start=1):
         if info.box is not None and not _has_votes(votes, label):
-            is_inside = inside_box(scene.gaussians, info.box, scene.capture_to_world, scene.up)
+            is_inside = inside_box(scene.gaussians, info.box, scene.capture_to_world, scene.up, config.min_opacity)
             labels[is_inside & (labels == 0)] = label
         _drop_floaters(labels, label, scene.gaussians, votes, config)
     return _describe_objects(scene, objects, labels, votes, config)
@@ -95,6 +95,15 @@ def lift_at_point(
     evidence = Evidence(scene.gaussians, views, votes, scene.rasterize_mode)
     one, best_views = describe_object(name, label, indices, evidence, config)
     return PickedObject(replace(one, mask_iou=None), best_views, votes.weights[:, label], votes.visibility)
+
+
+def show_objects(
+    scene: Scene, objects: Sequence[LiftedObject], num_labels: int, config: LiftConfig
+) -> dict[str, tuple[ObjectView, ...]]:
+    """The best views of objects that were lifted before; photographs know labels up to `num_labels`."""
+    votes = gather_votes(scene.gaussians, scene.views, num_labels, scene.rasterize_mode)
+    evidence = Evidence(scene.gaussians, scene.views, votes, scene.rasterize_mode)
+    return {one.name: describe_object(one.name, one.label, one.indices.cpu(), evidence, config)[1] for one in objects}
 
 
 def _with_picked(view: CapturedView, label: int, grown: Int16[Tensor, "h w"] | None) -> CapturedView:

@@ -73,11 +73,11 @@ def test_a_finished_bench_is_not_run_again(capture: Path, finished: Path, tmp_pa
 
 def test_an_interrupted_bench_goes_on_from_what_is_trained(capture: Path, finished: Path, tmp_path: Path):
     output = shutil.copytree(finished, tmp_path / "again", symlinks=True)
-    (result,) = output.glob("work/*/result.json")
+    (result,) = output.glob("work/*/*/result.json")
     result.unlink()
     bench(capture, output)
     assert split_of(output)["before"] == split_of(finished)["before"]
-    assert "This run is complete" in (result.parent / "train.log").read_text()
+    assert "This run is complete" in (result.parents[1] / "train.log").read_text()
 
 
 def test_shares_and_names_that_make_no_sense_are_refused(capture: Path, finished: Path, tmp_path: Path, capsys):
@@ -96,3 +96,22 @@ def test_a_name_that_no_object_has_is_refused(capture: Path, finished: Path):
     (config,) = finished.glob("work/*/run/scorp-quick/bench/config.yml")
     with pytest.raises(ScorpError, match="red ball"):
         load_run(config, plan)
+
+
+def test_the_capture_is_left_as_it_is(tmp_path: Path):
+    capture = write_object_masks(write_capture(tmp_path / "capture", NUM_VIEWS), NUM_VIEWS)
+    (capture / "transforms.json").write_text((capture / "transforms.json").read_text().replace("images/", "./images/"))
+    shutil.copy(capture / "transforms.json", capture / "other.json")
+    before = {path: path.read_bytes() for path in capture.glob("*.json")}
+    bench(capture / "other.json", tmp_path / "out", "--iterations", "20", "--stop-after", "scene")
+    assert {path: path.read_bytes() for path in capture.glob("*.json")} == before
+    assert split_of(tmp_path / "out")["context"]["before"]["full_psnr"] > 5
+
+
+def test_other_masks_make_another_result(capture: Path, tmp_path: Path):
+    from scorp_ns.bench.captures import fingerprint_of_files
+
+    copy = shutil.copytree(capture, tmp_path / "capture")
+    before = fingerprint_of_files(copy)
+    (copy / "object_masks" / "red ball" / "0003.png").unlink()
+    assert fingerprint_of_files(copy) != before

@@ -138,9 +138,25 @@ def test_masks_that_fit_no_image_stop_the_run_before_it_starts(tmp_path: Path):
 def test_a_resumed_run_keeps_what_it_has(tmp_path: Path, capsys):
     capture = write_object_masks(write_capture(tmp_path / "capture"))
     first = train(capture, tmp_path / "one", "--steps-per-save", "50", "--save-only-latest-checkpoint", "False")
-    assert "Lifted objects" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("Lifted objects") == 2, "when it happens, and at the end of the run"
     shutil.rmtree(objects_of(first))
     again = train(capture, tmp_path / "two", "--load-dir", str(first / "nerfstudio_models"), "--load-step", "50")
-    assert "Lifted objects" not in capsys.readouterr().out
+    assert capsys.readouterr().out.count("Lifted objects") == 1
     assert (objects_of(again) / "red ball" / "gaussians.ply").is_file()
+    assert (objects_of(again) / "red ball" / "views" / "00.png").is_file(), "checkpoints hold no pictures"
     run_here("ns-eval", "--load-config", again / "config.yml", "--output-path", tmp_path / "eval.json")
+
+
+def test_a_finished_run_is_evaluated_without_its_masks(tiny_run: Path, tmp_path: Path, capsys):
+    masks = tiny_run.parents[2] / "capture" / "object_masks"
+    hidden = masks.rename(tmp_path / "away")
+    stray = masks / "ball" / "frame_0.png"
+    stray.parent.mkdir(parents=True)
+    Image.new("L", (4, 4), 255).save(stray)
+    try:
+        run_here("ns-eval", "--load-config", tiny_run / "config.yml", "--output-path", tmp_path / "eval.json")
+    finally:
+        shutil.rmtree(masks)
+        hidden.rename(masks)
+    assert "Object masks are left out" in capsys.readouterr().out
+    assert (tmp_path / "eval.json").is_file()

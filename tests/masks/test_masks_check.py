@@ -128,7 +128,7 @@ def test_the_report_names_what_is_left_out_and_the_rest_goes_on(tmp_path: Path):
         "wall        1/5        4    1    100.00%           -",
         "x           0/5        5    -      0.00%           -",
         "'ghost\\n' is left out: it has no pixel in any of 5 maps. Check its masks, or its name or prompt.",
-        "'wall' is left out: it covers all but the other objects in 1 frame, and is in no other. "
+        "'wall' is left out: it covers all that other objects leave in 1 frame, and is in no other. "
         "Check its masks, or its name or prompt.",
         "1 frame of 6 have no masks: 'images/0004.jpg'.",
     ]

@@ -122,14 +122,14 @@ def test_a_box_takes_the_ball_and_not_the_floor_below_it(capture_to_world: Simil
     matrix = matrix * torch.linalg.det(matrix)
     size = 2.2 * RADII[0] * world_to_capture.scale
     box = ObjectBox(tuple(center.tolist()), (size, size, size), _quaternion(matrix))
-    is_inside = inside_box(GAUSSIANS, box, capture_to_world, UP)
+    is_inside = inside_box(GAUSSIANS, box, capture_to_world, UP, min_opacity=0.1)
     assert float((OWNERS[is_inside] == 1).float().mean()) > 0.99
     assert int(is_inside.sum()) > 0.9 * int((OWNERS == 1).sum())
 
 
 def test_a_box_beside_everything_is_empty():
     box = ObjectBox((5.0, 5.0, 5.0), (1.0, 1.0, 1.0))
-    assert not inside_box(GAUSSIANS, box, Similarity.identity(), UP).any()
+    assert not inside_box(GAUSSIANS, box, Similarity.identity(, min_opacity=0.1), UP).any()
 
 
 def _quaternion(matrix: torch.Tensor) -> tuple[float, float, float, float]:

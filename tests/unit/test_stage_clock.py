@@ -14,9 +14,9 @@ from scorp_ns.stage_clock import StageClock, read_costs, write_costs
 def test_time_counts_for_the_innermost_stage():
     clock = StageClock()
     start = time.perf_counter()
-    with clock.stage("scene", "cpu"):
+    with clock.stage("scene"):
         time.sleep(0.05)
-        with clock.stage("lift", "cpu"):
+        with clock.stage("lift"):
             time.sleep(0.1)
         time.sleep(0.05)
     whole = time.perf_counter() - start
@@ -27,9 +27,9 @@ def test_time_counts_for_the_innermost_stage():
 
 def test_memory_in_use_is_seen():
     clock = StageClock()
-    with clock.stage("small", "cpu"):
+    with clock.stage("small"):
         time.sleep(0.15)
-    with clock.stage("large", "cpu"):
+    with clock.stage("large"):
         ballast = np.ones(25_000_000)
         time.sleep(0.25)
     assert clock.costs["large"]["peak_mb"] > clock.costs["small"]["peak_mb"] + ballast.nbytes / 2e6
@@ -37,11 +37,11 @@ def test_memory_in_use_is_seen():
 
 def test_a_resumed_run_adds_to_what_was_saved():
     first, second = StageClock(), StageClock()
-    with first.stage("scene", "cpu"):
+    with first.stage("scene"):
         time.sleep(0.05)
         saved = first.state()
     second.load_state(saved)
-    with second.stage("scene", "cpu"):
+    with second.stage("scene"):
         time.sleep(0.05)
     assert second.costs["scene"]["seconds"] >= 0.1
     assert second.costs["scene"]["peak_mb"] >= saved["scene"]["peak_mb"]
