@@ -382,7 +382,7 @@ def test_an_object_that_covers_whole_images_is_left_out_and_the_run_goes_on(tmp_
     assert names_of(check.masks) == [*NAMES]
     assert_maps(check.masks, maps)
     assert check.report_lines()[-1] == (
-        "'everything' is left out: it covers all but the other objects in 6 frames, and is in no other. "
+        "'everything' is left out: it covers all that other objects leave in 6 frames, and is in no other. "
         "Check its masks, or its name or prompt."
     )
 

@@ -129,7 +129,7 @@ def test_a_box_takes_the_ball_and_not_the_floor_below_it(capture_to_world: Simil
 
 def test_a_box_beside_everything_is_empty():
     box = ObjectBox((5.0, 5.0, 5.0), (1.0, 1.0, 1.0))
-    assert not inside_box(GAUSSIANS, box, Similarity.identity(, min_opacity=0.1), UP).any()
+    assert not inside_box(GAUSSIANS, box, Similarity.identity(), UP, min_opacity=0.1).any()
 
 
 def _quaternion(matrix: torch.Tensor) -> tuple[float, float, float, float]:
