@@ -18,14 +18,11 @@ from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.seen_surface import LEAST_VIEWS, SeenSurface, SurfacePoints, project_inside, see_surface
-from scorp_ns.lift.support import level_plane_below, surface_points
+from scorp_ns.lift.support import level_plane_below
 from scorp_ns.products import UNKNOWN, CapturedView, ObjectBox, Support
 
-SOLID = 0.3
-"""Fainter Gaussians are no part of a box's content."""
-
-BOX_CLEARANCE = 0.01
-"""What is nearer to the plane than this share of the box's diagonal belongs to the plane."""
+BOX_ROOM = 1.5
+"""The plane that a box's content stands on is looked for within its half diagonal times this."""
 
 THICKNESS = 0.04
 """Points this near to a plane, as a share of the region's radius, lie on it."""
@@ -159,8 +156,7 @@ def _body_within(
         plane = level_plane_below(torch.from_numpy(points), point, up, THICKNESS * radius)
     if plane is not None:
         heights = plane.heights(torch.from_numpy(points)).numpy()
-        roughness = 1.48 * float(np.median(np.abs(heights[np.abs(heights) < THICKNESS * radius])))
-        clearance = max(CLEARANCE * radius, NOISES * roughness)
+        clearance, roughness = _clearance(heights, radius)
         points = points[heights > clearance]
         if float(plane.heights(point[None].cpu())) < CLICK_NOISES * roughness:
             raise _on_plane()
@@ -248,26 +244,50 @@ def _nothing() -> PickError:
     )
 
 
-def inside_box(
-    gaussians: Gaussians, box: ObjectBox, capture_to_world: Similarity, up: Float[Tensor, " 3"], min_opacity: float
-) -> Bool[Tensor, " n"]:
-    """The Gaussians in a box that are opaque enough, without the plane that the box's content stands on."""
-    local = _in_box_axes(capture_to_world.inverse().apply(gaussians.means.double().cpu()), box)
-    half = torch.tensor(box.size, dtype=torch.float64) / 2
-    is_inside = (local.abs() <= half).all(dim=1) & (gaussians.opacities.cpu() > min_opacity)
-    is_around = (local.abs() <= 2 * half).all(dim=1) & (gaussians.opacities.cpu() > SOLID)
-    if not is_inside.any():
-        return is_inside
-    size = float(2 * half.norm() * capture_to_world.scale)
-    center = capture_to_world.apply(torch.tensor([box.center], dtype=torch.float64))[0].to(gaussians.means)
-    surface = surface_points(gaussians[torch.nonzero(is_around)[:, 0].to(gaussians.means.device)])
-    plane = level_plane_below(surface, center, up, BOX_CLEARANCE * size)
-    if plane is None:
-        return is_inside
-    return is_inside & (plane.heights(gaussians.means).cpu() > BOX_CLEARANCE * size)
+def pixels_in_box(
+    gaussians: Gaussians,
+    views: Sequence[CapturedView],
+    box: ObjectBox,
+    capture_to_world: Similarity,
+    up: Float[Tensor, " 3"],
+) -> dict[int, Int16[Tensor, "h w"]]:
+    """Which pixels show what stands in a box: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views."""
+    center = capture_to_world.apply(torch.tensor(box.center, dtype=torch.float64))
+    radius = float(np.linalg.norm(box.size)) / 2 * capture_to_world.scale
+    surfaces = see_surface(gaussians, views, center.float())
+    surface = SurfacePoints.of(surfaces)
+    points = surface.around(center.numpy(), BOX_ROOM * radius, max(CELL * radius, 2 * surface.spacing))
+    plane, clearance = None, 0.0
+    if len(points) >= FEWEST_CELLS:
+        plane = level_plane_below(torch.from_numpy(points), center.float(), up, THICKNESS * radius)
+    if plane is not None:
+        clearance = _clearance(plane.heights(torch.from_numpy(points)).numpy(), radius)[0]
+    to_capture = capture_to_world.inverse()
+    return {index: _boxed(seen, box, to_capture, plane, clearance) for index, seen in surfaces.items()}
 
 
-def _in_box_axes(points: Float[Tensor, "n 3"], box: ObjectBox) -> Float[Tensor, "n 3"]:
+def _boxed(
+    surface: SeenSurface, box: ObjectBox, to_capture: Similarity, plane: Support | None, clearance: float
+) -> Int16[Tensor, "h w"]:
+    """Where a view shows the inside of a box, above the plane."""
+    points = torch.from_numpy(surface.points)
+    is_inside = (_in_box_axes(to_capture.apply(points), box).abs() <= torch.tensor(box.size) / 2).all(dim=-1)
+    labels = torch.where(is_inside, 1, 0)
+    if plane is not None:
+        heights = plane.heights(points.reshape(-1, 3)).reshape(is_inside.shape)
+        labels[is_inside & (heights <= clearance)] = UNKNOWN
+        labels[is_inside & (heights <= 0)] = 0
+    labels[~torch.from_numpy(surface.is_solid)] = UNKNOWN
+    return labels.short()
+
+
+def _clearance(heights: Float[np.ndarray, " n"], radius: float) -> tuple[float, float]:
+    """What is nearer to the plane may belong to either, and how rough the plane is."""
+    roughness = 1.48 * float(np.median(np.abs(heights[np.abs(heights) < THICKNESS * radius])))
+    return max(CLEARANCE * radius, NOISES * roughness), roughness
+
+
+def _in_box_axes(points: Float[Tensor, "*batch 3"], box: ObjectBox) -> Float[Tensor, "*batch 3"]:
     """Points of the capture frame, seen from the box's centre along its sides."""
     w, x, y, z = box.wxyz
     rotation = torch.from_numpy(Rotation.from_quat([x, y, z, w]).as_matrix())

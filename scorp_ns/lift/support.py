@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support
 
 MOST_TILT_COSINE = 0.85
@@ -135,15 +133,3 @@ def level_plane_below(
         return None
     below = on_plane + above - (above @ normal) * normal
     return Support(torch.from_numpy(below).float(), torch.from_numpy(normal).float())
-
-
-def surface_points(gaussians: Gaussians) -> Float[Tensor, "n 3"]:
-    """Points scattered over Gaussians in proportion to their area, as plain surfaces consist of a few large ones."""
-    scales = gaussians.scales.double().cpu().numpy()
-    areas = np.sort(scales, axis=1)[:, 1:].prod(axis=1)
-    random = np.random.default_rng(0)
-    chosen = random.choice(len(areas), MOST_POINTS, p=areas / areas.sum())
-    axes = Rotation.from_quat(gaussians.quats.double().cpu().numpy()[chosen][:, [1, 2, 3, 0]]).as_matrix()
-    steps = scales[chosen] * random.normal(size=(MOST_POINTS, 3))
-    points = gaussians.means.double().cpu().numpy()[chosen] + np.einsum("nij,nj->ni", axes, steps)
-    return torch.from_numpy(points)

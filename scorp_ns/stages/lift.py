@@ -18,7 +18,7 @@ from scorp_ns.lift.cleaning import clean_object
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.description import describe_object
 from scorp_ns.lift.evidence import Evidence
-from scorp_ns.lift.growing import grow_from_point, inside_box
+from scorp_ns.lift.growing import grow_from_point, pixels_in_box
 from scorp_ns.lift.up import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
 from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView
@@ -59,15 +59,33 @@ def lift_objects(
     scene: Scene, objects: Sequence[ObjectInfo], config: LiftConfig, progress: Progress = lambda views, title: views
 ) -> LiftedScene:
     """The scene's Gaussians shared out among the objects; one that fails is reported and costs nothing else."""
-    views = progress(scene.views, "Lifting objects")
-    votes = gather_votes(scene.gaussians, views, len(objects), scene.rasterize_mode)
+    boxed = _boxed_labels(scene, objects)
+    scene = replace(scene, views=_with_boxes(scene, objects, boxed))
+    votes = gather_votes(scene.gaussians, progress(scene.views, "Lifting objects"), len(objects), scene.rasterize_mode)
     labels = assign_labels(votes, scene.gaussians, config.min_share, config.min_opacity)
-    for label, info in enumerate(objects, start=1):
-        if info.box is not None and not _has_votes(votes, label):
-            is_inside = inside_box(scene.gaussians, info.box, scene.capture_to_world, scene.up, config.min_opacity)
-            labels[is_inside & (labels == 0)] = label
+    for label in range(1, len(objects) + 1):
         _drop_floaters(labels, label, scene.gaussians, votes, config)
-    return _describe_objects(scene, objects, labels, votes, config)
+    lifted = _describe_objects(scene, objects, labels, votes, config)
+    # What was found in a box has no masks to fit.
+    found = tuple(replace(one, mask_iou=None) if one.label in boxed else one for one in lifted.objects)
+    return replace(lifted, objects=found)
+
+
+def _boxed_labels(scene: Scene, objects: Sequence[ObjectInfo]) -> list[int]:
+    """The labels of objects that are given by a box, and by no mask."""
+    with_masks = {int(label) for view in scene.views if view.labels is not None for label in view.labels.unique()}
+    return [label for label, info in enumerate(objects, start=1) if info.box is not None and label not in with_masks]
+
+
+def _with_boxes(scene: Scene, objects: Sequence[ObjectInfo], boxed: Sequence[int]) -> Sequence[CapturedView]:
+    """The views, whose labels know what stands in the boxes."""
+    views = scene.views
+    for label in boxed:
+        box = objects[label - 1].box
+        assert box is not None
+        found = pixels_in_box(scene.gaussians, scene.views, box, scene.capture_to_world, scene.up)
+        views = [_with_picked(view, label, found.get(index)) for index, view in enumerate(views)]
+    return views
 
 
 def lift_at_point(
