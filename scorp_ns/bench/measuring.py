@@ -28,15 +28,13 @@ from scorp_ns.evaluate.missing_views import MissingSplit
 from scorp_ns.evaluate.object_scores import OwnedScene, ViewScores, mean_scores, score_view
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.lift.sightings import DEPTH_TOLERANCE
 from scorp_ns.lift.silhouettes import render_depths, unproject
 from scorp_ns.model import ScorpModel
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
 from scorp_ns.stage_clock import read_costs
 from scorp_ns.wording import some_of
-
-DEPTH_TOLERANCE = 0.05
-"""What is this share of an object's size nearer than it stands before it."""
 
 MOST_POINTS = 50_000
 """More points of a surface measure nothing new."""

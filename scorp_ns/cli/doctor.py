@@ -111,6 +111,6 @@ def _packages() -> list[Check]:
 def _weights() -> list[Check]:
     return [
         Check("weights of LPIPS", weights.lpips, needs=("torch",)),
-        Check("weights of CLIP", weights.clip),
+        Check("weights of CLIP", weights.clip, needs=("torch",)),
         Check("weights of MUSIQ", weights.musiq, needs=("torch",)),
     ]

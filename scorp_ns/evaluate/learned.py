@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, pad
 
-from scorp_ns.evaluate.metrics import lpips_weights_path
+from scorp_ns.evaluate.metrics import LPIPS_FETCH, lpips_weights_path
 
 CLIP_WEIGHTS = "openai/clip-vit-base-patch16"
 """The network of CLIP-S, by its name in Hugging Face's cache."""
@@ -28,8 +28,6 @@ MUSIQ_WEIGHTS = "musiq_koniq_ckpt-e95806b9.pth"
 """MUSIQ trained on KonIQ-10k, which scores from about 0 to 100, as pyiqa names its file."""
 
 MUSIQ_FETCH = "Fetch them once with: python -c \"import pyiqa; pyiqa.create_metric('musiq')\""
-
-LPIPS_FETCH = "Fetch them once with: python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\""
 
 
 class ClipSimilarity:

@@ -12,6 +12,9 @@ from torch import Tensor
 
 LPIPS_BACKBONE_FILE = "alexnet-owt-7be5be79.pth"
 
+LPIPS_FETCH = "Fetch them once with: python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\""
+"""How to get the weights that LPIPS builds on."""
+
 
 def psnr(
     prediction: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], is_valid: Bool[Tensor, "h w 1"] | None = None
@@ -53,9 +56,7 @@ def _lpips_metric(device: str) -> torch.nn.Module | None:
     """The LPIPS network, or nothing (said once) where its weights are not on disk: metrics never start a download."""
     if not lpips_weights_path().is_file():
         logging.getLogger("scorp").warning(
-            "LPIPS is left out: its AlexNet weights are not at %s. Fetch them once with: "
-            "python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\"",
-            lpips_weights_path(),
+            "LPIPS is left out: its AlexNet weights are not at %s. %s", lpips_weights_path(), LPIPS_FETCH
         )
         return None
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity

@@ -17,6 +17,7 @@ from scorp_ns.cli.checks import installation, machine, plugged, renderer, requir
 from scorp_ns.cli.doctor import all_checks
 from scorp_ns.cli.findings import Finding, ok, warning
 from scorp_ns.errors import ScorpError
+from scorp_ns.evaluate.learned import ClipSimilarity, Musiq, absent_metrics
 from scorp_ns.render.cpu import kernel_cache
 
 
@@ -154,27 +155,20 @@ def test_optional_packages_may_be_absent_but_not_too_old(versions: dict[str, str
     assert requirements.required("no-such-package") == "no-such-package"
 
 
-def test_weights_are_found_where_the_libraries_keep_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_the_doctor_says_of_learned_metrics_what_a_bench_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    clip = "models--openai--clip-vit-base-patch16/snapshots/1/model.safetensors"
-    (tmp_path / clip).parent.parent.mkdir(parents=True)
-    for look, file in (
-        (weights.lpips, "checkpoints/alexnet-owt-7be5be79.pth"),
-        (weights.clip, clip),
-        (weights.musiq, "pyiqa/musiq_koniq_ckpt-e95806b9.pth"),
-    ):
-        assert look().state == "warning" and "left out" in look().found and "fetch it once" in look().do
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).touch()
-        assert look().state == "ok"
+    for metric, look in (("lpips", weights.lpips), ("clip_s", weights.clip), ("musiq", weights.musiq)):
+        answer = look()
+        assert answer.state == "warning" and "left out" in answer.found
+        reason, _, remedy = absent_metrics()[metric].rpartition(". ")
+        assert reason in answer.found and remedy in answer.do
 
 
-def test_the_cache_of_hugging_face_is_where_its_variables_say(monkeypatch: pytest.MonkeyPatch):
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    assert weights._hugging_face_cache() == Path.home() / ".cache/huggingface/hub"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
-    assert weights._hugging_face_cache() == Path("/cache/huggingface/hub")
-    monkeypatch.setenv("HF_HOME", "/face")
-    assert weights._hugging_face_cache() == Path("/face/hub")
+def test_weights_that_are_there_are_no_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "alexnet-owt-7be5be79.pth").touch()
+    monkeypatch.setattr(ClipSimilarity, "find", lambda: object())
+    monkeypatch.setattr(Musiq, "find", lambda: object())
+    assert all(look().state == "ok" for look in (weights.lpips, weights.clip, weights.musiq))
