@@ -38,3 +38,11 @@ class UnsupportedError(ScorpError):
 
 class PickError(ScorpError):
     """Nothing can be grown from a click."""
+
+
+class GenerationError(ScorpError):
+    """No complete shape of an object can be had; the object keeps what was lifted."""
+
+
+class CancelledError(GenerationError):
+    """Somebody stopped the generation of an object's shape."""

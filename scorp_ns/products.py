@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int16, Int64, UInt8
+from jaxtyping import Float, Float32, Int16, Int64, UInt8
 from torch import Tensor
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.surfaces.mesh import ColoredMesh
 
 UNKNOWN = -1
 """The label of a pixel of which nobody says whether it shows an object."""
@@ -19,6 +23,9 @@ MOST_OBJECTS = 2**15 - 1
 
 UNIT_TOLERANCE = 1e-4
 """How far a direction's length may be from 1."""
+
+BACKGROUND, VISIBLE, OCCLUDER = 255, 188, 0
+"""What a pixel is to an object, in the code that amodal generators know. Where nobody says, it is an occluder's."""
 
 LabelMap = Int16[np.ndarray, "h w"]
 """One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where nobody says."""
@@ -214,3 +221,68 @@ class LiftedScene:
     def __post_init__(self) -> None:
         assert len(self.labels) == len(self.votes) == len(self.visibility)
         assert all(bool((self.labels[one.indices] == one.label).all()) for one in self.objects)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a photograph, or a window of it, shows of an object."""
+
+    name: str
+    """The photograph it is of."""
+    photograph: UInt8[np.ndarray, "h w 3"]
+    roles: UInt8[np.ndarray, "h w"]
+    """BACKGROUND, VISIBLE or OCCLUDER."""
+    depth: Float32[np.ndarray, "h w"]
+    """Along the camera's axis, of whatever the trained scene shows there; infinite where it shows nothing."""
+    viewmat: Float[Tensor, "4 4"]
+    """Capture to OpenCV camera, a rigid motion."""
+    K: Float[Tensor, "3 3"]
+    """Intrinsics of the window itself."""
+
+    def __post_init__(self) -> None:
+        assert self.photograph.shape[:2] == self.roles.shape == self.depth.shape
+
+
+@dataclass(frozen=True)
+class ProxyRequest:
+    """What a generator is told of an object, all of it in the capture's frame and units."""
+
+    name: str
+    prompt: str
+    """What the object is, in words."""
+    seed: int
+    views: tuple[ObjectView, ...]
+    """Square crops of the photographs that show the object best, best first."""
+    frames: tuple[Sight, ...]
+    """The same photographs, whole."""
+    sights: tuple[Sight, ...]
+    """All photographs that show the object, cut to the window around it."""
+    gaussians: Gaussians
+    """What was lifted out of the scene."""
+    visibility: Float[Tensor, " m"]
+    """The largest share of itself that each Gaussian showed any photograph, 0 to 1."""
+    frame: ObjectFrame
+    support: Support | None
+    up: Float[Tensor, " 3"]
+    """Where up is, also where no support is known."""
+
+    def __post_init__(self) -> None:
+        assert len(self.gaussians) == len(self.visibility) > 0
+        assert len(self.views) == len(self.frames)
+
+
+@dataclass(frozen=True)
+class ProxyAsset:
+    """A generator's reply: a complete object, in a frame and at a size of its own."""
+
+    shape: ColoredMesh | Gaussians
+    made_by: str
+    """The generator or model, for people."""
+    T_capture_asset: Similarity | None = None
+    """Where the object stands, if the generator knows."""
+    up: tuple[float, float, float] | None = None
+    """Where up is in the asset's own frame, if the generator knows."""
+    evidence: Mapping[str, float | str] = field(default_factory=dict)
+    """What speaks for the reply, for people and reports."""
+    license: str | None = None
+    """Under which terms the asset may be used, if the generator says."""

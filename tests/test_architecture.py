@@ -17,8 +17,10 @@ LAYERS = [
     {"errors", "cameras", "wording"},
     {"json_files"},
     {"gaussians"},
+    {"surfaces"},
+    {"fields"},
     {"render", "products"},
-    {"masks", "lift", "export", "evaluate"},
+    {"masks", "lift", "generate", "export", "evaluate"},
     {"schedule", "checkpoint", "plugins", "picks"},
     {"stages"},
     {"capture"},
@@ -37,7 +39,7 @@ LAYERS = [
 HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
 """The rooms that may know nerfstudio."""
 
-ROOMS_WITHIN = {"render", "gaussians", "masks", "lift", "export", "evaluate", "capture", "cli", "viewer", "bench"}
+ROOMS_WITHIN = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"stages"}
 """Folders, whose files may import each other."""
 
 

@@ -10,10 +10,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from scorp_ns.products import CapturedView, ObjectView
-
-BACKGROUND, VISIBLE, OCCLUDER = 255, 188, 0
-"""What a pixel is to the object, in the code that amodal generators know."""
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, CapturedView, ObjectView
 
 
 def pixel_roles(mask: Bool[np.ndarray, "h w"], is_hidden: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:

@@ -20,19 +20,17 @@ MOST_PIXELS = 2**26
 """Depths of so many pixels are kept, half a gigabyte; further views are rendered anew for every object."""
 
 
-class Evidence:
-    """A scene with its photographs and their votes. What a view sees of the scene is rendered once for all objects."""
+class SceneDepths:
+    """A scene with its photographs. What a view sees of the scene is rendered once for all objects."""
 
     def __init__(
         self,
         gaussians: Gaussians,
         views: Sequence[CapturedView],
-        votes: Votes,
         rasterize_mode: Literal["classic", "antialiased"] = "classic",
     ) -> None:
         self.gaussians = gaussians
         self.views = views
-        self.votes = votes
         self.rasterize_mode: Literal["classic", "antialiased"] = rasterize_mode
         self._depths: dict[int, Depths] = {}
 
@@ -53,3 +51,17 @@ class Evidence:
         if sum(kept.depth.numel() for kept in self._depths.values()) + depths.depth.numel() <= MOST_PIXELS:
             self._depths[index] = depths
         return depths
+
+
+class Evidence(SceneDepths):
+    """A scene with its photographs and their votes."""
+
+    def __init__(
+        self,
+        gaussians: Gaussians,
+        views: Sequence[CapturedView],
+        votes: Votes,
+        rasterize_mode: Literal["classic", "antialiased"] = "classic",
+    ) -> None:
+        super().__init__(gaussians, views, rasterize_mode)
+        self.votes = votes

@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.evidence import Evidence
+from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.lift.silhouettes import Depths, unproject
 from scorp_ns.products import CapturedView
 
 MOST_SIGHTINGS = 16
-"""Of the views that show an object, so many that show most of it are looked at closely."""
+"""Of the views that show an object, so many that show most of it are looked at closely, unless more are asked for."""
 
 LEAST_SHOWN = 0.05
 """Views that show less of the object than this share of what the best one shows do not show it."""
@@ -63,7 +63,12 @@ class Sighting:
 
 
 def find_sightings(
-    evidence: Evidence, own: Gaussians, label: int, visible_shares: Sequence[float], size: float
+    evidence: SceneDepths,
+    own: Gaussians,
+    label: int,
+    visible_shares: Sequence[float],
+    size: float,
+    most: int = MOST_SIGHTINGS,
 ) -> Iterator[Sighting]:
     """The views that show most of an object of this size, in the order of the views.
 
@@ -74,7 +79,7 @@ def find_sightings(
     showing = (index for index, share in enumerate(visible_shares) if share > 0 and share >= least)
     by_share = sorted(showing, key=lambda index: -visible_shares[index])
     wanted = (index for index in by_share if not has_masks or _mask_of(evidence.views[index], label) is not None)
-    for index in sorted(islice(wanted, MOST_SIGHTINGS)):
+    for index in sorted(islice(wanted, most)):
         sighting = _sighting(evidence, own, label, index, size)
         if sighting.mask.any():
             yield sighting
@@ -88,7 +93,7 @@ def _mask_of(view: CapturedView, label: int) -> Bool[Tensor, "h w"] | None:
     return mask if bool(mask.any()) else None
 
 
-def _sighting(evidence: Evidence, own: Gaussians, label: int, index: int, size: float) -> Sighting:
+def _sighting(evidence: SceneDepths, own: Gaussians, label: int, index: int, size: float) -> Sighting:
     """What one view shows of the object."""
     view, scene, alone = evidence.views[index], evidence.depths(index), evidence.depths_alone(own, index)
     silhouette = alone.is_solid.cpu()

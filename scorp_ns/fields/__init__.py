@@ -1,0 +1,1 @@
+"""Proxy fields: signed distance and colour as functions of a point."""

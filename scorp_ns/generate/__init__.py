@@ -1,0 +1,1 @@
+"""Complete objects from partial ones: generators by name, and what makes their replies proxies."""
