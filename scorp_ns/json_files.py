@@ -1,8 +1,10 @@
-"""JSON files that users write, read with errors that name them."""
+"""JSON files: those that users write, read with errors that name them; ours, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +33,17 @@ def json_or_none(path: Path) -> Any:
         return read_json(path, ScorpError, "", "")
     except ScorpError:
         return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write all of the file or nothing, in folders that are made where they are missing; an OSError if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    try:
+        # Names of files on disk need not be text.
+        unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
+        os.replace(unfinished, path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scorp_ns.errors import OutputError
+from scorp_ns.json_files import write_json
 
 PICKS_FILE = "picks.json"
 
@@ -30,12 +30,8 @@ class Pick:
 def write_picks(folder: Path, picks: Sequence[Pick]) -> None:
     """Write picks.json, replacing what was there."""
     path = folder / PICKS_FILE
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    content = {"format": FORMAT, "picks": [asdict(pick) for pick in picks]}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
+        write_json(path, {"format": FORMAT, "picks": [asdict(pick) for pick in picks]})
     except OSError as error:
         raise OutputError(
             f"The picked objects cannot be remembered in {path} ({error.strerror or error}).",

@@ -11,6 +11,9 @@ from scorp_ns.wording import counted
 MASK_SOURCES = "scorp.mask_sources"
 """The group of entry points for sources of object masks."""
 
+GENERATORS = "scorp.generators"
+"""The group of entry points for generators of proxies."""
+
 
 def plugin_names(group: str) -> list[str]:
     """The names that are registered in a group, in alphabetical order."""

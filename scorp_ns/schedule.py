@@ -25,6 +25,8 @@ class ScheduleConfig:
     """Period after which colours may vary with one more degree of spherical harmonics."""
     lift_at: float = 0.8
     """When objects are lifted out of the scene, where the capture has object masks; more than 1 means never."""
+    propose_at: float = 0.8
+    """When proxies of the lifted objects are generated, no earlier than these are lifted; more than 1 means never."""
     double_resolution_every: float = 0.1
     """Period after which training at reduced resolution doubles it, until the images' own is reached."""
 
@@ -63,9 +65,16 @@ class Schedule:
         return min(step // self.steps(self.config.add_sh_degree_every), max_degree)
 
     def lifts(self, step: int) -> bool:
-        """Whether the time to lift objects has come at `step`; a run that just misses it does so at its end."""
-        lift_step = round(self.config.lift_at * self.num_iterations)
-        return self.config.lift_at <= 1 and step >= min(lift_step, self.num_iterations - 1)
+        """Whether the time to lift objects has come at `step`."""
+        return self._has_come(self.config.lift_at, step)
+
+    def proposes(self, step: int) -> bool:
+        """Whether the time to generate proxies has come at `step`: no earlier than objects are lifted."""
+        return self._has_come(max(self.config.lift_at, self.config.propose_at), step)
+
+    def _has_come(self, moment: float, step: int) -> bool:
+        """Whether a moment of the run is reached; one that a run just misses is put to its last iteration."""
+        return moment <= 1 and step >= min(round(moment * self.num_iterations), self.num_iterations - 1)
 
     def downscale_factor(self, step: int, num_downscales: int) -> int:
         """By how much training images are shrunk at `step`: a power of two."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from scorp_ns.json_files import write_json
+
 SAMPLE_EVERY_S = 0.1
 """How often main memory is looked at; shorter peaks may be missed."""
 
@@ -85,8 +87,7 @@ def write_costs(costs: Mapping[str, Mapping[str, float]], path: Path) -> None:
     """Write the costs of all stages as JSON; where nothing can be written, the run is no worse for it."""
     rounded = {name: {kind: round(value, 2) for kind, value in cost.items()} for name, cost in costs.items()}
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rounded, indent=1) + "\n")
+        write_json(path, rounded)
 
 
 def read_costs(path: Path) -> dict[str, dict[str, float]]:

@@ -24,6 +24,7 @@ from scorp_ns.evaluate.object_scores import DEFINITIONS
 from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, read_report, write_report
 from scorp_ns.evaluate.report_comparison import write_comparison
 from scorp_ns.evaluate.report_schema import FORMAT
+from scorp_ns.json_files import write_json
 
 METHODS = {"scorp": scorp, "scorp-quick": scorp_quick}
 
@@ -85,9 +86,7 @@ def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: i
     if not run.labels:
         say("No object masks, or no objects lifted: only whole images are measured.")
     result = measure(run, capture, split, measured / "pictures", plan.output) | {"stages": stage_costs(config)}
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(result), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_json(path, result)
     return result
 
 

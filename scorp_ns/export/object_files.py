@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splat_ply import write_splats
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.json_files import write_json
 from scorp_ns.products import LiftedObject, ObjectView
 
 FORMAT = 1
@@ -41,7 +39,7 @@ def write_object(
     try:
         if views is not None:
             _write_views(folder / "views", views, to_capture)
-        _write_json(folder / "object.json", _findings(one, to_capture))
+        write_json(folder / "object.json", _findings(one, to_capture))
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
@@ -49,7 +47,7 @@ def write_object(
 def write_report(folder: Path, lifted: Mapping[str, str], failures: Mapping[str, str]) -> None:
     """Write objects.json: the folder of each object that was lifted, and why each other one was not."""
     try:
-        _write_json(folder / "objects.json", {"format": FORMAT, "lifted": dict(lifted), "failed": dict(failures)})
+        write_json(folder / "objects.json", {"format": FORMAT, "lifted": dict(lifted), "failed": dict(failures)})
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
@@ -84,7 +82,7 @@ def _fill_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarit
         Image.fromarray(view.rgba).save(folder / f"{number:02d}.png")
         Image.fromarray(view.roles).save(folder / f"{number:02d}_roles.png")
         entries.append({"file": f"{number:02d}.png", "roles": f"{number:02d}_roles.png", **_camera(view, to_capture)})
-    _write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
+    write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
 
 def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
@@ -129,17 +127,3 @@ def _findings(one: LiftedObject, to_capture: Similarity) -> dict[str, Any]:
 def _rounded(values: Tensor) -> list[Any]:
     rounded = [float(f"{value:.{DIGITS}g}") for value in values.double().flatten().tolist()]
     return torch.tensor(rounded, dtype=torch.float64).reshape(values.shape).tolist()
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write all of the file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    try:
-        # Names of files on disk need not be text.
-        unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-        os.replace(unfinished, path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

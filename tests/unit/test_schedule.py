@@ -55,3 +55,9 @@ def test_opacity_resets_can_be_switched_off():
 def test_a_negative_fraction_is_refused():
     with pytest.raises(ValueError, match="densify_until is -1"):
         ScheduleConfig(densify_until=-1)
+
+
+def test_proxies_are_generated_when_objects_are_there():
+    schedule = Schedule(ScheduleConfig(lift_at=0.9, propose_at=0.5), 100)
+    assert [step for step in range(100) if schedule.proposes(step)] == list(range(90, 100))
+    assert not any(Schedule(ScheduleConfig(propose_at=2), 100).proposes(step) for step in range(100))
