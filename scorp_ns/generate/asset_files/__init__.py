@@ -1,0 +1,1 @@
+"""Files of complete objects, read into coloured surfaces or Gaussians."""

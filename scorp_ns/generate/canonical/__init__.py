@@ -1,0 +1,1 @@
+"""From any complete object to a closed surface of unit size."""
