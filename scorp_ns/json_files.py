@@ -22,6 +22,8 @@ def read_json(path: Path, kind: type[ScorpError], needed: str, do: str) -> Any:
         wrong = "is not UTF-8 text"
     except RecursionError:
         wrong = "is nested too deeply"
+    except ValueError:
+        wrong = "holds a number of too many digits"
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
     raise kind(f"{path} {wrong}.", needed, do)

@@ -1,0 +1,120 @@
+"""Replies of generators that are kept, so that a resumed or repeated run does not pay for them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.generate.generator import Generator, Work
+from scorp_ns.products import ProxyAsset, ProxyRequest
+from scorp_ns.surfaces.mesh import ColoredMesh
+
+FORMAT = 1
+"""Version of the files; those of other versions are not looked at, and replaced when they are needed."""
+
+MESH_FIELDS = ("vertices", "faces", "colors")
+GAUSSIANS_FIELDS = ("means", "quats", "scales", "opacities", "harmonics")
+POSE_FIELDS = ("rotation", "translation")
+
+UNREADABLE = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError),
+    *(ValueError, KeyError, TypeError, AttributeError, AssertionError),
+)
+"""What reading a file raises that is torn, or that somebody else wrote."""
+
+
+def generate_cached(
+    generator: Generator, request: ProxyRequest, work: Work, folder: Path, regenerate: bool = False
+) -> ProxyAsset:
+    """The stored reply to such a request; a new one, which is then stored, if there is none or it shall be new."""
+    fingerprint = generator.fingerprint(request)
+    if fingerprint is None:
+        return generator.generate(request, work)
+    key = hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
+    path = folder / f"{key}.npz"
+    stored = None if regenerate else read_reply(path, key)
+    if stored is not None:
+        work.report(1.0, "stored already")
+        return stored
+    asset = generator.generate(request, work)
+    try:
+        write_reply(path, key, asset)
+    except OSError as error:
+        work.report(1.0, f"done, but the reply cannot be stored in {folder} ({error.strerror or error})")
+    return asset
+
+
+def write_reply(path: Path, key: str, asset: ProxyAsset) -> None:
+    """Write all of the reply or nothing; an OSError if that fails."""
+    shape, pose = asset.shape, asset.T_capture_asset
+    described = {
+        "format": FORMAT,
+        "key": key,
+        "kind": "mesh" if isinstance(shape, ColoredMesh) else "gaussians",
+        "made_by": asset.made_by,
+        "scale": None if pose is None else pose.scale,
+        "up": asset.up,
+        "evidence": dict(asset.evidence),
+        "license": asset.license,
+    }
+    names = MESH_FIELDS if isinstance(shape, ColoredMesh) else GAUSSIANS_FIELDS
+    arrays = {name: _array(getattr(shape, name)) for name in names}
+    if pose is not None:
+        arrays |= {name: _array(getattr(pose, name)) for name in POSE_FIELDS}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two runs may store the same reply at once.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez(file, description=np.array(json.dumps(described)), **arrays)  # pyright: ignore[reportArgumentType]
+        os.replace(unfinished, path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def read_reply(path: Path, key: str) -> ProxyAsset | None:
+    """The reply that was stored for this key; None if there is none, or the file is torn or somebody else's."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+            described = json.loads(str(stored["description"]))
+            if described["format"] != FORMAT or described["key"] != key:
+                return None
+            return _reply(described, stored)
+    except UNREADABLE:
+        return None
+
+
+def _reply(described: Mapping[str, Any], stored: Mapping[str, np.ndarray]) -> ProxyAsset:
+    """What the entries and arrays of a file stand for."""
+    if described["kind"] == "mesh":
+        shape = ColoredMesh(**{name: stored[name] for name in MESH_FIELDS})
+    else:
+        shape = Gaussians(**{name: torch.from_numpy(stored[name]) for name in GAUSSIANS_FIELDS})
+    pose = None
+    if described["scale"] is not None:
+        pose = Similarity(*(torch.from_numpy(stored[name]) for name in POSE_FIELDS), scale=described["scale"])
+    return ProxyAsset(
+        shape=shape,
+        made_by=described["made_by"],
+        T_capture_asset=pose,
+        up=described["up"] and tuple(described["up"]),
+        evidence=described["evidence"],
+        license=described["license"],
+    )
+
+
+def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values

@@ -1,0 +1,177 @@
+"""What another program left in a job folder, as a reply."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scorp_ns.errors import GenerationError
+from scorp_ns.gaussians.similarity import MATRIX_TOLERANCE, Similarity
+from scorp_ns.generate.asset_files.reading import read_asset
+from scorp_ns.generate.job_folder import FORMATS
+from scorp_ns.json_files import read_json
+from scorp_ns.products import ProxyAsset
+from scorp_ns.wording import json_kind
+
+DESCRIPTION = "result.json"
+"""The file in which a program may say more of its result."""
+
+MOST_DESCRIPTION_BYTES = 1 << 20
+"""A longer description is none."""
+
+NEEDED = "A file result.glb, result.gltf, result.obj or result.ply is needed, or a result.json that names one."
+ENTRIES = (
+    "result.json may hold 'file', 'asset_to_capture' (4x4, a rotation, one scale and a translation), 'up' (3 numbers), "
+    "'model', 'license' (strings) and 'seed' (a whole number)."
+)
+REPAIR = "Mend the program that writes it; docs/generators.md describes the files of a job."
+
+
+@dataclass(frozen=True)
+class _Description:
+    """The entries of result.json that are used."""
+
+    file: str | None = None
+    T_capture_asset: Similarity | None = None
+    up: tuple[float, float, float] | None = None
+    model: str | None = None
+    license: str | None = None
+    seed: int | None = None
+
+
+def read_result(folder: Path, name: str, made_by: str) -> ProxyAsset:
+    """The reply in the folder of a job, made by this program unless the reply names its model."""
+    described = _read_description(folder, name)
+    path = _asset_path(folder, described, name)
+    return ProxyAsset(
+        shape=read_asset(path, name),
+        made_by=described.model or made_by,
+        T_capture_asset=described.T_capture_asset,
+        up=described.up,
+        evidence={} if described.seed is None else {"seed": float(described.seed)},
+        license=described.license,
+    )
+
+
+def has_result(folder: Path) -> bool:
+    """Whether there is anything that could be a result."""
+    return any((folder / file).exists() for file in (DESCRIPTION, *_default_files()))
+
+
+def _default_files() -> list[str]:
+    return [f"result.{kind}" for kind in FORMATS]
+
+
+def _asset_path(folder: Path, described: _Description, name: str) -> Path:
+    """The file of the asset: a plain file inside the folder, whatever links lead there."""
+    if described.file is not None:
+        path = folder / described.file
+    else:
+        found = [folder / file for file in _default_files() if (folder / file).exists()]
+        if not found:
+            raise GenerationError(f"There is no result for '{name}' in {folder}.", NEEDED, REPAIR)
+        path = found[0]
+    real = _real_path(path)
+    if real is not None and not real.is_relative_to(folder.resolve()):
+        raise GenerationError(
+            f"The result for '{name}' is said to be {str(path)!r}, which lies outside the job's folder {folder}.",
+            "Results are only read from inside that folder.",
+            "Let the program copy its result there.",
+        )
+    if real is None or not real.is_file():
+        raise GenerationError(f"The result for '{name}', {str(path)!r}, is no file.", NEEDED, REPAIR)
+    return real
+
+
+def _real_path(path: Path) -> Path | None:
+    """Where links lead; None if that is nowhere."""
+    try:
+        return path.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # Nothing is there, or a null byte, or links lead in a circle.
+        return None
+
+
+def _read_description(folder: Path, name: str) -> _Description:
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return _Description()
+    path = _asset_path(folder, _Description(file=DESCRIPTION), name)
+    if path.stat().st_size > MOST_DESCRIPTION_BYTES:
+        raise GenerationError(f"{path} is longer than a megabyte.", ENTRIES, REPAIR)
+    content = read_json(path, GenerationError, ENTRIES, REPAIR)
+    if not isinstance(content, dict):
+        raise GenerationError(f"{path} holds {json_kind(content)}.", ENTRIES, REPAIR)
+    return _Description(
+        file=_text(path, content, "file"),
+        T_capture_asset=_pose(path, content.get("asset_to_capture")),
+        up=_up(path, content.get("up")),
+        model=_text(path, content, "model"),
+        license=_text(path, content, "license"),
+        seed=_seed(path, content.get("seed")),
+    )
+
+
+def _text(path: Path, content: dict[str, Any], key: str) -> str | None:
+    """A line of text; None where there is none."""
+    value = content.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise GenerationError(f"'{key}' in {path} is {json_kind(value)}.", ENTRIES, REPAIR)
+    return " ".join(value.split()) if key != "file" else value
+
+
+def _seed(path: Path, value: Any) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise GenerationError(f"'seed' in {path} is {json_kind(value)} that is not whole.", ENTRIES, REPAIR)
+    return value
+
+
+def _up(path: Path, value: Any) -> tuple[float, float, float] | None:
+    """A unit vector."""
+    if value is None:
+        return None
+    numbers = _numbers(value, 3)
+    length = math.hypot(*numbers) if numbers else 0.0
+    if numbers is None or not 0 < length < math.inf:
+        raise GenerationError(f"'up' in {path} is not a direction.", ENTRIES, REPAIR)
+    x, y, z = (number / length for number in numbers)
+    return x, y, z
+
+
+def _pose(path: Path, value: Any) -> Similarity | None:
+    """The similarity that the rows of a matrix stand for."""
+    if value is None:
+        return None
+    rows = [_numbers(row, 4) for row in value] if isinstance(value, list) and len(value) == 4 else []
+    if not rows or any(row is None for row in rows):
+        raise GenerationError(f"'asset_to_capture' in {path} is not 4 lists of 4 finite numbers.", ENTRIES, REPAIR)
+    matrix = torch.tensor(rows, dtype=torch.float64)
+    linear = matrix[:3, :3]
+    scale = max(float(torch.linalg.det(linear)), 0.0) ** (1 / 3)
+    is_scaled = 0 < scale < math.inf
+    products = linear.T @ linear / scale**2 if is_scaled else linear
+    is_similar = is_scaled and bool(((products - torch.eye(3)).abs() < MATRIX_TOLERANCE).all())
+    if not is_similar or float((matrix[3] - torch.tensor([0, 0, 0, 1])).abs().max()) > MATRIX_TOLERANCE:
+        raise GenerationError(
+            f"'asset_to_capture' in {path} stretches, shears or mirrors space, or does not end in the row 0, 0, 0, 1.",
+            ENTRIES,
+            REPAIR,
+        )
+    return Similarity.from_matrix(matrix[:3])
+
+
+def _numbers(value: Any, count: int) -> list[float] | None:
+    """So many finite numbers; None if the value is anything else."""
+    if not isinstance(value, list) or len(value) != count:
+        return None
+    is_number = all(isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in value)
+    try:
+        numbers = [float(entry) for entry in value] if is_number else []
+    except OverflowError:  # Whole numbers of JSON have no limit.
+        return None
+    return numbers if is_number and all(map(math.isfinite, numbers)) else None
