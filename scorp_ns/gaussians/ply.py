@@ -91,7 +91,7 @@ def read_vertices(path: Path, role: PlyRole) -> np.ndarray:
     """The rows of the element called 'vertex', of which there is at least one."""
     from plyfile import PlyData, PlyParseError
 
-    _check_header(path, role)
+    check_header(path, role)
     try:
         elements = {element.name: element.data for element in PlyData.read(str(path)).elements}
     except (PlyParseError, ValueError, OverflowError, OSError, MemoryError) as error:
@@ -122,7 +122,7 @@ def numbers(vertices: np.ndarray, names: Sequence[str], path: Path, role: PlyRol
         return _columns(vertices, names).astype(np.float32, copy=False)
 
 
-def _check_header(path: Path, role: PlyRole) -> None:
+def check_header(path: Path, role: PlyRole) -> None:
     """Returns if the file is as long as its header promises, so that reading it cannot ask for absurd memory."""
     try:
         with open(path, "rb") as file:
