@@ -34,6 +34,7 @@ class Work:
             )
 
 
+@runtime_checkable
 class Generator(Protocol):
     """Makes complete objects from what is known of partial ones."""
 
