@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
 
+from scorp_ns.gaussians.placement import Placement
 from scorp_ns.gaussians.similarity import Similarity
 
 
@@ -54,10 +55,11 @@ class ColoredMesh:
         corners = self.vertices[self.faces].astype(np.float64)
         return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
-    def moved(self, similarity: Similarity) -> ColoredMesh:
-        """The same surface in the target of a similarity from its own frame; a mirrored one still faces outwards."""
-        vertices = similarity.apply(torch.from_numpy(self.vertices)).numpy()
-        return replace(self, vertices=vertices, faces=self.faces[:, ::-1] if similarity.is_mirrored else self.faces)
+    def moved(self, motion: Similarity | Placement) -> ColoredMesh:
+        """The same surface in the target of a motion from its own frame; a mirrored one still faces outwards."""
+        vertices = motion.apply(torch.from_numpy(self.vertices)).numpy()
+        is_mirrored = isinstance(motion, Similarity) and motion.is_mirrored
+        return replace(self, vertices=vertices, faces=self.faces[:, ::-1] if is_mirrored else self.faces)
 
     def sample(self, number: int, seed: int = 0) -> SurfaceSamples:
         """Points drawn evenly over the surface: the same ones for the same seed."""

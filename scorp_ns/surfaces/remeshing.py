@@ -93,14 +93,14 @@ def _shared(
     places: Int64[np.ndarray, " v"], faces: Int64[np.ndarray, "f 3"], is_wanted: Bool[np.ndarray, "f 3"]
 ) -> Bool[np.ndarray, "f 3"]:
     """Edges that are wanted by any of the triangles that have them."""
-    keys = _edge_keys(places, faces)
+    keys = edge_keys(places[faces])
     return np.isin(keys, keys[is_wanted.ravel()]).reshape(-1, 3)
 
 
-def _edge_keys(places: Int64[np.ndarray, " v"], faces: Int64[np.ndarray, "f 3"]) -> Int64[np.ndarray, " n"]:
-    """One number an edge, the same for both directions."""
-    first, second = places[faces].ravel(), places[np.roll(faces, -1, axis=1)].ravel()
-    return np.minimum(first, second) * (int(places.max(initial=0)) + 1) + np.maximum(first, second)
+def edge_keys(corners: Int64[np.ndarray, "f 3"]) -> Int64[np.ndarray, " n"]:
+    """One number for each edge of each triangle, the same for both directions."""
+    first, second = corners.ravel(), np.roll(corners, -1, axis=1).ravel()
+    return np.minimum(first, second) * (int(corners.max(initial=0)) + 1) + np.maximum(first, second)
 
 
 def _halve(
@@ -116,7 +116,7 @@ def _halve(
     pairs = np.stack([np.minimum(starts, ends), np.maximum(starts, ends)], axis=1)[chosen]
     _, first, inverse = np.unique(pairs[:, 0] * len(vertices) + pairs[:, 1], return_index=True, return_inverse=True)
     ends_of = pairs[first]
-    keys = _edge_keys(places, faces)[chosen][first]
+    keys = edge_keys(places[faces])[chosen][first]
     _, shared = np.unique(keys, return_inverse=True)
     middles = np.full(faces.size, -1, np.int64)
     middles[chosen] = len(vertices) + inverse

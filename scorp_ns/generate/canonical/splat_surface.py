@@ -1,0 +1,214 @@
+"""A closed surface around Gaussians, from pictures of their depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Float64
+from torch import Tensor
+
+from scorp_ns.errors import GenerationError
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.generate.canonical.floaters import bulk_diagonal, is_of_the_body
+from scorp_ns.render.rasterization import rasterization
+from scorp_ns.surfaces.marching import Grid, extract_surface
+from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.wording import counted
+
+LEAST_OPACITY = 0.1
+"""Gaussians of less opacity are haze."""
+
+LARGEST_SCALE = 0.2
+"""Gaussians with a longer axis, in diagonals of the bulk, are fog."""
+
+REACH = 2.0
+"""Gaussians reach so many standard deviations beyond their centres."""
+
+NUM_VIEWS = 40
+"""Pictures from all around."""
+
+PIXELS = 256
+"""The side of a picture."""
+
+CAMERA_DISTANCE = 3.0
+"""From the middle, in diagonals."""
+
+SPACING = 1 / 144
+"""Between the points of the grid, in diagonals."""
+
+TRUNCATION = 3.0
+"""Distances count up to so many cells before and behind what a picture shows."""
+
+SOLID_ALPHA = 0.5
+"""Pixels that are covered more show a surface; the others show through."""
+
+MIDDLE_GREY = 0.5
+
+
+@dataclass(frozen=True)
+class View:
+    """What a picture from one direction shows."""
+
+    viewmat: Float64[np.ndarray, "4 4"]
+    depth: Float32[np.ndarray, "h w"]
+    """Infinite where nothing solid is shown."""
+    colors: Float32[np.ndarray, "h w 3"]
+
+
+def surface_of(gaussians: Gaussians, name: str, notes: list[str]) -> ColoredMesh:
+    """The closed surface of the solid ones among the Gaussians; a GenerationError if there is none."""
+    solid = _solid(gaussians, notes)
+    if len(solid):
+        low, high = _box(solid)
+        center, diagonal = (low + high) / 2, float(np.linalg.norm(high - low))
+        if diagonal > 0:
+            views = _pictures(_unit(solid, center, diagonal))
+            grid = Grid.around((low - center) / diagonal, (high - center) / diagonal, SPACING, 4)
+            vertices, faces = extract_surface(_fused(views, grid), grid)
+            if len(faces):
+                colors = _vertex_colors(views, vertices)
+                return ColoredMesh((vertices * diagonal + center).astype(np.float32), faces, colors)
+    raise GenerationError(
+        f"The asset of '{name}' has {counted(len(gaussians), 'Gaussian')}, of which no surface can be made.",
+        f"Gaussians of an opacity above {LEAST_OPACITY} that cover something are needed.",
+        "Generate it again, or take another.",
+    )
+
+
+def _solid(gaussians: Gaussians, notes: list[str]) -> Gaussians:
+    """The Gaussians without haze, fog and floaters."""
+    opaque = gaussians[gaussians.opacities >= LEAST_OPACITY]
+    if not len(opaque):
+        return opaque
+    means, weights = opaque.means.double().numpy(), opaque.opacities.double().numpy()
+    size = bulk_diagonal(means, weights)
+    is_kept = opaque.scales.amax(1).numpy() <= LARGEST_SCALE * size if size > 0 else np.ones(len(opaque), bool)
+    if not is_kept.any():
+        return opaque[torch.from_numpy(is_kept)]
+    is_kept[is_kept] = is_of_the_body(means[is_kept], weights[is_kept])
+    left_out = len(gaussians) - int(is_kept.sum())
+    if left_out:
+        notes.append(f"{left_out} of {len(gaussians)} Gaussians were left out as haze, fog or apart from the rest.")
+    return opaque[torch.from_numpy(is_kept)]
+
+
+def _box(gaussians: Gaussians) -> tuple[Float64[np.ndarray, " 3"], Float64[np.ndarray, " 3"]]:
+    """The box around the Gaussians with what they reach beyond their centres."""
+    means, reach = gaussians.means.double(), REACH * gaussians.scales.double().amax(1, keepdim=True)
+    return (means - reach).amin(0).numpy(), (means + reach).amax(0).numpy()
+
+
+def _unit(gaussians: Gaussians, center: Float64[np.ndarray, " 3"], diagonal: float) -> Gaussians:
+    """The Gaussians about the origin, about 1 across."""
+    return replace(
+        gaussians,
+        means=((gaussians.means.double() - torch.from_numpy(center)) / diagonal).float(),
+        scales=(gaussians.scales.double() / diagonal).float(),
+    )
+
+
+def _pictures(gaussians: Gaussians) -> list[View]:
+    """The Gaussians from all around."""
+    viewmats = torch.from_numpy(_viewmats(NUM_VIEWS))
+    K = torch.from_numpy(_intrinsics()).float()
+    views = []
+    for viewmat in viewmats:
+        with torch.no_grad():
+            image, alpha, _ = rasterization(
+                gaussians.means,
+                gaussians.quats,
+                gaussians.scales,
+                gaussians.opacities,
+                gaussians.harmonics,
+                viewmat[None].float(),
+                K[None],
+                PIXELS,
+                PIXELS,
+                sh_degree=gaussians.sh_degree,
+                render_mode="RGB+ED",
+            )
+        views.append(_view(viewmat.numpy(), image[0], alpha[0, ..., 0]))
+    return views
+
+
+def _view(viewmat: Float64[np.ndarray, "4 4"], image: Float[Tensor, "h w 4"], alpha: Float[Tensor, "h w"]) -> View:
+    """A picture's depth where it is solid, and its colours as if nothing shone through."""
+    is_solid = alpha > SOLID_ALPHA
+    depth = torch.where(is_solid, image[..., 3], torch.inf)
+    colors = image[..., :3] / alpha.clamp(min=1e-3)[..., None]
+    return View(viewmat, depth.numpy(), colors.clamp(0, 1).numpy())
+
+
+def _fused(views: list[View], grid: Grid) -> Float32[np.ndarray, "x y z"]:
+    """Signed distances: means of what the pictures say near their surfaces, and inside where no picture looks in.
+
+    A point that several pictures show to be empty is outside, whatever others say.
+    """
+    points, reach = grid.points, TRUNCATION * grid.spacing
+    total, count = np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
+    emptiness = np.zeros(len(points), np.int16)
+    for view in views:
+        rows, columns, depths, is_shown = _project(view, points)
+        gaps = np.where(is_shown, view.depth[rows, columns] - depths, np.inf)
+        emptiness += gaps > reach
+        is_near = np.abs(gaps) <= reach
+        total[is_near] += gaps[is_near]
+        count[is_near] += 1
+    distances = np.where(count > 0, total / np.maximum(count, 1), -reach)
+    is_empty = emptiness > np.maximum(1, count)
+    distances = np.where(is_empty, np.maximum(distances, reach * (emptiness > 0)), distances)
+    return distances.reshape(grid.shape).astype(np.float32)
+
+
+def _vertex_colors(views: list[View], vertices: Float32[np.ndarray, "v 3"]) -> Float32[np.ndarray, "v 3"]:
+    """The mean of the colours in which pictures show the vertices; the nearest vertex's where none does."""
+    from scipy.spatial import KDTree
+
+    total, count = np.zeros(vertices.shape, np.float64), np.zeros(len(vertices))
+    for view in views:
+        rows, columns, depths, is_shown = _project(view, vertices)
+        is_seen = is_shown & (np.abs(view.depth[rows, columns] - depths) < 2 * SPACING)
+        total[is_seen] += view.colors[rows[is_seen], columns[is_seen]]
+        count += is_seen
+    is_known = count > 0
+    if not is_known.any():
+        return np.full(vertices.shape, MIDDLE_GREY, np.float32)
+    colors = total / np.maximum(count, 1)[:, None]
+    _, nearest = KDTree(vertices[is_known]).query(vertices[~is_known])
+    colors[~is_known] = colors[is_known][nearest]
+    return colors.clip(0, 1).astype(np.float32)
+
+
+def _project(
+    view: View, points: Float32[np.ndarray, "n 3"]
+) -> tuple[np.ndarray, np.ndarray, Float32[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Rows, columns and depths of points in a picture, and whether they are in it."""
+    viewmat, K = view.viewmat.astype(np.float32), _intrinsics().astype(np.float32)
+    in_camera = points @ viewmat[:3, :3].T + viewmat[:3, 3]
+    pixels = in_camera[:, :2] / in_camera[:, 2:] * K[0, 0] + K[:2, 2]
+    columns, rows = np.floor(pixels).astype(np.int64).clip(0, PIXELS - 1).T
+    is_shown = ((pixels >= 0) & (pixels < PIXELS)).all(axis=1)
+    return rows, columns, in_camera[:, 2], is_shown
+
+
+def _intrinsics() -> Float64[np.ndarray, "3 3"]:
+    """A picture as wide as what is 1 across looks when nearest to the camera."""
+    focal = PIXELS * (CAMERA_DISTANCE - 0.5)
+    return np.array([[focal, 0, PIXELS / 2], [0, focal, PIXELS / 2], [0, 0, 1]])
+
+
+def _viewmats(number: int) -> Float64[np.ndarray, "n 4 4"]:
+    """Cameras on a sphere, evenly spread along a spiral, that look at the origin."""
+    heights = 1 - (2 * np.arange(number) + 1) / number
+    angles = np.pi * (3 - 5**0.5) * np.arange(number)
+    radii = np.sqrt(1 - heights**2)
+    forward = -1.0 * np.stack([radii * np.cos(angles), radii * np.sin(angles), heights], axis=1)
+    aside = np.where(np.abs(forward[:, 2:]) < 0.9, np.array([[0.0, 0, 1]]), np.array([[1.0, 0, 0]]))
+    right = np.cross(forward, aside)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    viewmats = np.tile(np.eye(4), (number, 1, 1))
+    viewmats[:, :3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    viewmats[:, 2, 3] = CAMERA_DISTANCE
+    return viewmats
