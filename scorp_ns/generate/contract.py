@@ -31,16 +31,17 @@ def check_generator(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsse
     """
     assert isinstance(config, GeneratorConfig) and is_dataclass(config), "The config is no dataclass with build()."
     untouched = copy.deepcopy(request)
-    asset = _asked(config, request)
-    again = _asked(config, request)
+    asset, fingerprint = _asked(config, request)
+    again, other_fingerprint = _asked(config, request)
+    assert fingerprint == other_fingerprint, "The fingerprint is another one when the generator is built again."
     assert _is_same(asset, again, SAME), "The second reply to the same request is another one; use request.seed."
     _check_cancelling(config, request)
     assert _is_same(request, untouched, 0.0), "The request was changed; copy what you change."
     return asset
 
 
-def _asked(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsset:
-    """The reply of a generator that is built anew, of the right kinds."""
+def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, str | None]:
+    """The reply and the fingerprint of a generator that is built anew, of the right kinds."""
     generator = _raising_ours(config.build)
     fingerprint = _fingerprint(generator, request)
     reports: list[tuple[float | None, str]] = []
@@ -52,7 +53,7 @@ def _asked(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsset:
         assert share is None or 0 <= share <= 1, f"The share {share} was reported; it goes from 0 to 1, or is None."
         assert text.strip() and "\n" not in text, f"{text!r} was reported; one line is needed."
     _check_asset(asset)
-    return asset
+    return asset, fingerprint
 
 
 def _fingerprint(generator: Generator, request: ProxyRequest) -> str | None:

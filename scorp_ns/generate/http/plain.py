@@ -25,14 +25,11 @@ def generate_plain(transport: Transport, request: ProxyRequest) -> ProxyAsset:
     """The reply of a server that speaks the plain protocol."""
     transport.work.report(None, "sending the job")
     job = f"/jobs/{quote(_submit(transport, request), safe='')}"
-    is_done = False
     try:
         _await(transport, job)
         content = transport.call("GET", f"{job}/result", most_bytes=transport.limits.most_bytes).body
-        is_done = True
     finally:
-        if not is_done:
-            transport.say_goodbye(job)
+        transport.say_goodbye(job)
     with TemporaryDirectory(prefix="scorp-", ignore_cleanup_errors=True) as folder:
         _store(transport, content, Path(folder))
         return read_result(Path(folder), request.name, made_by=f"http: {transport.server.netloc}")

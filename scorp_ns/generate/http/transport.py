@@ -35,7 +35,7 @@ SHOWN_CHARACTERS = 200
 """Of what a server says in an error."""
 
 GOODBYE_S = 0.5
-"""How long a server may take to hear that its work is no longer needed."""
+"""How long a server may take to hear that a job is no longer needed."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Transport:
         self._watch()
 
     def say_goodbye(self, path: str) -> None:
-        """Tell the server that its work is no longer needed, if it listens."""
+        """Tell the server that it may stop and forget a job, if it listens."""
         end = time.monotonic() + GOODBYE_S
 
         def watch() -> None:

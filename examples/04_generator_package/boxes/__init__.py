@@ -1,0 +1,1 @@
+"""A generator that makes everything a box."""
