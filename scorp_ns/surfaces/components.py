@@ -23,7 +23,7 @@ def has_matched_edges(corners: Int64[np.ndarray, "f 3"]) -> bool:
 
 def unmatched_edges(corners: Int64[np.ndarray, "f 3"]) -> Int64[np.ndarray, "f 3"]:
     """How much more often each edge of each triangle is passed in its direction than in the other."""
-    signs = np.where(corners < np.roll(corners, -1, axis=1), 1, -1)
+    signs = np.sign(np.roll(corners, -1, axis=1) - corners)
     _, edges = np.unique(edge_keys(corners), return_inverse=True)
     surplus = np.bincount(edges, signs.ravel()).astype(np.int64)
     return surplus[edges].reshape(-1, 3) * signs

@@ -10,6 +10,7 @@ from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.canonical.floaters import is_of_the_body
+from scorp_ns.generate.canonical.mending import mend
 from scorp_ns.generate.canonical.orienting import face_outwards
 from scorp_ns.generate.canonical.shape import CanonicalShape
 from scorp_ns.generate.canonical.solidifying import solidify
@@ -53,8 +54,11 @@ def _repaired(mesh: WorkingMesh, name: str, notes: list[str]) -> WorkingMesh:
     outward, was_turned = face_outwards(mesh)
     if was_turned:
         notes.append("Triangles that faced inwards were turned.")
-    if has_matched_edges(outward.corners) and unsound_share(outward.single, outward.faces) <= MOST_UNSOUND:
-        return outward
+    mended = mend(outward)
+    if has_matched_edges(mended.corners) and unsound_share(mended.single, mended.faces) <= MOST_UNSOUND:
+        if mended is not outward:
+            notes.append("Small holes were closed.")
+        return mended
     closed = solidify(outward)
     if closed is None:
         raise _empty(name, "encloses nothing that could be made solid")
