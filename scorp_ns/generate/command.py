@@ -32,8 +32,8 @@ PLACEHOLDERS = (*PATHS, "seed", *WORDS)
 MOST_SCRIPT_BYTES = 1 << 20
 """Files of up to this size that the command names count as part of its settings."""
 
-OPTION = "--pipeline.model.generator.command.template"
-EXAMPLE = f'For example: {OPTION} "conda run -n trellis python run.py {{job}} {{result}}".'
+OPTION = "--pipeline.model.generator.command"
+EXAMPLE = f'For example: {OPTION}.template "conda run -n trellis python run.py {{job}} {{result}}".'
 
 
 @dataclass
@@ -99,27 +99,27 @@ class CommandGenerator:
                 arguments, log_path, limit_s, work.cancelled, lambda line: work.report(None, line.strip()[:80])
             )
         except OSError as error:
-            raise self._failure(request.name, folder, f"cannot be run ({error.strerror or error})", []) from error
+            raise GenerationError(
+                f"The command for '{request.name}' cannot be run: {error.strerror or error}.",
+                "It has to be a program that can be run when its turn comes.",
+                f"Check {OPTION}.template.",
+            ) from error
         work.check(request.name)
         if outcome.code is None:
-            how = f"was stopped after {limit_s:g} seconds, its time limit"
-        elif outcome.code:
+            raise self._failure(request.name, folder, f"was stopped after {limit_s:g} seconds", outcome.last_lines)
+        if outcome.code:
             how = f"ended with exit code {outcome.code}" if outcome.code > 0 else f"was ended by signal {-outcome.code}"
-        else:
-            return outcome.last_lines
-        raise self._failure(request.name, folder, how, outcome.last_lines)
+            raise self._failure(request.name, folder, how, outcome.last_lines)
+        return outcome.last_lines
 
     def _failure(self, name: str, folder: Path, how: str, last_lines: Sequence[str]) -> GenerationError:
         said = "; ".join(f"{line.strip()[:200]!r}" for line in last_lines)
-        kept = (
-            f"Read {folder / 'log.txt'}"
-            if self._config.keep_jobs
-            else "Keep its log with --...command.keep-jobs FOLDER"
-        )
+        log = f"Read {folder / 'log.txt'}" if self._config.keep_jobs else f"Keep its log with {OPTION}.keep-jobs FOLDER"
         return GenerationError(
             f"The command for '{name}' {how}; {f'its last lines are {said}' if said else 'it printed nothing'}.",
-            "It has to write its result into the job's folder and to end with exit code 0.",
-            f"{kept}, and run it on that folder by hand.",
+            f"It has to leave a result in the job's folder, and end with exit code 0 "
+            f"within {self._config.time_limit_s:g} seconds ({OPTION}.time-limit-s).",
+            f"{log}, and run it on that folder by hand.",
         )
 
     @contextmanager

@@ -127,7 +127,7 @@ def _text(path: Path, content: dict[str, Any], key: str) -> str | None:
 
 def _seed(path: Path, value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise GenerationError(f"'seed' in {path} is {json_kind(value)} that is not whole.", ENTRIES, REPAIR)
+        raise GenerationError(f"'seed' in {path} is not a whole number.", ENTRIES, REPAIR)
     return value
 
 

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from scorp_ns.errors import GenerationError
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.http.exchange import ExchangeError, Message, Reply, TooLargeError, exchange
-from scorp_ns.wording import json_kind
+from scorp_ns.wording import counted, json_kind
 
 FIRST_PAUSE_S = 0.5
 """Before the second attempt; each further pause is twice as long, and all are up to half as long by chance."""
@@ -203,7 +203,7 @@ class Transport:
     def _no_answer(self, message: Message, failure: str, attempts: int) -> GenerationError:
         return GenerationError(
             f"The server at {self.server.geturl()} did not answer {message.method} {message.path} for '{self.name}' "
-            f"in {attempts} attempts; at last: {failure}.",
+            f"in {counted(attempts, 'attempt')}; at last: {failure}.",
             "A server that runs and can be reached is needed.",
             "Start it, check --pipeline.model.generator.http.url, or read its log.",
         )
