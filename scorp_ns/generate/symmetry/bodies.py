@@ -1,0 +1,143 @@
+"""Bodies of revolution made whole: hollow ones opened down to their bottom, with parts that stick out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from scorp_ns.generate.symmetry.mirrors import Mirror
+from scorp_ns.generate.symmetry.revolution import (
+    NUM_TURNS,
+    VIOLATING,
+    Axis,
+    Profile,
+    find_axis,
+    measure_profile,
+    violations,
+)
+from scorp_ns.generate.symmetry.scoring import TOLERANCE, Evidence
+
+MOST_PARTS = 0.4
+"""No body of revolution is what more of the seen surface than this sticks out of."""
+
+PART_REACH = 0.05
+"""What belongs to a part lies so near to its seen surface, as a share of the diagonal."""
+
+ADDED_PRICE = 0.5
+"""What it costs to add as many parts as are seen, where explaining none of them costs 1: one handle is likelier."""
+
+OPEN = 0.3
+"""Who can look so far down into a body, as a share of its height, looks into a vessel."""
+
+FOGGY = 0.3
+"""The depths within a vessel are fog, not contents, if so many of them disagree with the others around the axis."""
+
+WALL = (0.015, 0.03)
+"""Least and largest thickness of a vessel's wall, as shares of the diagonal."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A body of revolution, and how the seen points lie to it."""
+
+    profile: Profile
+    apart: Bool[np.ndarray, " n"]
+    """What sticks out of it."""
+    doubtful: Bool[np.ndarray, " n"]
+    """What lies on it where most of the ring is free space."""
+    is_vessel: bool
+
+
+def find_body(evidence: Evidence) -> Body:
+    """The body of revolution that explains most."""
+    axis = find_axis(evidence)
+    profile = measure_profile(axis, evidence.space)
+    outer = outer_radii(profile)
+    violated = violations(axis, evidence, NUM_TURNS) > VIOLATING
+    rows = np.clip(np.rint((evidence.seen[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
+    beyond = (axis.radii(evidence.seen) - outer[rows]) / (TOLERANCE * evidence.diagonal)
+    within = beyond < -1
+    hollow = _hollowed(profile, outer, evidence)
+    is_foggy = within.any() and violated[within].mean() > FOGGY
+    is_vessel = hollow is not None and bool(is_foggy)
+    return Body(
+        hollow if is_vessel and hollow is not None else profile,
+        violated & (beyond > 1),
+        violated & (np.abs(beyond) <= 1),
+        is_vessel,
+    )
+
+
+def outer_radii(profile: Profile) -> Float[np.ndarray, " z"]:
+    """Per height, how far the body reaches from its axis; 0 where it does not."""
+    solid = profile.values < 0
+    return np.where(solid.any(axis=0), (len(solid) - np.argmax(solid[::-1], axis=0) - 0.5) * profile.spacing, 0.0)
+
+
+def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], evidence: Evidence) -> Profile | None:
+    """The body opened down to its bottom; None where it is not open."""
+    solid, floor = profile.values < 0, evidence.space.floor
+    heights = profile.bottom + np.arange(solid.shape[1]) * profile.spacing
+    rim_row = int(np.nonzero(outer > 0)[0][-1]) if outer.any() else 0
+    middle = solid[: max(1, int(0.4 * np.median(outer[outer > 0]) / profile.spacing))] if outer.any() else solid[:1]
+    tops = [float(heights[column].max()) if column.any() else floor for column in middle]
+    level = float(np.median(tops))
+    if heights[rim_row] - level < OPEN * (heights[rim_row] - floor):
+        return None
+    rows = (heights > level + 0.4 * (heights[rim_row] - level)) & (heights < heights[rim_row] - 2 * profile.spacing)
+    thickness = solid[:, rows].sum(axis=0) * profile.spacing
+    wall = float(np.clip(np.percentile(thickness, 25) if len(thickness) else 0.0, *np.array(WALL) * evidence.diagonal))
+    radii = np.arange(len(solid)) * profile.spacing
+    smooth = ndimage.median_filter(outer, 5)
+    opened = np.minimum(smooth[None] - wall - radii[:, None], (heights - floor - wall)[None])
+    return replace(
+        profile, values=np.maximum(profile.values, np.clip(opened, -evidence.space.band, evidence.space.band))
+    )
+
+
+def find_plane(axis: Axis, evidence: Evidence, apart: Bool[np.ndarray, " n"], number: int = 72) -> Mirror:
+    """The mirror plane through the axis under which what sticks out agrees with the views."""
+    parts = evidence.part(apart)
+    tree = KDTree(parts.seen)
+    planes = []
+    for azimuth in np.arange(number) * np.pi / number:
+        plane = Mirror(azimuth, axis.x * np.cos(azimuth) + axis.y * np.sin(azimuth))
+        images = plane(parts.seen)
+        distances, _ = tree.query(images)
+        added = float((distances > PART_REACH * evidence.diagonal).mean())
+        planes.append((1 - parts.shares([plane])[0] + ADDED_PRICE * added, azimuth, plane))
+    return min(planes, key=lambda one: one[:2])[2]
+
+
+def complete_body(body: Body, plane: Mirror | None, evidence: Evidence) -> Float[np.ndarray, "x y z"]:
+    """The body with what sticks out of it, that mirrored, as distances on the grid."""
+    space = evidence.space
+    points = space.grid.points.astype(np.float64)
+    field = body.profile.at(points, space.band).reshape(space.grid.shape)
+    if plane is not None:
+        mirrored = space.at(evidence.solid, plane(points), space.band).reshape(space.grid.shape)
+        apart = evidence.seen[body.apart]
+        near = _distances(np.concatenate([apart, plane(apart)]), evidence) - PART_REACH * evidence.diagonal
+        outside = outer_at(body.profile, points).reshape(space.grid.shape)
+        field = np.minimum(field, np.maximum.reduce([evidence.solid, mirrored, near, outside]))
+    return np.maximum(field, space.hull)
+
+
+def outer_at(profile: Profile, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """How far within the body's outline points are, hollow or not: parts end where they meet it."""
+    outer = outer_radii(profile)
+    rows = np.clip(np.rint((points[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
+    return outer[rows] - 2 * profile.spacing - profile.axis.radii(points)
+
+
+def _distances(points: Float[np.ndarray, "n 3"], evidence: Evidence) -> Float[np.ndarray, "x y z"]:
+    """How far the grid's points are from these."""
+    grid = evidence.space.grid
+    places = np.clip(np.rint((points - grid.origin) / grid.spacing).astype(int), 0, np.array(grid.shape) - 1)
+    empty = np.ones(grid.shape, bool)
+    empty[tuple(places.T)] = False
+    return np.asarray(ndimage.distance_transform_edt(empty)) * grid.spacing

@@ -1,0 +1,104 @@
+"""Colours of a surface: from the photographs, from its symmetric partner, and smoothly from around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import cg
+from scipy.spatial import KDTree
+
+from scorp_ns.generate.symmetry.scoring import Motion
+from scorp_ns.generate.symmetry.witness import Observation
+
+SIGHT_TOLERANCE = 0.03
+"""A photograph shows a point whose depth it knows to this share of the diagonal."""
+
+PARTNER_REACH = 0.04
+"""A point's partner lies so near to its image, as a share of the diagonal."""
+
+LEAST_WEIGHT = 0.05
+"""Points that photographs show less squarely than this have no colour of their own."""
+
+GRAY = 0.5
+"""The colour of what nothing has a colour around."""
+
+
+def photographed_colors(
+    vertices: Float[np.ndarray, "v 3"],
+    normals: Float[np.ndarray, "v 3"],
+    observations: Sequence[Observation],
+    photographs: Sequence[np.ndarray],
+    diagonal: float,
+) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, " v"]]:
+    """The mean colour in the photographs that show each point, and how much they count together."""
+    total, weights = np.zeros(vertices.shape), np.zeros(len(vertices))
+    points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32))
+    for one, photograph in zip(observations, photographs, strict=True):
+        columns, rows, z = (part.numpy().astype(np.float64) for part in one.project(points))
+        height, width = photograph.shape[:2]
+        column = np.clip(np.rint(columns), 0, width - 1).astype(int)
+        row = np.clip(np.rint(rows), 0, height - 1).astype(int)
+        within = (z > 1e-3) & (columns > -0.5) & (rows > -0.5) & (columns < width - 0.5) & (rows < height - 0.5)
+        near = np.abs(one.depth.numpy()[row, column] - z) < SIGHT_TOLERANCE * diagonal
+        center = -(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).double().numpy()
+        ways = center - vertices
+        facing = (normals * ways).sum(axis=1) / np.maximum(np.linalg.norm(ways, axis=1), 1e-12)
+        weight = np.where(within & near, one.weight.numpy()[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
+        places = np.stack([rows, columns])
+        for channel in range(3):
+            values = ndimage.map_coordinates(photograph[..., channel] / 255.0, places, order=1, mode="nearest")
+            total[:, channel] += weight * values
+        weights += weight
+    return total / np.maximum(weights, 1e-9)[:, None], weights
+
+
+def partner_colors(
+    vertices: Float[np.ndarray, "v 3"],
+    colors: Float[np.ndarray, "v 3"],
+    is_known: Bool[np.ndarray, " v"],
+    motions: Sequence[Motion],
+    diagonal: float,
+) -> tuple[Float[np.ndarray, "v 3"], Bool[np.ndarray, " v"]]:
+    """Colours with those of symmetric partners where a point has none of its own, and where there is one now."""
+    colors, has_color = colors.copy(), is_known.copy()
+    if not is_known.any():
+        return colors, has_color
+    tree, known = KDTree(vertices[is_known]), colors[is_known]
+    total, weights = np.zeros(colors.shape), np.zeros(len(colors))
+    lacking = np.nonzero(~is_known)[0]
+    for motion in motions:
+        distances, nearest = tree.query(motion(vertices[lacking].astype(np.float64)))
+        weight = np.clip(1 - distances / (PARTNER_REACH * diagonal), 0, 1)
+        total[lacking] += weight[:, None] * known[nearest]
+        weights[lacking] += weight
+    found = weights > LEAST_WEIGHT
+    colors[found] = total[found] / weights[found, None]
+    return colors, has_color | found
+
+
+def spread_colors(
+    colors: Float[np.ndarray, "v 3"], has_color: Bool[np.ndarray, " v"], faces: Int64[np.ndarray, "f 3"]
+) -> Float[np.ndarray, "v 3"]:
+    """Colours for all points: those without one get the mean of their neighbours', which settles smoothly."""
+    if not has_color.any():
+        return np.full(colors.shape, GRAY)
+    if has_color.all():
+        return colors
+    number = len(colors)
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    ends = np.concatenate([ends, ends[:, ::-1]])
+    near = sparse.csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(number, number))
+    laplacian = sparse.csr_matrix(sparse.diags(np.asarray(near.sum(axis=1)).ravel() + 1e-6) - near)
+    lacking = ~has_color
+    inner, outer = laplacian[lacking][:, lacking], laplacian[lacking][:, has_color]
+    mean = colors[has_color].mean(axis=0)
+    filled = colors.copy()
+    scales = sparse.diags(1 / inner.diagonal())
+    for channel in range(3):
+        wanted = -outer @ (colors[has_color, channel] - mean[channel])
+        filled[lacking, channel] = mean[channel] + cg(inner, wanted, rtol=1e-3, maxiter=600, M=scales)[0]
+    return filled

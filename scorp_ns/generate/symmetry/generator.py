@@ -1,0 +1,125 @@
+"""The built-in generator: completes an object from its own evidence, without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from scorp_ns.errors import GenerationError
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.generate.generator import Work
+from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, photographed_colors, spread_colors
+from scorp_ns.generate.symmetry.frames import UprightFrame
+from scorp_ns.generate.symmetry.hull import find_grid, measure_space
+from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
+from scorp_ns.generate.symmetry.meshing import extract_object
+from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
+from scorp_ns.generate.symmetry.witness import Observation, observe
+from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest, Sight
+from scorp_ns.surfaces.mesh import ColoredMesh
+
+
+@dataclass
+class SymmetryConfig:
+    """How objects are completed from their own evidence."""
+
+    cells: int = 100
+    """Steps of the grid along the object's diagonal: more show finer detail, in time like their third power."""
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.cells <= 256:
+            raise ValueError(f"generator.cells is {self.cells}; it must be 16 to 256.")
+
+    def build(self) -> SymmetryGenerator:
+        """The generator."""
+        return SymmetryGenerator(self)
+
+
+class SymmetryGenerator:
+    """Completes objects by mirror planes, by revolution, or by what the views leave possible."""
+
+    def __init__(self, config: SymmetryConfig) -> None:
+        self.config = config
+
+    def fingerprint(self, request: ProxyRequest) -> str | None:
+        """None: the reply costs seconds."""
+        return None
+
+    def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
+        """The object completed by the hypothesis that agrees best with its views."""
+        work.check(request.name)
+        work.report(0.0, "looking at what was seen")
+        frame = UprightFrame.of(request)
+        sights = [sight for sight in request.sights if bool((sight.roles == VISIBLE).any())]
+        observations = observe(sights, request.gaussians, frame)
+        grid = find_grid(observations, frame.low, frame.high, self.config.cells, frame.floor)
+        space = measure_space(observations, grid, frame.diagonal, frame.floor)
+        evidence = gather_evidence(space, frame.diagonal)
+        hypotheses = list(self._hypotheses(evidence, request.name, work))
+        best = choose(hypotheses)
+        work.report(0.8, f"colouring: {best.name}")
+        return self._asset(best, evidence, observations, sights, frame, request)
+
+    def _hypotheses(self, evidence: Evidence, name: str, work: Work) -> Iterator[Hypothesis]:
+        yield by_hull(evidence)
+        for share, text, search in ((0.4, "mirror planes", by_mirrors), (0.6, "revolution", by_revolution)):
+            work.check(name)
+            work.report(share, text)
+            yield from search(evidence)
+        work.check(name)
+
+    def _asset(
+        self,
+        best: Hypothesis,
+        evidence: Evidence,
+        observations: list[Observation],
+        sights: list[Sight],
+        frame: UprightFrame,
+        request: ProxyRequest,
+    ) -> ProxyAsset:
+        vertices, faces = extract_object(best.distances, evidence.space.grid)
+        if not len(faces):
+            raise GenerationError(
+                f"The views of '{request.name}' leave no room for an object.",
+                "Its masks have to agree with each other and with the cameras' poses.",
+                "Check its masks with `scorp masks`, or give the object an asset of its own.",
+            )
+        normals = vertex_normals(vertices, faces)
+        colors, weights = photographed_colors(
+            vertices, normals, observations, [sight.photograph for sight in sights], frame.diagonal
+        )
+        is_seen = weights > LEAST_WEIGHT
+        colors, has_color = partner_colors(vertices, colors, is_seen, best.motions, frame.diagonal)
+        colors = spread_colors(colors, has_color, faces)
+        shape = ColoredMesh(
+            vertices=frame.to_capture(vertices).astype(np.float32),
+            faces=faces,
+            colors=np.clip(colors, 0, 1).astype(np.float32),
+        )
+        up = frame.rotation[:, 2]
+        evidence_texts = {
+            "hypothesis": best.name,
+            "explained": round(best.explained, 4),
+            "space_filled": round(best.left, 4),
+            "surface_unseen": round(float(1 - is_seen.mean()), 4),
+        }
+        return ProxyAsset(
+            shape=shape,
+            made_by="symmetry",
+            T_capture_asset=Similarity.identity(),
+            up=(float(up[0]), float(up[1]), float(up[2])),
+            evidence=evidence_texts,
+        )
+
+
+def vertex_normals(vertices: Float[np.ndarray, "v 3"], faces: np.ndarray) -> Float[np.ndarray, "v 3"]:
+    """Unit normals, the mean of those of the triangles around by their areas."""
+    corners = vertices[faces].astype(np.float64)
+    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(crosses[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
+    )
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)

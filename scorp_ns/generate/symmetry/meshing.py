@@ -1,0 +1,41 @@
+"""From distances on a grid to one closed surface."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+from scipy import ndimage
+
+from scorp_ns.surfaces.marching import Grid, extract_surface
+
+SOFTNESS = 0.7
+"""Distances are smoothed with this standard deviation, in steps of the grid."""
+
+REACH = 1.5
+"""Distances are told apart up to so many steps of the grid."""
+
+LEAST_PIECE = 0.02
+"""Pieces of less than this share of the object's volume are dropped."""
+
+
+def extract_object(
+    distances: Float[np.ndarray, "x y z"], grid: Grid
+) -> tuple[Float32[np.ndarray, "v 3"], Int64[np.ndarray, "f 3"]]:
+    """The closed surface without floating crumbs and without bubbles inside; it may be empty."""
+    # What is far from the surface has no say in where it is: otherwise the air would eat what is thin.
+    near = np.clip(distances, -REACH * grid.spacing, REACH * grid.spacing)
+    soft = ndimage.gaussian_filter(near, SOFTNESS)
+    inside = soft < 0
+    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside)))
+    soft = np.where(inside & ~kept, np.abs(soft) + 1e-9, soft)
+    soft = np.where(kept & ~inside, -np.abs(soft) - 1e-9, soft)
+    border = np.ones(soft.shape, bool)
+    border[1:-1, 1:-1, 1:-1] = False
+    return extract_surface(np.where(border, np.maximum(soft, grid.spacing / 2), soft), grid)
+
+
+def _without_crumbs(inside: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
+    labels = np.asarray(ndimage.label(inside)[0])  # pyright: ignore[reportIndexIssue]
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return (sizes >= LEAST_PIECE * sizes.sum())[labels]
