@@ -11,7 +11,7 @@ import torch
 
 from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import MATRIX_TOLERANCE, Similarity
-from scorp_ns.generate.asset_files.reading import read_asset
+from scorp_ns.generate.asset_files.reading import read_asset_file
 from scorp_ns.generate.job_folder import FORMATS
 from scorp_ns.json_files import read_json
 from scorp_ns.products import ProxyAsset
@@ -47,12 +47,14 @@ def read_result(folder: Path, name: str, made_by: str) -> ProxyAsset:
     """The reply in the folder of a job, made by this program unless the reply names its model."""
     described = _read_description(folder, name)
     path = _asset_path(folder, described, name)
+    asset = read_asset_file(path, name)
+    evidence = {"notes": " ".join(asset.notes)} if asset.notes else {}
     return ProxyAsset(
-        shape=read_asset(path, name),
+        shape=asset.shape,
         made_by=described.model or made_by,
         T_capture_asset=described.T_capture_asset,
         up=described.up,
-        evidence={} if described.seed is None else {"seed": float(described.seed)},
+        evidence=evidence | ({} if described.seed is None else {"seed": described.seed}),
         license=described.license,
     )
 
