@@ -21,6 +21,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def one_line(text: str, most: int) -> str:
+    """The beginning of a text as one line that can be printed, whatever stands in it."""
+    printable = "".join(character if character.isprintable() else " " for character in text[: 4 * most])
+    return " ".join(printable.split())[:most]
+
+
 def json_kind(value: Any) -> str:
     """What a value is called in JSON, with its article."""
     for kind, name in ((dict, "an object"), (list, "a list"), (str, "a string"), (bool, "a truth value")):

@@ -51,8 +51,9 @@ def generate_cached(
     asset = generator.generate(request, work)
     try:
         write_reply(path, key, asset)
-    except OSError as error:
-        work.report(1.0, f"done, but the reply cannot be stored in {folder} ({error.strerror or error})")
+    # What another package replies may be more than a file can hold.
+    except (OSError, TypeError, ValueError) as error:
+        work.report(1.0, f"done, but the reply cannot be stored in {folder} ({error})")
     return asset
 
 
@@ -78,7 +79,7 @@ def write_reply(path: Path, key: str, asset: ProxyAsset) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with open(unfinished, "wb") as file:
-            np.savez(file, description=np.array(json.dumps(described)), **arrays)  # pyright: ignore[reportArgumentType]
+            np.savez(file, description=np.array(json.dumps(described, default=float)), **arrays)  # pyright: ignore[reportArgumentType]
         os.replace(unfinished, path)
     finally:
         with suppress(OSError):

@@ -20,6 +20,7 @@ from scorp_ns.generate.job_result import has_result, read_result
 from scorp_ns.generate.processes import run_program
 from scorp_ns.generate.request_digest import request_digest
 from scorp_ns.products import ProxyAsset, ProxyRequest
+from scorp_ns.wording import one_line
 
 PATHS = ("job", "result")
 """Placeholders for paths that we choose, which may stand anywhere."""
@@ -31,6 +32,9 @@ PLACEHOLDERS = (*PATHS, "seed", *WORDS)
 
 MOST_SCRIPT_BYTES = 1 << 20
 """Files of up to this size that the command names count as part of its settings."""
+
+SHOWN_CHARACTERS = 80
+"""Of a line that the program prints, as progress."""
 
 OPTION = "--pipeline.model.generator.command"
 EXAMPLE = f'For example: {OPTION}.template "conda run -n trellis python run.py {{job}} {{result}}".'
@@ -96,7 +100,11 @@ class CommandGenerator:
         log_path, limit_s = folder / "log.txt", self._config.time_limit_s
         try:
             outcome = run_program(
-                arguments, log_path, limit_s, work.cancelled, lambda line: work.report(None, line.strip()[:80])
+                arguments,
+                log_path,
+                limit_s,
+                work.cancelled,
+                lambda line: work.report(None, one_line(line, SHOWN_CHARACTERS)),
             )
         except OSError as error:
             raise GenerationError(

@@ -15,13 +15,16 @@ from scorp_ns.generate.asset_files.reading import read_asset_file
 from scorp_ns.generate.job_folder import FORMATS
 from scorp_ns.json_files import read_json
 from scorp_ns.products import ProxyAsset
-from scorp_ns.wording import json_kind
+from scorp_ns.wording import json_kind, one_line
 
 DESCRIPTION = "result.json"
 """The file in which a program may say more of its result."""
 
 MOST_DESCRIPTION_BYTES = 1 << 20
 """A longer description is none."""
+
+MOST_CHARACTERS = 200
+"""Of the name of a model or a licence."""
 
 NEEDED = "A file result.glb, result.gltf, result.obj or result.ply is needed, or a result.json that names one."
 ENTRIES = (
@@ -54,7 +57,7 @@ def read_result(folder: Path, name: str, made_by: str) -> ProxyAsset:
         made_by=described.model or made_by,
         T_capture_asset=described.T_capture_asset,
         up=described.up,
-        evidence=evidence | ({} if described.seed is None else {"seed": described.seed}),
+        evidence=evidence | ({} if described.seed is None else {"seed": str(described.seed)}),
         license=described.license,
     )
 
@@ -118,13 +121,13 @@ def _read_description(folder: Path, name: str) -> _Description:
 
 
 def _text(path: Path, content: dict[str, Any], key: str) -> str | None:
-    """A line of text; None where there is none."""
+    """A path, or a line of text; None where there is none."""
     value = content.get(key)
     if value is None:
         return None
     if not isinstance(value, str):
         raise GenerationError(f"'{key}' in {path} is {json_kind(value)}.", ENTRIES, REPAIR)
-    return " ".join(value.split()) if key != "file" else value
+    return value if key == "file" else one_line(value, MOST_CHARACTERS) or None
 
 
 def _seed(path: Path, value: Any) -> int | None:

@@ -32,8 +32,8 @@ def partial_points(sights: Sequence[Sight], frame: ObjectFrame) -> tuple[Rows, R
     """
     parts = [np.concatenate(_seen_in(sight), axis=1) for sight in sights]
     rows = np.concatenate(parts) if parts else np.empty((0, 9))
-    local = (rows[:, :3] - frame.center.numpy()) @ frame.rotation.numpy()
-    reach = frame.extent.numpy() / 2 + BOX_MARGIN * frame.diagonal
+    local = (rows[:, :3] - frame.center.cpu().numpy()) @ frame.rotation.cpu().numpy()
+    reach = frame.extent.cpu().numpy() / 2 + BOX_MARGIN * frame.diagonal
     is_inside = (np.abs(local) <= reach).all(axis=1)
     means = _cell_means(rows[is_inside], local[is_inside], frame.diagonal / CELLS)
     points, normals, colors = np.split(means.astype(np.float32), 3, axis=1)
@@ -48,7 +48,7 @@ def _seen_in(sight: Sight) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarr
     chosen: Bool[np.ndarray, "h w"] = binary_erosion(is_known, NEIGHBOURS)
     rows, columns = np.indices(sight.depth.shape)
     pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)
-    rays = pixels @ np.linalg.inv(sight.K.double().numpy()).T
+    rays = pixels @ np.linalg.inv(sight.K.double().cpu().numpy()).T
     places = rays * np.where(is_known, sight.depth, 0)[..., None]
     across = np.roll(places, -1, axis=1) - np.roll(places, 1, axis=1)
     down = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
@@ -56,7 +56,7 @@ def _seen_in(sight: Sight) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarr
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
     directions = rays[chosen] / np.linalg.norm(rays[chosen], axis=1, keepdims=True)
     is_faced = (normals * directions).sum(axis=1) < -STEEPEST
-    pose = torch.linalg.inv(sight.viewmat.double()).numpy()
+    pose = torch.linalg.inv(sight.viewmat.double().cpu()).numpy()
     points = places[chosen][is_faced] @ pose[:3, :3].T + pose[:3, 3]
     return points, normals[is_faced] @ pose[:3, :3].T, sight.photograph[chosen][is_faced] / 255
 

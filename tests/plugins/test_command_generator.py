@@ -113,7 +113,7 @@ def test_a_program_may_say_more_of_its_result(program: Program):
         "seed": 7, "asset_to_capture": [[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3], [0, 0, 0, 1]]}''')
     """
     asset = answer(program(lines))
-    assert (asset.made_by, asset.license, asset.up, asset.evidence) == ("Shapes 2", "MIT", (0, 1, 0), {"seed": 7})
+    assert (asset.made_by, asset.license, asset.up, asset.evidence) == ("Shapes 2", "MIT", (0, 1, 0), {"seed": "7"})
     pose = asset.T_capture_asset
     assert pose is not None and pose.scale == pytest.approx(2) and pose.translation.tolist() == [1, 2, 3]
 
@@ -223,6 +223,19 @@ def test_what_a_program_leaves_behind_ends_with_it(program: Program, tmp_path: P
     wait_for(lambda: not any(map(is_alive, pids_in(tmp_path / "jobs" / "pids"))))
 
 
+def test_what_flees_from_its_group_does_not_keep_the_run(program: Program, tmp_path: Path):
+    lines = """
+    loop = "import time\\nwhile True: print('still here', flush=True); time.sleep(0.01)"
+    child = subprocess.Popen([sys.executable, "-c", loop], start_new_session=True)
+    (job.parent / "pids").write_text(f"{os.getpid()} {child.pid}")
+    result.write_text(TRIANGLE)
+    """
+    start = time.monotonic()
+    answer(program(lines))
+    assert time.monotonic() - start < 10
+    os.kill(pids_in(tmp_path / "jobs" / "pids")[1], signal.SIGKILL)
+
+
 def test_endless_output_is_kept_in_bounds(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(processes, "MOST_LOG_BYTES", 5000)
     lines = "print('first');print('x' * 300_000);print('step\\rstep 2');print('last', file=sys.stderr);sys.exit(3)"
@@ -238,8 +251,8 @@ def test_endless_output_is_kept_in_bounds(program: Program, tmp_path: Path, monk
 def test_what_a_program_prints_is_its_progress(program: Program):
     heard: list[str] = []
     work = Work(report=lambda share, text: heard.append(text))
-    answer(program("print('sampling 3/12', flush=True);result.write_text(TRIANGLE)"), work=work)
-    assert "sampling 3/12" in heard
+    answer(program("print('\\x1b[1msampling\\t3/12', flush=True);result.write_text(TRIANGLE)"), work=work)
+    assert "[1msampling 3/12" in heard
 
 
 def test_jobs_that_are_not_kept_leave_nothing(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -168,6 +168,22 @@ def test_a_reply_that_cannot_be_stored_is_not_lost(tmp_path: Path):
     assert "cannot be stored" in said[-1]
 
 
+def with_evidence(evidence: object) -> ProxyAsset:
+    """What another package may reply, where nobody checks types."""
+    asset = replace(POSED)
+    object.__setattr__(asset, "evidence", evidence)
+    return asset
+
+
+def test_numbers_of_numpy_are_stored_and_what_cannot_be_is_not_lost(tmp_path: Path):
+    generator = Counting(with_evidence({"score": np.float32(0.5)}))
+    for _ in range(2):
+        assert generate_cached(generator, REQUEST, Work(), tmp_path).evidence == {"score": 0.5}
+    assert generator.calls == 1
+    strange = Counting(with_evidence({"path": tmp_path}), "strange")
+    assert generate_cached(strange, REQUEST, Work(), tmp_path) is strange.asset
+
+
 def test_no_half_written_files_are_left(tmp_path: Path):
     generate_cached(Counting(), REQUEST, Work(), tmp_path)
     assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]

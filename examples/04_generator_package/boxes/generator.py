@@ -52,10 +52,10 @@ class Boxes:
         work.check(request.name)
         work.report(0.0, "folding")
         frame = request.frame
-        local = CORNERS * frame.extent.numpy() * np.float32(self._config.swelling)
-        vertices = local @ frame.rotation.numpy().T + frame.center.numpy()
-        distances = ((vertices[:, None] - request.gaussians.means.numpy()) ** 2).sum(axis=2)
-        colors = request.gaussians.base_colors.numpy()[distances.argmin(axis=1)]
+        local = CORNERS * frame.extent.cpu().numpy() * np.float32(self._config.swelling)
+        vertices = local @ frame.rotation.cpu().numpy().T + frame.center.cpu().numpy()
+        distances = ((vertices[:, None] - request.gaussians.means.cpu().numpy()) ** 2).sum(axis=2)
+        colors = request.gaussians.base_colors.cpu().numpy()[distances.argmin(axis=1)]
         x, y, z = (float(value) for value in frame.rotation[:, 2])
         return ProxyAsset(
             shape=ColoredMesh(vertices.astype(np.float32), FACES, colors),

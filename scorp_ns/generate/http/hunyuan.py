@@ -20,6 +20,7 @@ from scorp_ns.errors import GenerationError
 from scorp_ns.generate.http.transport import SHOWN_CHARACTERS, Transport
 from scorp_ns.generate.job_result import read_result
 from scorp_ns.products import ObjectView, ProxyAsset, ProxyRequest
+from scorp_ns.wording import one_line
 
 UID_NEEDED = 'An object with the task\'s "uid" is needed.'
 STATUS_NEEDED = 'An object with a "status" is needed, and with "model_base64" once that is "completed".'
@@ -63,8 +64,11 @@ def generate_hunyuan(transport: Transport, request: ProxyRequest, options: Hunyu
 def _generate_at_once(transport: Transport, body: bytes) -> bytes:
     """The file that the server sends when it is done."""
     transport.work.report(None, "waiting for the server")
-    limits = {"silence_s": transport.limits.time_limit_s, "most_bytes": transport.limits.most_bytes}
-    content = transport.call("POST", "/generate", body, "application/json", **limits).body
+    content = transport.call(
+        *("POST", "/generate", body, "application/json"),
+        silence_s=transport.limits.time_limit_s,
+        most_bytes=transport.limits.most_bytes,
+    ).body
     if not _is_whole(content):
         raise transport.nonsense(f"a result that is no GLB ({len(content)} bytes)", GLB_NEEDED)
     return content
@@ -92,7 +96,7 @@ def _generate_later(transport: Transport, body: bytes) -> bytes:
             # The server looks whether its file exists, not whether it is written to the end.
             if _is_whole(content) or not content.startswith(b"glTF"):
                 return content
-        transport.work.report(None, status[:SHOWN_CHARACTERS] or "working")
+        transport.work.report(None, one_line(status, SHOWN_CHARACTERS) or "working")
         transport.wait(transport.limits.poll_s)
 
 

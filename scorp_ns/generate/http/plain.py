@@ -15,6 +15,7 @@ from scorp_ns.generate.http.transport import SHOWN_CHARACTERS, Transport
 from scorp_ns.generate.job_folder import write_job
 from scorp_ns.generate.job_result import has_result, read_result
 from scorp_ns.products import ProxyAsset, ProxyRequest
+from scorp_ns.wording import one_line
 
 JOB_NEEDED = 'An object with the job\'s "id" is needed.'
 STATE_NEEDED = 'An object whose "state" is "waiting", "working", "done" or "failed" is needed.'
@@ -52,7 +53,7 @@ def _await(transport: Transport, job: str) -> None:
     while True:
         state = transport.json(transport.call("GET", job), STATE_NEEDED)
         said = state.get("message")
-        message = " ".join(said.split())[:SHOWN_CHARACTERS] if isinstance(said, str) else ""
+        message = one_line(said, SHOWN_CHARACTERS) if isinstance(said, str) else ""
         match state.get("state"):
             case "done":
                 return

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from scorp_ns.errors import GenerationError
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.http.exchange import ExchangeError, Message, Reply, TooLargeError, exchange
-from scorp_ns.wording import counted, json_kind
+from scorp_ns.wording import counted, json_kind, one_line
 
 FIRST_PAUSE_S = 0.5
 """Before the second attempt; each further pause is twice as long, and all are up to half as long by chance."""
@@ -71,20 +71,26 @@ class Transport:
         return max(0.0, self.deadline - time.monotonic())
 
     def call(
-        self, method: str, path: str, body: bytes = b"", kind: str | None = None, key: str | None = None, **limits: Any
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        kind: str | None = None,
+        key: str | None = None,
+        silence_s: float | None = None,
+        most_bytes: int = MOST_BYTES_SAID,
     ) -> Reply:
         """The reply of the server, which is a success; a GenerationError if there is none.
 
-        A `key` marks repetitions of a message, so that a server can tell them from new ones. `silence_s` and
-        `most_bytes` take the place of the usual limits.
+        A `key` marks repetitions of a message, so that a server can tell them from new ones. `silence_s` takes the
+        place of the usual limit.
         """
-        message = Message(method, self.server.path + path, self._headers(kind, key), body)
-        message = replace(message, most_bytes=limits.get("most_bytes", MOST_BYTES_SAID))
+        message = Message(method, self.server.path + path, self._headers(kind, key), body, most_bytes)
         attempt = 0
         while True:
             retry_after_s = None
             try:
-                reply = self._follow(message, limits.get("silence_s", self.limits.request_timeout_s))
+                reply = self._follow(message, silence_s or self.limits.request_timeout_s)
                 if not (reply.status >= 500 or reply.status == HTTPStatus.TOO_MANY_REQUESTS):
                     return self._successful(message, reply)
                 failure = _told(reply)
@@ -239,5 +245,5 @@ def _told(reply: Reply) -> str:
 
 def _shown(body: bytes) -> str:
     """The beginning of what a server says, on one line."""
-    words = " ".join(body[: 4 * SHOWN_CHARACTERS].decode(errors="replace").split())
-    return repr(words[:SHOWN_CHARACTERS]) if words else "nothing"
+    words = one_line(body[: 4 * SHOWN_CHARACTERS].decode(errors="replace"), SHOWN_CHARACTERS)
+    return repr(words) if words else "nothing"
