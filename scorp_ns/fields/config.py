@@ -27,13 +27,13 @@ class FieldConfig:
     """Steps of conjugate gradients per hash grid."""
     gaussians_per_area: float = 12_000.0
     """Surface Gaussians per squared diagonal of surface."""
-    gaussian_size: float = 0.4
+    gaussian_size: float = 0.45
     """Standard deviation of surface Gaussians along the surface, in the mean distance between them."""
     gaussian_flatness: float = 0.1
     """The same along the normal, as a share of that along the surface."""
     gaussian_opacity: float = 0.9
     """Opacity of surface Gaussians."""
-    gaussian_inset: float = 0.0055
+    gaussian_inset: float = 0.006
     """How far inside the surface they lie, so that what is drawn of them is as wide as the surface and no wider."""
     share_of_wall: float = 0.9
     """They go no further than this share of the way to the middle of a wall."""
@@ -54,7 +54,7 @@ class FieldConfig:
             if not resolutions or min(resolutions) < 2 or any(a >= b for a, b in pairwise(resolutions)):
                 raise ValueError(f"proxy.{name} is {resolutions}; it must be growing numbers from 2.")
 
-    def _check_between(self, name: str, low: float, high: float) -> None:
+    def _check_between(self, name: str, low: float | int, high: float | int) -> None:
         """A ValueError if a setting is out of its bounds, or no number."""
         value = getattr(self, name)
         if not low <= value <= high:
