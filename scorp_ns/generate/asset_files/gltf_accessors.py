@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
 
 from scorp_ns.generate.asset_files.gltf_container import Gltf
 from scorp_ns.generate.asset_files.limits import MOST_TRIANGLES, MOST_VERTICES
+
+Value = TypeVar("Value")
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -18,7 +21,7 @@ MOST_ELEMENTS = max(MOST_VERTICES, 3 * MOST_TRIANGLES)
 def read_accessor(gltf: Gltf, index: Any) -> Shaped[np.ndarray, "n k"]:
     """The elements of an accessor, as stored."""
     accessor = gltf.item("accessors", index)
-    dtype, width = COMPONENTS.get(accessor.get("componentType")), WIDTHS.get(accessor.get("type"))  # pyright: ignore
+    dtype, width = _known(COMPONENTS, accessor.get("componentType")), _known(WIDTHS, accessor.get("type"))
     if dtype is None or width is None:
         raise gltf.fault(f"has an accessor of an unknown type, number {index}")
     count = gltf.whole(accessor, "count")
@@ -61,7 +64,7 @@ def _with_sparse(gltf: Gltf, sparse: Any, values: Shaped[np.ndarray, "n k"]) -> 
     places, changes = (sparse.get(key) if isinstance(sparse, dict) else None for key in ("indices", "values"))
     if not isinstance(places, dict) or not isinstance(changes, dict):
         raise gltf.fault("has a sparse accessor without indices or values")
-    dtype = COMPONENTS.get(places.get("componentType"))  # pyright: ignore
+    dtype = _known(COMPONENTS, places.get("componentType"))
     if dtype is None or dtype[1] != "u":
         raise gltf.fault("has a sparse accessor whose indices are of an unknown type")
     count = gltf.whole(sparse, "count")
@@ -72,3 +75,8 @@ def _with_sparse(gltf: Gltf, sparse: Any, values: Shaped[np.ndarray, "n k"]) -> 
         raise gltf.fault(f"has a sparse accessor that replaces element {where.max()} of {len(values)}")
     values[where] = _elements(gltf, changes, values.dtype, count, values.shape[1])
     return values
+
+
+def _known(table: Mapping[Any, Value], key: Any) -> Value | None:
+    """What a table has for something out of a JSON file."""
+    return table.get(key) if isinstance(key, (int, str)) else None

@@ -87,6 +87,8 @@ def _node_matrix(gltf: Gltf, node: dict[str, Any]) -> Float64[np.ndarray, "4 4"]
     if "matrix" in node:
         return finite_numbers(gltf, node["matrix"], "a node's matrix", (16,)).reshape(4, 4).T
     matrix = np.eye(4)
+    if node.keys().isdisjoint(("rotation", "scale", "translation")):
+        return matrix
     turn = finite_numbers(gltf, node.get("rotation", [0, 0, 0, 1]), "a node's rotation", (4,))
     if not turn.any():
         raise gltf.fault("has a node's rotation of zeros")

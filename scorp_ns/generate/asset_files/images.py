@@ -35,7 +35,7 @@ def decode_image(content: bytes, source: AssetSource, what: str) -> Texture:
     # Pillow's decoders raise many kinds of errors for broken pictures.
     except (OSError, ValueError, SyntaxError, TypeError, EOFError, OverflowError, IndexError, KeyError) as error:
         raise source.fault(
-            f"has a picture, {what}, that cannot be decoded ({error or type(error).__name__})",
+            f"has a picture, {what}, that cannot be decoded ({_reason(error)})",
             "Textures as PNG, JPEG or WebP are needed.",
             "Export it again with such textures, or without any.",
         ) from error
@@ -44,3 +44,10 @@ def decode_image(content: bytes, source: AssetSource, what: str) -> Texture:
         "Pictures of a reasonable size are needed.",
         "Make its textures smaller; 2048 x 2048 pixels are enough.",
     )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a picture, in Pillow's words where they are for people."""
+    from PIL import UnidentifiedImageError
+
+    return "it is none that is known" if isinstance(error, UnidentifiedImageError) else str(error) or "it is broken"

@@ -20,7 +20,7 @@ MOST_TRIANGLES = 8_000_000
 MOST_GAUSSIANS = 4_000_000
 """Of an asset made of Gaussians: with 62 numbers each they fill a gigabyte."""
 
-MOST_NODES = 100_000
+MOST_NODES = 20_000
 """Of a scene graph."""
 
 MOST_IMAGE_PIXELS = 16384 * 8192

@@ -80,8 +80,10 @@ def _table(lines: Sequence[str], widths: tuple[int, ...], source: AssetSource) -
             return numbers.reshape(-1, width)
     rows = [line.split("#")[0].split() for line in lines]
     width = max((width for width in widths if width <= min(map(len, rows))), default=0)
+    if not width:
+        raise source.fault("has a vertex of too few numbers", NEEDED)
     try:
-        return np.array([row[:width] for row in rows], np.float64).reshape(len(rows), max(width, widths[0]))
+        return np.array([row[:width] for row in rows], np.float64)
     except ValueError as error:
         raise source.fault(f"has a line of numbers that is broken ({str(error)[:80]})", NEEDED) from error
 

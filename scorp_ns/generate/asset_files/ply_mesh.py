@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,9 @@ class Corners:
     """Which corner of its polygon each is."""
 
 
-def read_ply_mesh(source: AssetSource) -> list[Part]:
+def read_ply_mesh(content: bytes, source: AssetSource) -> list[Part]:
     """The triangles of a PLY file whose header has been checked; polygons are cut into fans."""
-    data = _open(source)
+    data = _open(content, source)
     vertices, faces = data["vertex"].data, data["face"].data
     names = faces.dtype.names or ()
     key = next((name for name in INDICES if name in names), None)
@@ -57,18 +58,28 @@ def read_ply_mesh(source: AssetSource) -> list[Part]:
     return [Part(places, corners.vertices, is_painted=False)]
 
 
-def _open(source: AssetSource) -> Any:
+def _open(content: bytes, source: AssetSource) -> Any:
     """The file's elements; lists of three are read at once, others row by row."""
     from plyfile import PlyData, PlyParseError
 
     failures = (PlyParseError, ValueError, OverflowError, OSError, MemoryError, KeyError, IndexError, TypeError)
     lengths = dict.fromkeys(INDICES, 3) | {"texcoord": 6}
-    for known in ({"face": lengths}, {}):
-        try:
-            return PlyData.read(str(source.path), known_list_len=known)
-        except failures as error:
-            why = error
-    raise source.fault(f"cannot be read ({str(why)[:100]})", NEEDED) from why
+    try:
+        return PlyData.read(str(source.path), known_list_len={"face": lengths})
+    except failures:
+        # Not all lists are as long as expected.
+        return _open_mixed(content, source, failures)
+
+
+def _open_mixed(content: bytes, source: AssetSource, failures: tuple[type[Exception], ...]) -> Any:
+    """The file's elements, read row by row."""
+    from plyfile import PlyData
+
+    try:
+        # From memory, as a file would be asked for as many numbers as a list promises, whatever it holds.
+        return PlyData.read(io.BytesIO(content))
+    except failures as error:
+        raise source.fault(f"cannot be read ({str(error)[:100]})", NEEDED) from error
 
 
 def _cut(lists: np.ndarray, source: AssetSource) -> Corners:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
+from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.asset_files.gltf_container import MAGIC
 from scorp_ns.generate.asset_files.gltf_scene import read_gltf
@@ -82,14 +83,24 @@ def _read(source: AssetSource) -> list[Part] | Gaussians:
     if start.startswith(MAGIC) or start.startswith(b"{"):
         return read_gltf(content, source)
     if start.startswith(b"ply"):
-        is_mesh = ply_kind(source) is PlyKind.MESH
-        return read_ply_mesh(source) if is_mesh else read_ply_splats(source)
+        return _read_ply(content, source)
     for mark, kind in FOREIGN.items():
         if start.startswith(mark):
             raise source.fault(f"is {kind}", NEEDED, "Unpack or convert it before.")
     if source.path.suffix.lower() != ".obj" or b"\0" in content[:4096]:
         raise source.fault(f"does not hold what its ending {source.path.suffix} promises", NEEDED)
     return read_obj(content, source)
+
+
+def _read_ply(content: bytes, source: AssetSource) -> list[Part] | Gaussians:
+    """What a PLY file holds; errors of the common reader of such files get the object's name."""
+    try:
+        return read_ply_mesh(content, source) if ply_kind(source) is PlyKind.MESH else read_ply_splats(source)
+    except GenerationError as error:
+        if f"'{source.name}'" in error.found:
+            raise
+        found = f"The asset of '{source.name}' cannot be used. {error.found}"
+        raise GenerationError(found, error.needed, error.do) from error
 
 
 def _surface(parts: Sequence[Part], source: AssetSource) -> ColoredMesh:

@@ -40,7 +40,7 @@ class AssetSource:
 
     def read(self) -> bytes:
         """The asset's own bytes."""
-        return self._read(self.path, "itself")
+        return self._read(self.path, "the file")
 
     def read_beside(self, uri: str) -> bytes:
         """The bytes of a file that the asset refers to, from its own folder or a folder in it."""
@@ -92,7 +92,7 @@ class AssetSource:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise self.fault(
-                f"cannot be read: {what} gives '{why}'",
+                f"cannot be read: {what}: {why}",
                 "The asset and all files it refers to are needed.",
                 "Put the file there, correct its permissions, or export the asset as a single .glb.",
             ) from error

@@ -38,6 +38,8 @@ def canonicalise(asset: ProxyAsset, name: str) -> CanonicalShape:
     mesh = asset.shape
     if isinstance(mesh, Gaussians):
         mesh = surface_of(mesh, name, notes)
+    if not mesh.diagonal > 0:
+        raise _empty(name, "has no triangle with an area")
     unit = _to_unit(mesh.vertices[mesh.faces].reshape(-1, 3).astype(np.float64), _upright(asset.up))
     vertices = unit.apply(torch.from_numpy(mesh.vertices.astype(np.float64))).numpy()
     working = _without_degenerate(WorkingMesh(vertices, mesh.faces, mesh.colors), name)
@@ -51,11 +53,13 @@ def canonicalise(asset: ProxyAsset, name: str) -> CanonicalShape:
 
 def _repaired(mesh: WorkingMesh, name: str, notes: list[str]) -> WorkingMesh:
     """The mesh itself if it is closed, with its triangles facing outwards; otherwise a closed one around it."""
+    if _is_body(mesh):
+        return mesh
     outward, was_turned = face_outwards(mesh)
     if was_turned:
         notes.append("Triangles that faced inwards were turned.")
     mended = mend(outward)
-    if has_matched_edges(mended.corners) and unsound_share(mended.single, mended.faces) <= MOST_UNSOUND:
+    if _is_body(mended):
         if mended is not outward:
             notes.append("Small holes were closed.")
         return mended
@@ -64,6 +68,11 @@ def _repaired(mesh: WorkingMesh, name: str, notes: list[str]) -> WorkingMesh:
         raise _empty(name, "encloses nothing that could be made solid")
     notes.append("It was open, or crossed itself, and was closed on a grid.")
     return _without_floaters(closed, [])
+
+
+def _is_body(mesh: WorkingMesh) -> bool:
+    """Whether the mesh is closed and winds around what it encloses once."""
+    return has_matched_edges(mesh.corners) and unsound_share(mesh.single, mesh.faces) <= MOST_UNSOUND
 
 
 def _without_degenerate(mesh: WorkingMesh, name: str) -> WorkingMesh:

@@ -26,7 +26,7 @@ LARGEST_SCALE = 0.2
 REACH = 2.0
 """Gaussians reach so many standard deviations beyond their centres."""
 
-NUM_VIEWS = 40
+NUM_VIEWS = 64
 """Pictures from all around."""
 
 PIXELS = 256
@@ -35,14 +35,20 @@ PIXELS = 256
 CAMERA_DISTANCE = 3.0
 """From the middle, in diagonals."""
 
-SPACING = 1 / 144
+SPACING = 1 / 128
 """Between the points of the grid, in diagonals."""
 
 TRUNCATION = 3.0
 """Distances count up to so many cells before and behind what a picture shows."""
 
+SHARPNESS = 3
+"""How often each Gaussian is drawn."""
+
+FEWEST_WITNESSES = 2
+"""A point is empty if so many pictures look through it: one may look through a gap."""
+
 SOLID_ALPHA = 0.5
-"""Pixels that are covered more show a surface; the others show through."""
+"""Pixels that the Gaussians, drawn once, cover more show a surface; the others show through."""
 
 MIDDLE_GREY = 0.5
 
@@ -101,9 +107,13 @@ def _box(gaussians: Gaussians) -> tuple[Float64[np.ndarray, " 3"], Float64[np.nd
 
 
 def _unit(gaussians: Gaussians, center: Float64[np.ndarray, " 3"], diagonal: float) -> Gaussians:
-    """The Gaussians about the origin, about 1 across."""
+    """The Gaussians about the origin, about 1 across, as if each stood SHARPNESS times in its place.
+
+    A picture's depth is a mean over all that shines through; so it is nearly that of the first surface.
+    """
     return replace(
         gaussians,
+        opacities=1 - (1 - gaussians.opacities) ** SHARPNESS,
         means=((gaussians.means.double() - torch.from_numpy(center)) / diagonal).float(),
         scales=(gaussians.scales.double() / diagonal).float(),
     )
@@ -135,7 +145,7 @@ def _pictures(gaussians: Gaussians) -> list[View]:
 
 def _view(viewmat: Float64[np.ndarray, "4 4"], image: Float[Tensor, "h w 4"], alpha: Float[Tensor, "h w"]) -> View:
     """A picture's depth where it is solid, and its colours as if nothing shone through."""
-    is_solid = alpha > SOLID_ALPHA
+    is_solid = alpha > 1 - (1 - SOLID_ALPHA) ** SHARPNESS
     depth = torch.where(is_solid, image[..., 3], torch.inf)
     colors = image[..., :3] / alpha.clamp(min=1e-3)[..., None]
     return View(viewmat, depth.numpy(), colors.clamp(0, 1).numpy())
@@ -156,9 +166,10 @@ def _fused(views: list[View], grid: Grid) -> Float32[np.ndarray, "x y z"]:
         is_near = np.abs(gaps) <= reach
         total[is_near] += gaps[is_near]
         count[is_near] += 1
-    distances = np.where(count > 0, total / np.maximum(count, 1), -reach)
-    is_empty = emptiness > np.maximum(1, count)
-    distances = np.where(is_empty, np.maximum(distances, reach * (emptiness > 0)), distances)
+    # Every point starts as if one picture had shown it inside: a single one may be wrong at a silhouette.
+    distances = (total - reach) / (count + 1)
+    is_empty = emptiness >= np.maximum(FEWEST_WITNESSES, count)
+    distances[is_empty] = reach
     return distances.reshape(grid.shape).astype(np.float32)
 
 
