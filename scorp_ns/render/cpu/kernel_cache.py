@@ -31,7 +31,8 @@ EXPECTED_COMPILE_SECONDS = 12
 def source_fingerprint() -> str:
     """Short hash of everything compiled code depends on: our kernel sources, numba, LLVM, Python and the processor."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parents[2]
+    for path in sorted({*Path(__file__).parent.glob("*.py"), *package.rglob("*_kernels.py")}):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     llvm = llvmlite.binding
     # Numba's own key has the processor as well, but a directory that says so can be deleted by hand with confidence.

@@ -1,0 +1,85 @@
+"""How a posed proxy, rendered exactly, agrees with the photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from scorp_ns.pose.observation import Pixels
+from scorp_ns.pose.proxy_shape import ProxyShape
+from scorp_ns.products import BACKGROUND, VISIBLE
+
+SPILL_PRICE, DEPTH_PRICE, COLOR_PRICE = 1.5, 0.5, 0.5
+"""What it costs to cover free space, to lie at wrong depths, and to have wrong colours, all over;
+to leave the masks uncovered costs 1."""
+
+WRONG_DEPTH = 0.08
+"""A depth that is off by this, in diagonals of the lifted object, is as wrong as any."""
+
+MOST_DEEPER = 0.04
+"""Depths may all be so much deeper or nearer than the surface: a trained scene's are."""
+
+BEHIND = 0.03
+"""The proxy is hidden where the scene is nearer by more than this."""
+
+WORST_SIGHTS = 0.2
+"""This share of the photographs, those that agree least, does not count: their masks may be wrong."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a render agrees with the photographs, over those that count."""
+
+    explained: float
+    """The share of the masks that the proxy covers."""
+    spill: float
+    """How much of what is seen to be free the proxy covers, as a share of the masks."""
+    depth: float
+    """How wrong depths are, 0 to 1."""
+    color: float
+    """How different colours are after one gain and bias for each channel, 0 to 1."""
+
+    @property
+    def cost(self) -> float:
+        """0 where everything agrees."""
+        return 1 - self.explained + SPILL_PRICE * self.spill + DEPTH_PRICE * self.depth + COLOR_PRICE * self.color
+
+
+def compare(shape: ProxyShape, pose: Float64[np.ndarray, " 19"], pixels: Pixels) -> Agreement:
+    """The agreement of the proxy at a pose of the fit with the photographs."""
+    inverse = np.linalg.inv(pose[:9].reshape(3, 3)).T
+    hits = shape.queries.cast(
+        ((pixels.origins - pose[9:12]) @ inverse).astype(np.float32), (pixels.directions @ inverse).astype(np.float32)
+    )
+    is_hit, is_mask = np.isfinite(hits.distances), pixels.roles == VISIBLE
+    is_free = (pixels.roles == BACKGROUND) & is_hit & (hits.distances < pixels.depths + BEHIND)
+    both = is_mask & is_hit & np.isfinite(pixels.depths)
+    deeper = pixels.depths[both] - hits.distances[both]
+    offset = float(np.clip(np.median(deeper), -MOST_DEEPER, MOST_DEEPER)) if both.any() else 0.0
+    depth_costs, color_costs = np.ones(len(is_mask)), np.ones(len(is_mask))
+    depth_costs[both] = np.minimum(np.abs(deeper - offset) / WRONG_DEPTH, 1)
+    color_costs[both] = _color_costs(hits.colors[both], pixels.colors[both], 1 - depth_costs[both])
+    number = int(pixels.sights.max()) + 1
+    masks = np.maximum(np.bincount(pixels.sights, is_mask, number), 1)
+    parts = [is_mask & is_hit, is_free, np.where(is_mask, depth_costs, 0), np.where(is_mask, color_costs, 0)]
+    shares = np.stack([np.bincount(pixels.sights, part, number) / masks for part in parts], axis=1)
+    shares[:, 1] = np.minimum(shares[:, 1], 1)
+    costs = [Agreement(*row).cost for row in shares]
+    kept = np.argsort(costs, kind="stable")[: max(1, int(np.ceil(number * (1 - WORST_SIGHTS))))]
+    return Agreement(*(float(value) for value in shares[kept].mean(axis=0)))
+
+
+def _color_costs(
+    proxy: Float[np.ndarray, "n 3"], seen: Float[np.ndarray, "n 3"], weights: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Robust differences of colours after one gain and bias for each channel."""
+    from scorp_ns.pose.fit_kernels import COLOR_SOFTNESS, LEAST_GAIN, MOST_GAIN
+
+    whole = weights.sum() + 1e-9
+    mean_p, mean_s = weights @ proxy / whole, weights @ seen / whole
+    variance = weights @ (proxy - mean_p) ** 2 / whole + 4e-4
+    gain = (weights @ ((proxy - mean_p) * (seen - mean_s)) / whole + 4e-4) / variance
+    rest = (np.clip(gain, LEAST_GAIN, MOST_GAIN) * (proxy - mean_p) + mean_s - seen) ** 2
+    return (rest / (rest + COLOR_SOFTNESS**2)).mean(axis=1)

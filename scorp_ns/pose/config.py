@@ -1,0 +1,45 @@
+"""The settings of the search for a pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How thoroughly to search, and what to believe."""
+
+    num_rotations: int = 3000
+    """Rotations of the grid over all of them; 3000 are 18 degrees apart."""
+    num_azimuths: int = 24
+    """Turns about the vertical that are tried with the proxy on each of its resting faces."""
+    num_resting_faces: int = 10
+    """Resting faces that are tried where a support is known; 0 for none."""
+    smallest_scale: float = 0.5
+    """Smallest diagonal of the proxy's box, in diagonals of the lifted object's."""
+    largest_scale: float = 3.0
+    """Largest diagonal of the proxy's box, in diagonals of the lifted object's."""
+    num_sights: int = 16
+    """Photographs that the search looks at, as different ones as there are; the final comparison looks at more."""
+    num_fitted: int = 300
+    """Rotations whose poses are fitted to points and outlines."""
+    num_compared: int = 24
+    """Poses that look different, whose renders are compared with the photographs."""
+    num_polished: int = 4
+    """Poses that are fitted once more, with all the evidence."""
+    least_explained: float = 0.85
+    """A pose is believed if the proxy covers at least this share of the masks."""
+    most_spill: float = 0.15
+    """A pose is believed if the proxy covers at most so much free space, as a share of the masks."""
+    most_distance: float = 0.03
+    """A pose is believed if the seen surface is at most this far from the proxy's, in diagonals; trimmed mean."""
+    least_margin: float = 0.01
+    """A pose is believed if the best one that looks different costs more by this."""
+    seed: int = 0
+    """Decides which points and pixels are looked at."""
+
+    def __post_init__(self) -> None:
+        counts = (self.num_rotations, self.num_azimuths, self.num_sights, self.num_fitted, self.num_compared)
+        assert min(counts) >= 1 and 1 <= self.num_polished <= self.num_compared and self.num_resting_faces >= 0
+        assert 0 < self.smallest_scale < 1 < self.largest_scale
+        assert 0 <= self.least_explained <= 1 and min(self.most_spill, self.most_distance, self.least_margin) >= 0

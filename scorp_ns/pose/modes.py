@@ -1,0 +1,45 @@
+"""Which poses look alike, because the proxy is symmetric or because they are nearly the same."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+from scorp_ns.pose.proxy_shape import ProxyShape
+
+SAME_SURFACE, SAME_COLOR = 0.025, 0.08
+"""Mean distance of surfaces, in diagonals of the proxy, and mean difference of colours, of poses that look alike."""
+
+NUM_POINTS = 300
+"""Points of the surface by which poses are compared."""
+
+
+def looks_like(
+    shape: ProxyShape, pose: Float64[np.ndarray, " 19"], others: Float64[np.ndarray, "n 19"], slack: float = 1.0
+) -> np.ndarray:
+    """Which of the other poses look like this one, to so many times the tolerances."""
+    points = shape.skin.points[:NUM_POINTS].astype(np.float64)
+    placed = points @ pose[:9].reshape(3, 3).T + pose[9:12]
+    inverses, shifts = np.linalg.inv(others[:, :9].reshape(-1, 3, 3)), others[:, 9:12]
+    local = np.einsum("npi,nji->npj", placed[None] - shifts[:, None], inverses)
+    grid = shape.grid
+    places = np.rint((local - grid.origin) / grid.spacing).astype(np.int64)
+    inside = np.clip(places, 0, np.array(grid.shape) - 1)
+    beyond = np.linalg.norm(places - inside, axis=-1) * grid.spacing
+    i, j, k = inside[..., 0], inside[..., 1], inside[..., 2]
+    distances = np.abs(shape.distances[i, j, k]) + beyond
+    differences = np.abs(shape.channels[:, i, j, k] - shape.skin.colors[:NUM_POINTS].T[:, None]).mean(axis=(0, 2))
+    return (distances.mean(axis=1) < slack * SAME_SURFACE) & (differences < slack * SAME_COLOR)
+
+
+def distinct(
+    shape: ProxyShape, poses: Float64[np.ndarray, "n 19"], costs: Float64[np.ndarray, " n"], most: int, slack: float
+) -> list[int]:
+    """The cheapest poses that do not look like a cheaper one, cheapest first."""
+    kept: list[int] = []
+    for index in np.argsort(costs, kind="stable"):
+        if len(kept) == most:
+            break
+        if not kept or not looks_like(shape, poses[index], poses[kept], slack).any():
+            kept.append(int(index))
+    return kept

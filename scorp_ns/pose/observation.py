@@ -1,0 +1,283 @@
+"""What photographs say of an object's shape and place, as points, rays and tangent planes around the object.
+
+All of it is in a frame of its own: the lifted object's box is centred at the origin and has the diagonal 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+from scipy import ndimage
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.surface_depth import surface_depth
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ProxyRequest, Sight
+
+SMALLEST_PART = 0.05
+"""Parts of a mask smaller than this share of its largest one are dirt."""
+
+HIDING_STEP = 0.04
+"""An outline beyond which the scene is nearer by this is that of something before the object."""
+
+FREE_MARGIN = 0.05
+"""Space is known to be free up to this far before the depth that a pixel shows."""
+
+POINT_SPACING = 0.03
+"""Observed points are thinned out to one in a cell of this size."""
+
+FAR_AWAY = 0.9
+"""Depths that lead further from the object's middle than this are not of the object."""
+
+FOG_STEP = 0.04
+"""A sight that shows depths beyond a point by this sees through it."""
+
+NUM_TANGENTS = 12
+"""Directions in which the outermost pixel of each mask is taken."""
+
+MOST_POINTS, MOST_TESTED = 500, 8000
+OUTLINE_RAYS, FREE_RAYS = 36, 24
+"""Numbers: observed points that are kept and those they are chosen from, and rays of each sight."""
+
+MOST_PIXELS, MOST_COMPARED_SIGHTS = 20_000, 24
+"""Numbers of pixels and of sights in the comparison of renders with photographs."""
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Rays that the object's surface must touch, or must not meet before they end."""
+
+    origins: Float64[np.ndarray, "n 3"]
+    directions: Float64[np.ndarray, "n 3"]
+    """Of length 1."""
+    ends: Float64[np.ndarray, " n"]
+    """How far the ray leads through free space; infinite for rays along the object's outline."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pixels of several photographs, for comparison with renders."""
+
+    origins: Float32[np.ndarray, "n 3"]
+    directions: Float32[np.ndarray, "n 3"]
+    """They advance by 1 along the camera's axis, so that distances are depths."""
+    sights: Int64[np.ndarray, " n"]
+    """The number of the photograph."""
+    roles: UInt8[np.ndarray, " n"]
+    depths: Float32[np.ndarray, " n"]
+    colors: Float32[np.ndarray, "n 3"]
+    """sRGB as pictures store it, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that poses are judged by."""
+
+    points: Float64[np.ndarray, "p 3"]
+    """Of the object's surface, from depths."""
+    towards: Float64[np.ndarray, "p 3"]
+    """From each point to the camera that saw it; of length 1."""
+    colors: Float64[np.ndarray, "p 3"]
+    planes: Float64[np.ndarray, "m 3"]
+    """Outward unit normals of planes that touch the object."""
+    offsets: Float64[np.ndarray, " m"]
+    """How far along their normals these planes lie."""
+    rays: Rays
+    pixels: Pixels
+    up: Float64[np.ndarray, " 3"]
+    T_capture_observed: Similarity
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is too little to look for a pose by."""
+        return len(self.points) < 8 or len(self.planes) < 4
+
+    def thinned(self, step: int) -> Observation:
+        """Every n-th point and ray of it, for a first look."""
+        rays = Rays(self.rays.origins[::step], self.rays.directions[::step], self.rays.ends[::step])
+        return replace(
+            self, points=self.points[::step], towards=self.towards[::step], colors=self.colors[::step], rays=rays
+        )
+
+
+@dataclass(frozen=True)
+class _View:
+    """A sight around the object: the mask without dirt, and the way from pixels to rays."""
+
+    sight: Sight
+    mask: Bool[np.ndarray, "h w"]
+    depth: Float64[np.ndarray, "h w"]
+    rotation: Float64[np.ndarray, "3 3"]
+    origin: Float64[np.ndarray, " 3"]
+    K: Float64[np.ndarray, "3 3"]
+
+    def directions(self, columns: np.ndarray, rows: np.ndarray) -> Float64[np.ndarray, "n 3"]:
+        """Through places of the image, of length 1 along the camera's axis."""
+        in_camera = np.stack([columns, rows, np.ones(len(columns))], axis=1) @ np.linalg.inv(self.K).T
+        return in_camera @ self.rotation
+
+
+def observe(request: ProxyRequest, config: SearchConfig) -> Observation:
+    """What the request's sights say."""
+    frame = request.frame
+    T_capture_observed = Similarity(torch.eye(3, dtype=torch.float64), frame.center.double().cpu(), frame.diagonal)
+    views = [_view(sight, T_capture_observed) for sight in request.sights]
+    views = _most_different([view for view in views if view.mask.any()], MOST_COMPARED_SIGHTS)
+    views = [_with_surface(view, request.gaussians, frame.diagonal) for view in views]
+    searched = views[: config.num_sights]
+    random = np.random.default_rng(config.seed)
+    points, towards, colors = _points(views, random)
+    planes, offsets = _tangents(searched, points, towards)
+    return Observation(
+        points, towards, colors, planes, offsets, _rays(searched, random), _pixels(views),
+        request.up.double().cpu().numpy(), T_capture_observed,
+    )  # fmt: skip
+
+
+def _view(sight: Sight, T_capture_observed: Similarity) -> _View:
+    matrix = sight.viewmat.double().cpu().numpy()
+    rotation = matrix[:3, :3]
+    origin = T_capture_observed.inverse().apply(torch.from_numpy(-rotation.T @ matrix[:3, 3])).numpy()
+    parts, number = cast(tuple[np.ndarray, int], ndimage.label(sight.roles == VISIBLE))
+    sizes = np.bincount(parts.ravel(), minlength=number + 1)
+    sizes[0] = 0
+    mask = (sizes >= max(1.0, SMALLEST_PART * sizes.max()))[parts]
+    depth = sight.depth.astype(np.float64) / T_capture_observed.scale
+    return _View(sight, mask, depth, rotation, origin, sight.K.double().cpu().numpy())
+
+
+def _with_surface(view: _View, gaussians: Gaussians, diagonal: float) -> _View:
+    """The view with better depths where it shows the object."""
+    depth = surface_depth(gaussians, view.sight, diagonal) / diagonal
+    return replace(view, depth=np.where(view.mask, depth, view.depth))
+
+
+def _most_different(views: list[_View], number: int) -> list[_View]:
+    """The sight that shows most, then always the one whose direction is furthest from all before."""
+    if not views:
+        return []
+    directions = np.stack([view.origin / np.linalg.norm(view.origin) for view in views])
+    chosen = [int(np.argmax([view.mask.sum() for view in views]))]
+    while len(chosen) < min(number, len(views)):
+        nearness = (directions @ directions[chosen].T).max(axis=1)
+        nearness[chosen] = np.inf
+        chosen.append(int(nearness.argmin()))
+    return [views[index] for index in chosen]
+
+
+def _points(views: list[_View], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evenly spread points of the surface, the directions to the cameras that saw them, and their colours."""
+    points, towards, colors = [np.empty((0, 3))], [np.empty((0, 3))], [np.empty((0, 3))]
+    for view in views:
+        inner = ndimage.binary_erosion(view.mask) & np.isfinite(view.depth)
+        rows, columns = np.nonzero(inner)
+        directions = view.directions(columns + 0.5, rows + 0.5)
+        points.append(view.origin + directions * view.depth[inner][:, None])
+        towards.append(-directions / np.linalg.norm(directions, axis=1, keepdims=True))
+        colors.append(view.sight.photograph[inner] / 255.0)
+    every, dirs, paint = np.concatenate(points), np.concatenate(towards), np.concatenate(colors)
+    order = random.permutation(len(every))[:MOST_TESTED]
+    order = order[(np.linalg.norm(every[order], axis=1) < FAR_AWAY) & ~_is_fog(views, every[order])]
+    _, first = np.unique(np.floor(every[order] / POINT_SPACING).astype(np.int64), axis=0, return_index=True)
+    kept = order[np.sort(first)[:MOST_POINTS]]
+    return every[kept], dirs[kept], paint[kept]
+
+
+def _is_fog(views: list[_View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
+    """Which points more sights see through than see: hollows of trained scenes are full of what is not there."""
+    through, agreeing = np.zeros(len(points)), np.zeros(len(points))
+    for view in views:
+        in_camera = (points - view.origin) @ view.rotation.T
+        projected = in_camera @ view.K.T
+        places = np.floor(projected[:, 1::-1] / np.maximum(projected[:, 2:], 1e-6)).astype(np.int64)
+        is_seen = ((places >= 0) & (places < view.mask.shape)).all(axis=1) & (in_camera[:, 2] > 1e-6)
+        rows, columns = np.where(is_seen[:, None], places, 0).T
+        deeper = view.depth[rows, columns] - in_camera[:, 2]
+        through += is_seen & (deeper > FOG_STEP)
+        agreeing += is_seen & (np.abs(deeper) <= FOG_STEP)
+    return through > agreeing
+
+
+def _outline(view: _View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
+    """Columns and rows between the mask's pixels and others, and where that is the object's own outline."""
+    height, width = view.mask.shape
+    roles, depth = np.pad(view.sight.roles, 1, constant_values=OCCLUDER), np.pad(view.depth, 1, constant_values=np.inf)
+    mask = np.pad(view.mask, 1)
+    rows, columns = np.nonzero(view.mask)
+    places, own = [], []
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beside = rows + 1 + down, columns + 1 + right
+        is_edge = ~mask[beside]
+        is_hidden = depth[beside] < view.depth[rows, columns] - HIDING_STEP
+        places.append(np.stack([columns + 0.5 + right / 2, rows + 0.5 + down / 2], axis=1)[is_edge])
+        own.append(((roles[beside] == BACKGROUND) & ~is_hidden)[is_edge])
+    found = np.concatenate(places)
+    assert ((found >= 0) & (found <= [width, height])).all()
+    return found[:, 0], found[:, 1], np.concatenate(own)
+
+
+def _tangents(
+    views: list[_View], points: Float64[np.ndarray, "p 3"], towards: Float64[np.ndarray, "p 3"]
+) -> tuple[Float64[np.ndarray, "m 3"], Float64[np.ndarray, " m"]]:
+    """Planes through cameras that touch masks from outside, and planes that touch the surface before the cameras."""
+    angles = np.arange(NUM_TANGENTS) * 2 * np.pi / NUM_TANGENTS
+    normals, offsets = [np.empty((0, 3))], [np.empty(0)]
+    for view in views:
+        columns, rows, own = _outline(view)
+        heights = np.outer(np.cos(angles), columns) + np.outer(np.sin(angles), rows)
+        best = heights.argmax(axis=1)
+        lines = np.stack([np.cos(angles), np.sin(angles), -heights.max(axis=1)], axis=1)[own[best]]
+        planes = lines @ view.K @ view.rotation
+        planes /= np.linalg.norm(planes, axis=1, keepdims=True)
+        normals.append(planes)
+        offsets.append(planes @ view.origin)
+        facing = view.origin / np.linalg.norm(view.origin)
+        seen = points[towards @ facing > 0.9]
+        if len(seen):
+            normals.append(facing[None])
+            offsets.append(np.quantile(seen @ facing, [0.98]))
+    return np.concatenate(normals), np.concatenate(offsets)
+
+
+def _rays(views: list[_View], random: np.random.Generator) -> Rays:
+    """Rays along outlines, and rays through space that is free up to where they end."""
+    origins, directions, ends = [np.empty((0, 3))], [np.empty((0, 3))], [np.empty(0)]
+    for view in views:
+        columns, rows, own = _outline(view)
+        chosen = random.permutation(np.nonzero(own)[0])[:OUTLINE_RAYS]
+        along = view.directions(columns[chosen], rows[chosen])
+        pixels = random.permutation(np.nonzero(view.sight.roles.ravel() != OCCLUDER)[0])[:FREE_RAYS]
+        free_rows, free_columns = np.divmod(pixels, view.mask.shape[1])
+        through = view.directions(free_columns + 0.5, free_rows + 0.5)
+        lengths = np.linalg.norm(through, axis=1)
+        limits = np.nan_to_num((view.depth.ravel()[pixels] - FREE_MARGIN) * lengths, posinf=1e6)
+        both = np.concatenate([along, through])
+        origins.append(np.broadcast_to(view.origin, both.shape))
+        directions.append(both / np.linalg.norm(both, axis=1, keepdims=True))
+        ends.append(np.concatenate([np.full(len(along), np.inf), np.maximum(limits, 0.0)]))
+    return Rays(np.concatenate(origins), np.concatenate(directions), np.concatenate(ends))
+
+
+def _pixels(views: list[_View]) -> Pixels:
+    """Every n-th pixel of every row and column of the sights."""
+    step = max(1, int(np.ceil((sum(view.mask.size for view in views) / MOST_PIXELS) ** 0.5)))
+    parts: list[tuple[np.ndarray, ...]] = []
+    for index, view in enumerate(views):
+        height, width = view.mask.shape
+        rows, columns = (places.ravel() for places in np.mgrid[0:height:step, 0:width:step])
+        directions = view.directions(columns + 0.5, rows + 0.5)
+        roles = np.where(view.mask, VISIBLE, np.where(view.sight.roles == VISIBLE, OCCLUDER, view.sight.roles))
+        shown = roles[rows, columns], view.depth[rows, columns], view.sight.photograph[rows, columns] / 255.0
+        origins = np.broadcast_to(view.origin, directions.shape)
+        parts.append((origins, directions, np.full(len(rows), index), *shown))
+    if not parts:
+        parts = [(np.empty((0, 3)), np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0), np.empty((0, 3)))]
+    kinds = (np.float32, np.float32, np.int64, np.uint8, np.float32, np.float32)
+    return Pixels(
+        *(np.concatenate(column).astype(kind) for column, kind in zip(zip(*parts, strict=True), kinds, strict=True))
+    )

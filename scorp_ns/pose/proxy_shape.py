@@ -1,0 +1,63 @@
+"""A proxy as the search asks about it: distances and colours on a grid, the corners of its hull, points of its skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from scorp_ns.pose.rotations import even_directions, resting_faces
+from scorp_ns.surfaces.marching import Grid
+from scorp_ns.surfaces.mesh import ColoredMesh, SurfaceSamples
+from scorp_ns.surfaces.queries import SurfaceQueries
+
+SPACING = 1 / 64
+"""Between the points of the grid, in diagonals of the proxy."""
+
+MARGIN = 5
+"""Cells of the grid beyond the proxy."""
+
+NUM_CORNERS = 300
+"""Directions in which the hull's outermost points are kept."""
+
+NUM_SKIN = 1500
+"""Points of the surface by which poses are told apart."""
+
+
+@dataclass(frozen=True)
+class ProxyShape:
+    """What the search knows of a proxy, in the proxy's frame."""
+
+    grid: Grid
+    distances: Float32[np.ndarray, "x y z"]
+    """Signed: negative inside."""
+    channels: Float32[np.ndarray, "3 x y z"]
+    """The colour of the nearest point of the surface, in [0, 1]."""
+    corners: Float64[np.ndarray, "c 3"]
+    """Outermost points in many directions."""
+    bottoms: Float64[np.ndarray, "k 3"]
+    """Outward normals of the faces it can rest on."""
+    skin: SurfaceSamples
+    queries: SurfaceQueries
+
+
+def describe_proxy(mesh: ColoredMesh, num_resting_faces: int, seed: int) -> ProxyShape:
+    """What the search needs to know of a closed surface."""
+    queries = SurfaceQueries(mesh)
+    grid = Grid.around(*mesh.bounds, SPACING, MARGIN)
+    points = grid.points
+    nearest = queries.nearest(points)
+    signed = np.where(queries.is_inside(points), -nearest.distances, nearest.distances)
+    used = mesh.vertices[np.unique(mesh.faces)].astype(np.float64)
+    outermost = np.unique((even_directions(NUM_CORNERS) @ used.T).argmax(axis=1))
+    skin = mesh.sample(NUM_SKIN, seed)
+    return ProxyShape(
+        grid=grid,
+        distances=signed.reshape(grid.shape).astype(np.float32),
+        channels=np.ascontiguousarray(nearest.colors.T.reshape(3, *grid.shape), np.float32),
+        corners=used[outermost],
+        bottoms=resting_faces(used, num_resting_faces),
+        skin=skin,
+        queries=queries,
+    )
