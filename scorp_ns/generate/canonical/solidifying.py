@@ -10,10 +10,14 @@ from scorp_ns.generate.canonical.working_mesh import WorkingMesh
 from scorp_ns.surfaces.marching import Grid, extract_surface
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
+from scorp_ns.surfaces.remeshing import cluster
 from scorp_ns.surfaces.winding import winding_numbers
 
 SPACING = 1 / 160
 """Between the points of the grid, in diagonals: what is finer is lost, by about half of it."""
+
+MOST_FACES = 60_000
+"""A finer surface is made coarser before: the grid holds no more of it, and the nearest points take long to find."""
 
 MARGIN = 3
 """Empty cells around the surface."""
@@ -36,6 +40,9 @@ HALF_SHELL = 0.6
 
 def solidify(mesh: WorkingMesh) -> WorkingMesh | None:
     """A closed surface outside of which the mesh winds around nothing; None if there is nothing of it."""
+    if len(mesh.faces) > MOST_FACES:
+        vertices, colors, faces = cluster(mesh.vertices, mesh.colors.astype(np.float64), mesh.faces, MOST_FACES)
+        mesh = WorkingMesh(vertices, faces, colors.astype(np.float32))
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     spacing = SPACING * float(np.linalg.norm(high - low))
     grid = Grid.around(low, high, spacing, MARGIN)
