@@ -8,6 +8,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.engine.optimizers import Optimizers
 
 from scorp_ns.object_flow import ObjectFlow
+from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     assert attributes.trainer is not None and optimizers is not None
     schedule = Schedule(model.config.schedule, attributes.trainer.config.max_num_iterations)
     model.begin_training(schedule.densification(model.num_train_data))
-    objects = ObjectFlow(model, cast("ScorpTrainer", attributes.trainer))
+    trainer = cast("ScorpTrainer", attributes.trainer)
+    objects = ObjectFlow(model, trainer)
     objects.check_masks()
+    proxies = ProxyFlow(model, trainer, objects)
+    proxies.check_choice()
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
@@ -30,6 +34,12 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     def after_iteration(step: int) -> None:
         if schedule.lifts(step):
             objects.lift()
+        if schedule.proposes(step):
+            proxies.propose()
+
+    def after_training(step: int) -> None:
+        objects.finish()
+        proxies.finish()
 
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
@@ -40,7 +50,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             update_every_num_iters=schedule.steps(schedule.config.clear_free_space_every),
         ),
         TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], after_iteration),
-        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], lambda step: objects.finish()),
+        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], after_training),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -10,10 +11,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+from unittest import mock
 
+import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from scorp_ns.errors import ScorpError
+
+MARCHING_CUBES = "generate_mesh_with_multires_marching_cubes"
+"""The host's function that sends its points to a GPU, whether there is one or not."""
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
@@ -57,3 +64,18 @@ def _put_packaged_ffmpeg_on_path() -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(binary)
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(folder)])
+
+
+def let_marching_cubes_run_without_cuda() -> None:
+    """Make the host's marching cubes leave tensors where they are on machines without a GPU."""
+    exporter = sys.modules.get("nerfstudio.scripts.exporter")
+    extract = getattr(exporter, MARCHING_CUBES, None)
+    if exporter is None or extract is None or hasattr(extract, "__wrapped__") or torch.cuda.is_available():
+        return
+
+    @functools.wraps(extract)
+    def extract_here(*args: Any, **kwargs: Any) -> Any:
+        with mock.patch.object(torch.Tensor, torch.Tensor.cuda.__name__, lambda tensor, *_, **__: tensor):
+            return extract(*args, **kwargs)
+
+    setattr(exporter, MARCHING_CUBES, extract_here)

@@ -22,19 +22,25 @@ from torch.nn import Parameter, ParameterDict
 
 from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
-from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.errors import CheckpointError
 from scorp_ns.evaluate.metrics import image_metrics, psnr
+from scorp_ns.fields.config import FieldConfig
+from scorp_ns.fields.union import FieldUnion
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
 from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
+from scorp_ns.generator_choice import GeneratorChoice
+from scorp_ns.host import let_marching_cubes_run_without_cuda
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.scene_objects import SceneObjects
+from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.schedule import DensificationSteps, ScheduleConfig
 from scorp_ns.viewer.picking import ObjectPicking
+from scorp_ns.viewer.proxy_progress import ProxyProgress
 
 ENTIRELY = 0.999
 """A pixel of a shrunk image counts if so much of it was valid."""
@@ -90,6 +96,10 @@ class ScorpModelConfig(ModelConfig):
     """Correct the training cameras' poses along with the scene."""
     lift: LiftConfig = field(default_factory=LiftConfig)
     """How objects are lifted out of the scene."""
+    generator: GeneratorChoice = field(default_factory=GeneratorChoice)
+    """Who makes complete proxies of the lifted objects."""
+    proxy: FieldConfig = field(default_factory=FieldConfig)
+    """What proxies are made of."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:
@@ -100,13 +110,10 @@ class ScorpModelConfig(ModelConfig):
             raise ValueError(f"ssim_lambda is {self.ssim_lambda}; it must lie between 0 and 1.")
 
     @property
-    def sdf_field(self) -> None:
-        """What `ns-export marching-cubes` asks for: a signed distance, which a scene of Gaussians does not have."""
-        raise OutputError(
-            found="`ns-export marching-cubes` was asked of a run without object proxies.",
-            needed="It extracts the surface of proxies, which know the signed distance to their surface.",
-            do="Use `ns-export tsdf` or `ns-export poisson` for a mesh of the scene.",
-        )
+    def sdf_field(self) -> FieldConfig:
+        """What `ns-export marching-cubes` looks for before it exports; it is made to run here as well."""
+        let_marching_cubes_run_without_cuda()
+        return self.proxy
 
 
 class ScorpModel(SplatfactoModel):
@@ -118,7 +125,9 @@ class ScorpModel(SplatfactoModel):
         """Set up the Gaussians, cameras and bookkeeping, without touching the network or a GPU."""
         self.gauss_params = ParameterDict({name: Parameter(value) for name, value in self._seed().items()})
         self.scene_objects = SceneObjects()
+        self.scene_proxies = SceneProxies()
         self.object_picking = ObjectPicking(self)
+        self.proxy_progress = ProxyProgress(self)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
         self.background_color = (
             torch.tensor(VIEWER_BACKGROUND)
@@ -195,6 +204,12 @@ class ScorpModel(SplatfactoModel):
     def scene(self) -> Gaussians:
         """The scene's Gaussians as they are now, cut from training."""
         return gaussians_from_parameters(dict(self.gauss_params.items()), self.config.sh_degree)
+
+    @property
+    def field(self) -> FieldUnion:
+        """The surfaces of all proxies that have their place, as `ns-export marching-cubes` asks for them."""
+        placed = [(one.field, one.T_world_proxy) for one in self.scene_proxies.proxies()]
+        return FieldUnion([(field, pose) for field, pose in placed if pose is not None])
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

@@ -126,20 +126,26 @@ class ObjectLifting:
 
     def write(self) -> None:
         """Write all objects to the run's folder."""
-        objects = self._store.objects()
-        folders = object_folders([ObjectInfo(one.name) for one in objects])
+        objects, folders = self._store.objects(), self.folders()
         to_world, scene = capture_to_world(self.datamanager), self.model.scene
-        self._show_again([one for one in objects if one.name not in self._store.views])
-        for one, folder in zip(objects, folders, strict=True):
-            write_object(self.folder / folder, one, self._store.views[one.name], scene, to_world)
-        names = [one.name for one in objects]
-        write_report(self.folder, dict(zip(names, folders, strict=True)), self._store.failures)
+        self.find_views(objects)
+        for one in objects:
+            write_object(folders[one.name], one, self._store.views[one.name], scene, to_world)
+        names = {name: folder.name for name, folder in folders.items()}
+        write_report(self.folder, names, self._store.failures)
 
-    def _show_again(self, objects: Sequence[LiftedObject]) -> None:
-        """Find the best views of objects that were lifted before this process began: checkpoints hold none."""
-        if objects:
+    def folders(self) -> dict[str, Path]:
+        """Where the files of each object are written."""
+        names = [one.name for one in self._store.objects()]
+        folders = object_folders([ObjectInfo(name) for name in names])
+        return {name: self.folder / folder for name, folder in zip(names, folders, strict=True)}
+
+    def find_views(self, objects: Sequence[LiftedObject]) -> None:
+        """Find the best views of those that were lifted before this process began: checkpoints hold none."""
+        missing = [one for one in objects if one.name not in self._store.views]
+        if missing:
             num_labels = len(self.masked_objects)
-            self._store.views.update(show_objects(self._scene(), objects, num_labels, self.model.config.lift))
+            self._store.views.update(show_objects(self._scene(), missing, num_labels, self.model.config.lift))
 
     def _left_out(self) -> dict[str, str]:
         """The objects that the mask check refused, and why."""

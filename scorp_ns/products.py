@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
+from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.surfaces.mesh import ColoredMesh
@@ -282,7 +284,31 @@ class ProxyAsset:
     """Where the object stands, if the generator knows."""
     up: tuple[float, float, float] | None = None
     """Where up is in the asset's own frame, if the generator knows."""
-    evidence: Mapping[str, float | str] = field(default_factory=dict)
+    evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
     """What speaks for the reply, for people and reports."""
     license: str | None = None
     """Under which terms the asset may be used, if the generator says."""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A complete object in a frame of its own: the box around it is centred at the origin and has the diagonal 1."""
+
+    name: str
+    field: ProxyField
+    """Signed distance and colour."""
+    gaussians: Gaussians
+    """Its surface as flat Gaussians."""
+    T_world_proxy: Similarity | None
+    """Where it stands in the frame of training, if that is known."""
+    made_by: str
+    """The generator or model, for people."""
+    evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
+    """What speaks for it, for people and reports."""
+    notes: tuple[str, ...] = ()
+    """What had to be repaired, in plain words."""
+    license: str | None = None
+    """Under which terms it may be used, if the generator says."""
+
+    def __post_init__(self) -> None:
+        assert len(self.gaussians) > 0

@@ -39,7 +39,9 @@ class ScorpTrainerConfig(TrainerConfig):
 
     _target: type = field(default_factory=lambda: ScorpTrainer)
     save_objects: bool = False
-    """Write each object's Gaussians, crops and findings to the run's folder `scorp/<object>`."""
+    """Write each object's Gaussians, crops, proxy and findings to the run's folder `scorp/<object>`."""
+    regenerate: tuple[str, ...] = ()
+    """Objects of a resumed run whose proxies are generated anew, whatever is stored of them; `all` for every one."""
 
     def save_config(self) -> None:
         """Write the run's configuration, or say why the output folder cannot be used.
@@ -84,6 +86,9 @@ class ScorpTrainer(Trainer):
     def train(self) -> None:
         """Train from where the run stands to the end of `max_num_iterations`."""
         num_iterations = self.config.max_num_iterations
+        if self._start_step >= num_iterations and self.config.regenerate:
+            self._work_on_objects()
+            return
         if self._start_step >= num_iterations:
             CONSOLE.print(
                 f"This run is complete: it has {self._start_step} of {num_iterations} iterations. "
@@ -97,6 +102,14 @@ class ScorpTrainer(Trainer):
                 super().train()
         finally:
             self.config.max_num_iterations = num_iterations
+
+    def _work_on_objects(self) -> None:
+        """Do to the objects of a complete run what is asked for, and keep that."""
+        step = self._start_step - 1
+        with cores_for_kernels() if self.device == "cpu" else nullcontext():
+            for callback in self.callbacks:
+                callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN)
+        self.save_checkpoint(step)
 
     @property
     def _model(self) -> ScorpModel:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trimesh
 from PIL import Image
 from plyfile import PlyData, PlyElement
 
@@ -114,6 +115,17 @@ def write_object_masks(folder: Path, num_views: int = 12) -> Path:
             path = folder / "object_masks" / name / f"{index:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.where(labels == number, 255, 0).astype(np.uint8)).save(path)
+    return folder
+
+
+def write_ball_assets(folder: Path) -> Path:
+    """Write a file for every ball: a ball of its colour, of another size and place; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, color in zip(BALL_NAMES, BALL_COLORS, strict=True):
+        ball = trimesh.creation.icosphere(subdivisions=3, radius=7.0)
+        ball.apply_translation([100, 0, 0])
+        ball.visual.vertex_colors = np.round(255 * np.append(color, 1)).astype(np.uint8)
+        ball.export(folder / f"{name}.ply")
     return folder
 
 

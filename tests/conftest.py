@@ -16,7 +16,9 @@ install_import_hook(
         "scorp_ns.dataparser",
         "scorp_ns.evaluate",
         "scorp_ns.export",
+        "scorp_ns.fields",
         "scorp_ns.gaussians",
+        "scorp_ns.generate",
         "scorp_ns.lift",
         "scorp_ns.masks",
         "scorp_ns.model",
@@ -27,7 +29,9 @@ install_import_hook(
         "scorp_ns.render.label_weights",
         "scorp_ns.render.photometric",
         "scorp_ns.render.rasterization",
+        "scorp_ns.scene_proxies",
         "scorp_ns.stages",
+        "scorp_ns.surfaces",
     ],
     "beartype.beartype",
 )
@@ -47,7 +51,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     capture = write_object_masks(write_capture(folder / "capture"))
-    options = ("--max-num-iterations", "300", "--save-objects", "True")
+    options = ("--max-num-iterations", "300", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8")
     code, output = run("ns-train", *train_arguments(capture, folder, *options))
     assert code == 0, output
     (folder / "printed.txt").write_text(output)

@@ -9,6 +9,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from unittest import mock
 
+COARSE_PROXIES = (
+    *("--pipeline.model.proxy.num-samples", "5000", "--pipeline.model.proxy.base-spacing", "0.04"),
+    *("--pipeline.model.proxy.gaussians-per-area", "2000"),
+)
+"""Options for proxies that are made in a moment."""
+
 
 def run_here(command: str, *arguments: str | Path) -> None:
     """Run a console script's entry point in this process: the same code without ten seconds of imports."""
@@ -36,12 +42,12 @@ def run(command: str, *arguments: str | Path, **environment: str) -> tuple[int, 
 
 
 def train_arguments(data: Path, output: Path, *extra: str | Path, method: str = "scorp-quick") -> list[str | Path]:
-    """Arguments of `ns-train` for a run that ends by itself at `output/run/<method>/test`."""
+    """Arguments of `ns-train` for a run that ends by itself at `output/run/<method>/test`, without proxies."""
     return [
         method,
         *("--data", data),
         *("--output-dir", output, "--experiment-name", "run", "--timestamp", "test"),
-        *("--vis", "tensorboard"),
+        *("--vis", "tensorboard", "--pipeline.model.schedule.propose-at", "2"),
         *extra,
     ]
 

@@ -26,6 +26,8 @@ from scorp_ns.evaluate.mesh_views import MeshCaster
 from scorp_ns.evaluate.meshes import read_mesh
 from scorp_ns.evaluate.missing_views import MissingSplit
 from scorp_ns.evaluate.object_scores import OwnedScene, ViewScores, mean_scores, score_view
+from scorp_ns.export.proxy_files import CELLS
+from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.sightings import DEPTH_TOLERANCE
@@ -44,6 +46,9 @@ OTHER_SETS = ("back", "in_arc", "training")
 
 BEFORE = "before"
 """The scene as it was lifted, before objects are refined."""
+
+AFTER = "after"
+"""The object after refinement; of its geometry, the proxy where it stands."""
 
 
 @dataclass(frozen=True)
@@ -185,9 +190,30 @@ def _object(
         parts["failed"] = store.failures.get(name, "Objects were not lifted.")
     else:
         parts["lift"] = {"gaussians": len(lifted.indices), "mask_iou": lifted.mask_iou}
+    parts |= _proxy_facts(run.model, name)
     if mesh is not None:
-        parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)}
+        parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)} | _proxy_geometry(run, name, mesh)
     return parts
+
+
+def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
+    """What is known of the object's proxy; nothing if none was tried."""
+    store = model.scene_proxies
+    if name in store.names:
+        told = store.proxy(name).evidence.items()
+        evidence = {fact: value for fact, value in told if not isinstance(value, str)}
+        return {"proxy": {"seconds": store.seconds(name), "evidence": evidence}}
+    return {"failed": f"No proxy: {store.failures[name]}"} if name in store.failures else {}
+
+
+def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
+    """How near the surface of a proxy that has its place is to the true one."""
+    store = run.model.scene_proxies
+    pose = store.proxy(name).T_world_proxy if name in store.names else None
+    if pose is None:
+        return {}
+    surface = mesh_of(store.proxy(name).field, 1 / CELLS).moved(run.to_world.inverse() @ pose)
+    return {AFTER: geometry_scores(sample_mesh(mesh), surface.sample(MOST_POINTS).points.astype(np.float64)).as_dict()}
 
 
 def _geometry(run: FinishedRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:

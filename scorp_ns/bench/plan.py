@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from scorp_ns.errors import ScorpError
+
+STAGES = ("scene", "lift", "propose")
+"""The stages of a run, in their order."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,27 @@ class BenchPlan:
     """Names of the objects to measure; none for all."""
     stop_after: str
     """The last stage that is run and measured."""
+    generator: str = "symmetry"
+    """Who makes the proxies."""
+    assets: Path | None = None
+    """Where the generator `asset` finds its files."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of the generator, by name."""
     compare_with: tuple[Path, ...] = ()
     """Reports of other benches, to be shown beside this one's."""
 
     @property
     def lifts(self) -> bool:
         """Whether objects are lifted, without which only whole images can be measured."""
-        return self.stop_after != "scene"
+        return self._reaches("lift")
+
+    @property
+    def proposes(self) -> bool:
+        """Whether proxies are generated."""
+        return self._reaches("propose")
+
+    def _reaches(self, stage: str) -> bool:
+        return STAGES.index(self.stop_after) >= STAGES.index(stage)
 
 
 def parse_share(text: str) -> Fraction:

@@ -48,6 +48,7 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
         "date": date.today().isoformat(),
         "capture": capture.folder.absolute().name,
         "method": plan.method,
+        **({"generator": plan.generator} if plan.proposes else {}),
         "iterations": plan.iterations or METHODS[plan.method].config.max_num_iterations,
         "seeds": list(plan.seeds),
         "machine": {"cores": os.cpu_count(), "system": platform.platform()},
@@ -93,6 +94,8 @@ def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: i
 def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) -> str:
     """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
+    if plan.proposes:
+        settings += [plan.generator, str(plan.assets), dict(plan.settings)]
     return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.errors import OutputError
+from scorp_ns.generator_choice import BUILT_IN
+
+GENERATOR = "--pipeline.model.generator"
+"""How options about generators begin."""
 
 NEVER = "2"
 """A moment of the schedule that no run reaches."""
@@ -26,12 +30,28 @@ def train(plan: BenchPlan, capture: Path, seed: int, folder: Path) -> Path:
     ]
     if plan.iterations is not None:
         arguments += ["--max-num-iterations", plan.iterations]
-    if not plan.lifts:
-        arguments += ["--pipeline.model.schedule.lift-at", NEVER]
+    arguments += _options_of_stages(plan)
     if any((run / "nerfstudio_models").glob("step-*.ckpt")):
         arguments += ["--load-dir", run / "nerfstudio_models"]
     _run([sys.executable, "-m", "nerfstudio.scripts.train", *arguments], folder / "train.log")
     return run / "config.yml"
+
+
+def _options_of_stages(plan: BenchPlan) -> list[object]:
+    """What the plan says of the stages after the scene's training."""
+    if not plan.lifts:
+        return ["--pipeline.model.schedule.lift-at", NEVER]
+    if not plan.proposes:
+        return ["--pipeline.model.schedule.propose-at", NEVER]
+    options: list[object] = [f"{GENERATOR}.name", plan.generator]
+    if plan.assets is not None:
+        options += [f"{GENERATOR}.asset.folder", plan.assets.absolute()]
+    if plan.generator in BUILT_IN:
+        return options + [
+            part for name, value in plan.settings.items() for part in (f"{GENERATOR}.{plan.generator}.{name}", value)
+        ]
+    pairs = [part for pair in plan.settings.items() for part in pair]
+    return [*options, f"{GENERATOR}.options", *pairs] if pairs else options
 
 
 def _run(command: list[object], log: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +23,14 @@ class Bench:
     """The method to train with."""
     iterations: int | None = None
     """Length of each training run; the method's own where not given."""
-    stop_after: Literal["scene", "lift"] = "lift"
+    stop_after: Literal["scene", "lift", "propose"] = "propose"
     """The last stage to run and measure."""
+    generator: str = "symmetry"
+    """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or the name of an installed plugin."""
+    assets: Path | None = None
+    """Folder of the objects' files, for the generator `asset`."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Further settings of the generator, such as `template "python run.py {job} {result}"` of `command`."""
     objects: tuple[str, ...] = ()
     """Names of the objects to measure; all where none is given."""
     seeds: int = 1
@@ -54,6 +60,9 @@ class Bench:
             iterations=self.iterations,
             objects=self.objects,
             stop_after=self.stop_after,
+            generator=self.generator,
+            assets=self.assets,
+            settings=self.settings,
             compare_with=self.compare_with,
         )
         folder = run_bench(plan, lambda text: CONSOLE.print(text, markup=False, highlight=False))

@@ -27,7 +27,13 @@ Entries = list[tuple[str, str, Mapping[str, Any]]]
 def object_tables(report: Mapping[str, Any]) -> list[Table]:
     """How each object looks, how near its surface is to the true one, and how well it was placed."""
     entries = _entries(report)
-    tables = [_failed_table(entries), _looks_table(entries), _geometry_table(entries), _pose_table(entries)]
+    tables = [
+        _failed_table(entries),
+        _looks_table(entries),
+        _geometry_table(entries),
+        _proxy_table(entries),
+        _pose_table(entries),
+    ]
     return [table for table in tables if table.rows]
 
 
@@ -67,7 +73,7 @@ def _looks_table(entries: Entries) -> Table:
             *(Cell(shown(entry.get("lift", {}).get(key), metric_of(key).digits)) for key in lifted),
         ]
         for name, label, entry in entries
-        if set(entry) - {"failed", "geometry", "pose"}
+        if set(entry) - {"failed", "geometry", "proxy", "pose"}
     ]
     note = "Each object by the definition of alone, unless the column says which views."
     return Table("looks", note, ["object", "missing", *columns], rows, num_heads=2)
@@ -82,6 +88,24 @@ def _geometry_table(entries: Entries) -> Table:
     ]
     columns = ["object", "missing", *(metric_of(key).heading for key in metrics)]
     return Table("geometry", "Each surface against the true one.", columns, rows, num_heads=2)
+
+
+def _proxy_table(entries: Entries) -> Table:
+    facts = list(dict.fromkeys(fact for _, _, entry in entries for fact in entry.get("proxy", {}).get("evidence", {})))
+    rows = [
+        [
+            Cell(name),
+            Cell(label),
+            Cell(time_text(entry["proxy"].get("seconds"))),
+            *(Cell(shown(entry["proxy"].get("evidence", {}).get(fact), 3)) for fact in facts),
+        ]
+        for name, label, entry in entries
+        if entry.get("proxy")
+    ]
+    columns = ["object", "missing", "time", *facts]
+    return Table(
+        "proxies", "How long each took to make, and what its generator says of it.", columns, rows, num_heads=2
+    )
 
 
 def _pose_table(entries: Entries) -> Table:

@@ -84,6 +84,12 @@ _OBJECT = Group(
                 "mask_iou": Leaf("number", "IoU of the lifted object's silhouettes with its masks"),
             }
         ),
+        "proxy": Group(
+            {
+                "seconds": Leaf("number", "time that it took to make the proxy"),
+                "evidence": Each("<fact>", Leaf("number", "what speaks for the proxy, as its generator says")),
+            }
+        ),
         "geometry": Group(_scores("distances to the true surface")),
         "pose": Group(
             {

@@ -18,7 +18,7 @@ from scorp_ns.json_files import read_json
 from scorp_ns.products import ProxyAsset, ProxyRequest
 from scorp_ns.wording import some_of
 
-OPTION = "--pipeline.model.generator.folder"
+OPTION = "--pipeline.model.generator.asset.folder"
 """How to name the folder on the command line."""
 
 POSE_SUFFIX = ".pose.json"

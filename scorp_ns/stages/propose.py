@@ -1,17 +1,34 @@
-"""From a lifted object to the request that a generator of proxies answers."""
+"""From a lifted object to its proxy: what a generator is told, and what its reply is made into."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from scorp_ns.errors import GenerationError, ScorpError
+from scorp_ns.fields.config import FieldConfig
+from scorp_ns.fields.distillation import distill
+from scorp_ns.fields.surface_gaussians import surface_gaussians
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.generate.cache import generate_cached
+from scorp_ns.generate.canonical.canonicalising import canonicalise
+from scorp_ns.generate.generator import Generator, Work
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.lift.sights import camera_in_capture, gather_sights
-from scorp_ns.products import LiftedObject, ObjectFrame, ObjectInfo, ObjectView, ProxyRequest, Support
+from scorp_ns.products import (
+    LiftedObject,
+    ObjectFrame,
+    ObjectInfo,
+    ObjectView,
+    Proxy,
+    ProxyAsset,
+    ProxyRequest,
+    Support,
+)
 
 
 def request_proxy(
@@ -61,3 +78,51 @@ def _frame_in_capture(frame: ObjectFrame, to_capture: Similarity) -> ObjectFrame
 def _support_in_capture(support: Support, to_capture: Similarity) -> Support:
     up = (to_capture.rotation @ support.up.double().cpu()).float()
     return Support(to_capture.apply(support.point.cpu()), torch.nn.functional.normalize(up, dim=0))
+
+
+def propose(
+    request: ProxyRequest,
+    generator: Generator,
+    capture_to_world: Similarity,
+    config: FieldConfig,
+    cache: Path,
+    regenerate: bool,
+    work: Work,
+) -> Proxy:
+    """The proxy that a generator makes of an object; a ScorpError says why there is none.
+
+    Stored replies of an earlier run are used again, unless it shall be generated anew.
+    """
+    asset = _generated(request, generator, work, cache, regenerate)
+    work.check(request.name)
+    shape = canonicalise(asset, request.name)
+    work.check(request.name)
+    with torch.random.fork_rng(devices=[]):
+        field = distill(shape.mesh, config, work.report, seed=request.seed)
+        work.check(request.name)
+        gaussians = surface_gaussians(field, config, seed=request.seed)
+    pose = asset.T_capture_asset
+    return Proxy(
+        name=request.name,
+        field=field,
+        gaussians=gaussians,
+        T_world_proxy=None if pose is None else capture_to_world @ pose @ shape.T_asset_proxy,
+        made_by=asset.made_by,
+        evidence=asset.evidence,
+        notes=shape.notes,
+        license=asset.license,
+    )
+
+
+def _generated(request: ProxyRequest, generator: Generator, work: Work, cache: Path, regenerate: bool) -> ProxyAsset:
+    """The generator's reply, or the GenerationError that anything it raises amounts to."""
+    try:
+        return generate_cached(generator, request, work, cache, regenerate)
+    except ScorpError:
+        raise
+    except Exception as error:  # A foreign generator may fail in any way, and costs its object only.
+        raise GenerationError(
+            f"The generator of '{request.name}' failed ({type(error).__name__}: {error}).",
+            "A complete object was expected of it.",
+            "Mend the generator, or choose another with --pipeline.model.generator.name.",
+        ) from error

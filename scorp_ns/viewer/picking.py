@@ -15,6 +15,7 @@ from scorp_ns.errors import PickError, ScorpError
 from scorp_ns.lift.seen_surface import hit_point
 from scorp_ns.object_flow import FOLDER, ObjectLifting, capture_to_world
 from scorp_ns.picks import Pick, read_picks, write_picks
+from scorp_ns.viewer.markdown import plain
 from scorp_ns.viewer.object_markers import ObjectMarkers
 from scorp_ns.wording import counted, some_of
 
@@ -178,18 +179,13 @@ class ObjectPicking(ViewerControl):
         """Show the objects as they are now. Whoever changes them calls this, with the viewer's lock if need be."""
         store = self._model.scene_objects
         objects = store.objects()
-        lines = [f"- {_plain(one.name)}: {counted(len(one.indices), 'Gaussian')}" for one in objects]
+        lines = [f"- {plain(one.name)}: {counted(len(one.indices), 'Gaussian')}" for one in objects]
         self._list.content = "\n".join(lines) or "No objects yet."
         self._picked.options = tuple(pick.name for pick in store.picks) or (NOTHING_PICKED,)
         self._markers.show(objects, self._model.scene.means, self._show.value)
 
     def _tell(self, message: str) -> None:
         """Say something below the button, and where it cannot be missed."""
-        self._info.content = _plain(message)
+        self._info.content = plain(message)
         for client in self.viser_server.get_clients().values():
             client.add_notification("Objects", message, auto_close=NOTICE_MS)
-
-
-def _plain(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+-!|~$&" else letter for letter in text)

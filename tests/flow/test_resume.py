@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from captures import write_capture, write_object_masks
-from tools import run, run_folder, run_here, train_arguments
+from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
+from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
 
 NUM_ITERATIONS = 60
 OPTIONS = (
@@ -24,11 +24,25 @@ OPTIONS = (
         "7",
         "--pipeline.model.schedule.lift-at",
         "0.6",
+        "--pipeline.model.schedule.propose-at",
+        "0.8",
+        "--pipeline.model.generator.name",
+        "asset",
     ),
+    *COARSE_PROXIES,
     *("--pipeline.model.schedule.densify-until", "1.0", "--pipeline.model.camera-optimizer.mode", "SO3xR3"),
 )
 
 KILLS = {
+    "while proxies are made": """
+        from scorp_ns import proxy_flow
+        names = []
+        def propose(request, *arguments):
+            names.append(request.name)
+            if len(names) == 2: die()
+            return real_propose(request, *arguments)
+        real_propose, proxy_flow.propose = proxy_flow.propose, propose
+    """,
     "after objects were lifted": """
         from scorp_ns.trainer import ScorpTrainer
         iterate = ScorpTrainer.train_iteration
@@ -73,13 +87,19 @@ entrypoint()
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_object_masks(write_capture(tmp_path_factory.mktemp("resume") / "capture"))
+    folder = write_object_masks(write_capture(tmp_path_factory.mktemp("resume") / "capture"))
+    write_ball_assets(folder / "assets")
+    return folder
+
+
+def options(capture: Path) -> tuple[str | Path, ...]:
+    return (*OPTIONS, "--pipeline.model.generator.asset.folder", capture / "assets")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     output = tmp_path_factory.mktemp("uninterrupted")
-    code, printed = run("ns-train", *train_arguments(capture, output, *OPTIONS))
+    code, printed = run("ns-train", *train_arguments(capture, output, *options(capture)))
     assert code == 0, printed
     return last_checkpoint(output)
 
@@ -89,8 +109,10 @@ def last_checkpoint(output: Path) -> dict[str, Any]:
     state = torch.load(path, weights_only=True)
     # The console draws from Python's global generator for the links it prints; nothing that trains uses it.
     del state["scorp"]["random"]["python"]
-    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift"))
+    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift", "propose"))
     state["scorp"]["costs"] = {}
+    for facts in state["pipeline"]["_model.scene_proxies._extra_state"]["facts"].values():
+        assert facts.pop("seconds") > 0
     return state
 
 
@@ -114,11 +136,11 @@ def assert_identical(one: Any, other: Any, where: str = "checkpoint") -> None:
 def test_a_killed_run_resumes_to_the_same_result(
     kill: str, capture: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ):
-    arguments = map(str, train_arguments(capture, tmp_path / "killed", *OPTIONS))
+    arguments = map(str, train_arguments(capture, tmp_path / "killed", *options(capture)))
     killed = subprocess.run([sys.executable, "-c", PROGRAM, kill, *arguments], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     folder = run_folder(tmp_path / "killed") / "nerfstudio_models"
-    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
+    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *options(capture), "--load-dir", folder))
     assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
 
 
@@ -126,6 +148,10 @@ def test_the_runs_really_lift_objects_and_densify_after_that(uninterrupted: dict
     state = uninterrupted["pipeline"]
     assert len(state["_model.scene_objects.labels"]) == len(state["_model.gauss_params.means"])
     assert set(state["_model.scene_objects.labels"].tolist()) == {0, 1, 2, 3}
+
+
+def test_the_runs_really_make_proxies(uninterrupted: dict[str, Any]):
+    assert set(uninterrupted["pipeline"]["_model.scene_proxies._extra_state"]["facts"]) == {*BALL_NAMES}
 
 
 def test_the_runs_really_densify(uninterrupted: dict[str, Any], capture: Path):
@@ -140,7 +166,7 @@ def test_a_complete_run_is_left_as_it_is(capture: Path, uninterrupted: dict[str,
     path.parent.mkdir()
     torch.save(uninterrupted, path)
     before = path.read_bytes()
-    code, output = run("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--load-dir", path.parent))
+    code, output = run("ns-train", *train_arguments(capture, tmp_path, *options(capture), "--load-dir", path.parent))
     assert code == 0, output
     assert "This run is complete" in output
     assert path.read_bytes() == before

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from ball_scenes import balls_on_floor
+from browser import free_port, needs_browser, page_of, wait_for
 from captures import write_capture
 from PIL import Image
 from tools import run, run_folder, start, train_arguments
@@ -27,15 +25,11 @@ from scorp_ns.gaussians.transform import transform_gaussians
 BALL_RADIUS = 0.35
 NAME = "große Kugel"
 
-needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
-
 
 @contextmanager
 def viewer_of(folder: Path) -> Iterator[str]:
     """Where a viewer of a run answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     viewer = start("ns-viewer", "--load-config", folder / "config.yml", "--viewer.websocket-port", str(port))
     try:
         wait_for(f"http://127.0.0.1:{port}", viewer)
@@ -49,33 +43,6 @@ def address(tiny_run: Path) -> Iterator[str]:
     """Where a viewer of the tiny run answers."""
     with viewer_of(tiny_run) as address:
         yield address
-
-
-def wait_for(address: str, viewer, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert viewer.poll() is None, viewer.communicate()[0]
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"nothing answered at {address}")
-
-
-@contextmanager
-def page_of(address: str) -> Iterator[Any]:
-    """The viewer's page in a browser, connected."""
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        page = browser.new_page(viewport={"width": 900, "height": 600})
-        page.goto(address)
-        page.get_by_text("Connected").wait_for(timeout=60_000)
-        yield page
-        browser.close()
 
 
 def test_the_viewer_serves_its_page(address: str):

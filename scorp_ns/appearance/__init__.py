@@ -1,0 +1,1 @@
+"""Colours of proxies that match the photographs."""

@@ -1,0 +1,32 @@
+"""How an object is put together from what was photographed and from its proxy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass
+class ComposeConfig:
+    """What of the proxy takes the place of what."""
+
+    mode: Literal["blend", "replace", "keep"] = "blend"
+    """`blend` fills in what was not photographed, `replace` takes the whole proxy, `keep` leaves the scene as it is."""
+    tolerance: float = 0.03
+    """A proxy's point is where the scene has its surface if it is no further off than this share of the diagonal."""
+    least_denials: int = 2
+    """A proxy's point is left out if this many photographs say that it is not there."""
+    well_seen: float = 0.5
+    """Lifted Gaussians that showed some photograph this share of themselves stay, whatever the proxy says."""
+    overreach: float = 0.04
+    """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"compose.tolerance is {self.tolerance}; it must lie between 0 and 1.")
+        if self.least_denials < 1:
+            raise ValueError(f"compose.least_denials is {self.least_denials}; it must be 1 or more.")
+        if not 0 <= self.well_seen <= 1:
+            raise ValueError(f"compose.well_seen is {self.well_seen}; it must lie between 0 and 1.")
+        if not self.overreach > 0:
+            raise ValueError(f"compose.overreach is {self.overreach}; it must be more than 0.")

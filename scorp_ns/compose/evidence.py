@@ -1,0 +1,73 @@
+"""What photographs say of points on a surface: seen, hidden, or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from scorp_ns.products import OCCLUDER, VISIBLE, Sight
+
+FACING = 0.1
+"""A point is seen where its normal turns towards the camera by more than this cosine."""
+
+WELL_FACING = 0.2
+"""The same for its colour, which is smeared at grazing angles."""
+
+
+@dataclass(frozen=True)
+class SurfaceEvidence:
+    """Counts over photographs, for every point of a surface."""
+
+    seen: Float[Tensor, " n"]
+    """Photographs that show the object at the point's own depth."""
+    denied: Float[Tensor, " n"]
+    """Photographs that show something else behind the point, or the object itself well behind it: it is not there."""
+    colors: Float[Tensor, "n 3"]
+    """Mean colour in the photographs that see the point, in [0, 1]; black where none does."""
+    color_weights: Float[Tensor, " n"]
+    """How well they see it together; 0 where none does."""
+
+    def __post_init__(self) -> None:
+        assert len(self.seen) == len(self.denied) == len(self.colors) == len(self.color_weights)
+
+
+def gather_evidence(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[Sight], tolerance: float
+) -> SurfaceEvidence:
+    """What the sights say of points in their frame; depths differ if they differ by more than the tolerance."""
+    seen, denied = torch.zeros(len(points)), torch.zeros(len(points))
+    colors, weights = torch.zeros(len(points), 3), torch.zeros(len(points))
+    for sight in sights:
+        inside, rows, columns, depths, cosines = _project(points, normals, sight)
+        measured = torch.from_numpy(sight.depth)[rows, columns]
+        roles = torch.from_numpy(sight.roles)[rows, columns]
+        is_object, is_unsure = roles == VISIBLE, roles == OCCLUDER
+        is_at = (depths - measured).abs() < tolerance
+        shows = is_object & is_at & (cosines > FACING)
+        seen[inside] += shows.float()
+        is_before = torch.where(is_object, measured.isfinite() & (depths < measured - tolerance), depths < measured)
+        denied[inside] += (is_before & ~is_unsure).float()
+        weight = torch.where(is_object & is_at & (cosines > WELL_FACING), cosines**2, 0.0)
+        colors[inside] += weight[:, None] * torch.from_numpy(sight.photograph)[rows, columns].float() / 255
+        weights[inside] += weight
+    return SurfaceEvidence(seen, denied, colors / weights.clamp_min(1e-6)[:, None], weights)
+
+
+def _project(
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: Sight
+) -> tuple[Int64[Tensor, " m"], Int64[Tensor, " m"], Int64[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " m"]]:
+    """Which points fall into the window, in which pixels, how deep, and the cosine of normal and line of sight."""
+    R, t = sight.viewmat[:3, :3].float(), sight.viewmat[:3, 3].float()
+    local = points @ R.T + t
+    x, y, w = (local @ sight.K.float().T).unbind(dim=1)
+    height, width = sight.roles.shape
+    is_inside: Bool[Tensor, " n"] = (w > 0) & (x >= 0) & (x < w * width) & (y >= 0) & (y < w * height)
+    inside = torch.nonzero(is_inside)[:, 0]
+    rows, columns = (y[inside] / w[inside]).long(), (x[inside] / w[inside]).long()
+    towards = torch.nn.functional.normalize(-local[inside], dim=1)
+    cosines = ((normals[inside] @ R.T) * towards).sum(dim=1)
+    return inside, rows.clamp(max=height - 1), columns.clamp(max=width - 1), local[inside, 2], cosines

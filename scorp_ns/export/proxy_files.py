@@ -1,0 +1,64 @@
+"""A proxy as files: its Gaussians, its surface as a mesh, and what is known of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from scorp_ns.errors import OutputError
+from scorp_ns.fields.surface_gaussians import mesh_of
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splat_ply import write_splats
+from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.json_files import write_json
+from scorp_ns.products import Proxy
+from scorp_ns.surfaces.mesh import ColoredMesh
+
+FORMAT = 1
+"""Version of proxy.json; it grows when a reader of the old one would go wrong."""
+
+CELLS = 128
+"""A proxy's diagonal is so many cells of the grid that its mesh is made on."""
+
+
+def write_proxy(folder: Path, proxy: Proxy, capture_to_world: Similarity) -> None:
+    """Write proxy_gaussians.ply, proxy_mesh.ply and proxy.json.
+
+    They are in the capture's frame where the proxy has its place, else in its own, whose box has the diagonal 1.
+    """
+    pose = proxy.T_world_proxy
+    T_file_proxy = Similarity.identity() if pose is None else capture_to_world.inverse() @ pose
+    write_splats(transform_gaussians(proxy.gaussians, T_file_proxy), folder / "proxy_gaussians.ply")
+    mesh = mesh_of(proxy.field, 1 / CELLS).moved(T_file_proxy)
+    try:
+        _write_mesh(folder / "proxy_mesh.ply", mesh)
+        write_json(folder / "proxy.json", _findings(proxy, pose is not None, T_file_proxy))
+    except OSError as error:
+        raise OutputError(
+            f"The proxy cannot be written to {folder} ({error.strerror or error}).",
+            "A folder that can be written, with room for some megabytes, is needed.",
+            "Free some space, mend its permissions or choose another place with --output-dir.",
+        ) from error
+
+
+def _write_mesh(path: Path, mesh: ColoredMesh) -> None:
+    import trimesh
+
+    colors = np.round(255 * mesh.colors.clip(0, 1)).astype(np.uint8)
+    written = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colors, process=False)
+    path.write_bytes(written.export(file_type="ply"))
+
+
+def _findings(proxy: Proxy, is_placed: bool, T_file_proxy: Similarity) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "name": proxy.name,
+        "made_by": proxy.made_by,
+        "license": proxy.license,
+        "evidence": dict(proxy.evidence),
+        "notes": list(proxy.notes),
+        "frame": "capture" if is_placed else "proxy",
+        "proxy_to_capture": T_file_proxy.matrix.tolist() if is_placed else None,
+        "gaussians": len(proxy.gaussians),
+    }

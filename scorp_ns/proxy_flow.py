@@ -1,0 +1,165 @@
+"""Between the training run and the generation of proxies: which objects need one, who makes it, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scorp_ns.errors import OutputError, ScorpError
+from scorp_ns.export.proxy_files import write_proxy
+from scorp_ns.lift.evidence import SceneDepths
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
+from scorp_ns.scene_proxies import SceneProxies
+from scorp_ns.stages.propose import propose, request_proxy
+from scorp_ns.wording import some_of
+
+if TYPE_CHECKING:
+    from scorp_ns.model import ScorpModel
+    from scorp_ns.trainer import ScorpTrainer
+
+ALL = "all"
+"""Stands for the names of all objects where some are to be generated again."""
+
+CACHE = "generated"
+"""The folder of stored replies, beside the methods' folders in that of the experiment."""
+
+
+class ProxyFlow:
+    """The generation of proxies in one training run."""
+
+    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
+        self.model, self.objects, self.clock = model, objects, trainer.clock
+        self.choice, self.store = model.config.generator, model.scene_proxies
+        self.seed = trainer.config.machine.seed
+        self.cache = trainer.base_dir.parents[1] / CACHE
+        self.wanted_again = set(trainer.config.regenerate)
+        """Names of objects whose proxies are to be made anew."""
+
+    @cached_property
+    def _infos(self) -> dict[str, ObjectInfo]:
+        return {info.name: info for info in self.objects.lifting.masked_objects}
+
+    def check_choice(self) -> None:
+        """Build every generator that is chosen, and look up every name, so that mistakes show before training."""
+        if not self._infos:
+            return
+        for name in self.choice.names:
+            self.choice.build(name)
+        known = {ALL, *self._infos, *self.model.scene_objects.names}
+        for option, names in (("generator.per-object", self.choice.per_object), ("regenerate", self.wanted_again)):
+            if unknown := sorted(set(names) - known):
+                raise ScorpError(
+                    f"--{option} names {some_of(unknown)}.",
+                    f"The objects of this capture are {some_of(sorted(known - {ALL}))}.",
+                    "Correct the name.",
+                )
+
+    def propose(self) -> None:
+        """Generate the proxies that are missing or wanted again, once."""
+        if self.store.is_proposed and not self.wanted_again and not self._new_names():
+            return
+        waiting = self._waiting()
+        self.store.is_proposed, self.wanted_again = True, set()
+        if waiting:
+            with self.clock.stage("propose"):
+                self._propose(waiting)
+
+    def _new_names(self) -> set[str]:
+        """The objects of which nobody has tried to make a proxy."""
+        return {*self.model.scene_objects.names} - {*self.store.names} - {*self.store.failures}
+
+    def _waiting(self) -> list[tuple[LiftedObject, bool]]:
+        """The objects that need a proxy, and whether it shall be made anew."""
+        wanted, new_names = [], self._new_names()
+        for one in self.model.scene_objects.objects():
+            is_again = bool({one.name, ALL} & self.wanted_again)
+            if is_again or one.name in new_names:
+                wanted.append((one, is_again))
+        return wanted
+
+    def _propose(self, waiting: Sequence[tuple[LiftedObject, bool]]) -> None:
+        depths = SceneDepths(
+            self.model.scene,
+            captured_views(self.model, self.objects.datamanager),
+            self.model.config.rasterize_mode,
+        )
+        self.objects.lifting.find_views([one for one, _ in waiting])
+        with _progress() as progress:
+            for one, is_again in waiting:
+                self._propose_one(one, is_again, depths, progress)
+
+    def _propose_one(self, one: LiftedObject, is_again: bool, depths: SceneDepths, progress: Progress) -> None:
+        """Generate one proxy; a failure is remembered, and costs this object only."""
+        task = progress.add_task(_line(one.name, "gathering what is known"), total=None)
+
+        def report(share: float | None, text: str) -> None:
+            progress.update(task, total=1, completed=share, description=_line(one.name, text))
+
+        began = perf_counter()
+        with self.store.at_work(one.name, report) as work:
+            try:
+                generator = self.choice.build(self.choice.name_for(one.name))
+                request = self._request(one, depths)
+                config, to_world = self.model.config.proxy, capture_to_world(self.objects.datamanager)
+                proxy = propose(request, generator, to_world, config, self.cache, is_again, work)
+                self.store.take(proxy, seconds=perf_counter() - began)
+            except ScorpError as error:
+                self.store.fail(one.name, str(error))
+        progress.remove_task(task)
+
+    def _request(self, one: LiftedObject, depths: SceneDepths) -> ProxyRequest:
+        info = self._infos.get(one.name, ObjectInfo(one.name))
+        views = self.model.scene_objects.views.get(one.name, ())
+        return request_proxy(depths, one, info, views, capture_to_world(self.objects.datamanager), self.seed)
+
+    def finish(self) -> None:
+        """At the end of the run: make what is still wanted again, tell of the proxies, and write them."""
+        if self.wanted_again:
+            self.propose()
+        if self.store.names or self.store.failures:
+            CONSOLE.print(_table(self.store))
+            self._save()
+
+    def _save(self) -> None:
+        """Write the proxies to the run's folder, if that was asked for; a failure costs the files, not the run."""
+        if not self.objects.config.save_objects:
+            return
+        try:
+            for name, folder in self.objects.lifting.folders().items():
+                if name in self.store.names:
+                    write_proxy(folder, self.store.proxy(name), capture_to_world(self.objects.datamanager))
+        except OutputError as error:
+            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=CONSOLE, transient=True)
+
+
+def _line(name: str, text: str) -> str:
+    return f"Proxy of {escape(name)}: {escape(text)}"
+
+
+def _table(store: SceneProxies) -> Table:
+    """What became of every object's proxy, for the terminal."""
+    table = Table("object", "made by", "Gaussians", "stands", "evidence", title="Proxies")
+    for proxy in store.proxies():
+        evidence = ", ".join(f"{key} {_short(value)}" for key, value in proxy.evidence.items())
+        place = "to be found" if proxy.T_world_proxy is None else "known"
+        table.add_row(escape(proxy.name), escape(proxy.made_by), str(len(proxy.gaussians)), place, escape(evidence))
+    for name, reason in store.failures.items():
+        table.add_row(escape(name), f"[yellow]no proxy: {escape(reason)}")
+    return table
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"

@@ -1,0 +1,186 @@
+"""What the model remembers of its objects' proxies, also through checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass, fields, replace
+from threading import Event, RLock
+from typing import Any
+
+import torch
+
+from scorp_ns.fields.config import FieldConfig
+from scorp_ns.fields.proxy_field import ProxyField
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.generate.generator import Work
+from scorp_ns.products import Proxy
+
+
+class ProxyShape(torch.nn.Module):
+    """What of a proxy is made of tensors."""
+
+    def __init__(self, field: ProxyField, gaussians: Gaussians) -> None:
+        super().__init__()
+        self.field = field
+        for part in fields(Gaussians):
+            self.register_buffer(part.name, getattr(gaussians, part.name))
+
+    def gaussians(self) -> Gaussians:
+        """The proxy's surface."""
+        return Gaussians(**{part.name: getattr(self, part.name) for part in fields(Gaussians)})
+
+
+@dataclass(frozen=True)
+class RunningWork:
+    """The proxy that is being generated now."""
+
+    name: str
+    cancelled: Event
+    """Setting it stops the work."""
+    share: float = 0.0
+    """How much is done, as far as that is known."""
+    text: str = ""
+    """What is being done."""
+
+
+class SceneProxies(torch.nn.Module):
+    """The proxies of a scene's objects. Empty until they are generated."""
+
+    place: torch.Tensor
+    """Empty, and on the device where proxies belong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("place", torch.zeros(0), persistent=False)
+        self.shapes = torch.nn.ModuleDict()
+        """By a number that checkpoints can name; names of objects may be any text."""
+        self._facts: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, str] = {}
+        """Per object that has no proxy, why."""
+        self.is_proposed = False
+        """Whether the stage that generates proxies is behind, with or without any."""
+        self.running: RunningWork | None = None
+        self.listeners: list[Callable[[], None]] = []
+        """Whom to tell when proxies come or go, or work on one begins or ends."""
+        self._lock = RLock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The objects that have a proxy, in the order in which these came."""
+        return tuple(self._facts)
+
+    def take(self, proxy: Proxy, seconds: float) -> None:
+        """Remember a proxy and what it cost, in place of an earlier one of the object."""
+        with self._lock:
+            key = self._facts.get(proxy.name, {}).get("key") or self._free_key()
+            self.shapes[key] = ProxyShape(proxy.field, proxy.gaussians).to(self.place.device)
+            self._facts[proxy.name] = _facts_of(proxy, key) | {"seconds": seconds}
+            self.failures.pop(proxy.name, None)
+        self._tell()
+
+    def fail(self, name: str, reason: str) -> None:
+        """Remember why an object has no proxy; an earlier one stays."""
+        self.failures[name] = reason
+        self._tell()
+
+    def proxy(self, name: str) -> Proxy:
+        """The proxy of the object with this name."""
+        facts = self._facts[name]
+        shape, pose = self._shape(facts["key"]), facts["pose"]
+        return Proxy(
+            name=name,
+            field=shape.field,
+            gaussians=shape.gaussians(),
+            T_world_proxy=None if pose is None else Similarity(*pose),
+            made_by=facts["made_by"],
+            evidence=dict(facts["evidence"]),
+            notes=tuple(facts["notes"]),
+            license=facts["license"],
+        )
+
+    def seconds(self, name: str) -> float:
+        """How long it took to make the proxy of the object with this name."""
+        return self._facts[name]["seconds"]
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """All proxies."""
+        return tuple(self.proxy(name) for name in self.names)
+
+    @contextmanager
+    def at_work(self, name: str, report: Callable[[float | None, str], None]) -> Iterator[Work]:
+        """The work on the proxy of an object, which people see and may stop; `report` hears of its progress as well."""
+        running = RunningWork(name, Event())
+
+        def progress(share: float | None, text: str) -> None:
+            self.running = replace(running, share=share or 0.0, text=text)
+            report(share, text)
+            self._tell()
+
+        self.running = running
+        self._tell()
+        try:
+            yield Work(progress, running.cancelled)
+        finally:
+            self.running = None
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+    def _shape(self, key: str) -> ProxyShape:
+        shape = self.shapes[key]
+        assert isinstance(shape, ProxyShape)
+        return shape
+
+    def _free_key(self) -> str:
+        return str(1 + max([0, *map(int, self.shapes)]))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What checkpoints hold beside the tensors: plain types and tensors only."""
+        return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "is_proposed": self.is_proposed}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `get_extra_state` gave."""
+        self._facts, self.failures, self.is_proposed = state["facts"], state["failures"], state["is_proposed"]
+        self._tell()
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Save shapes and facts that belong together."""
+        with self._lock:
+            super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Make room for the proxies that the checkpoint has; the host also loads states that say nothing of them."""
+        state = state_dict.get(f"{prefix}_extra_state")
+        if state is not None:
+            self.shapes.clear()
+            for facts in state["facts"].values():
+                shape = _saved_shape(state_dict, f"{prefix}shapes.{facts['key']}.", facts["field"])
+                self.shapes[facts["key"]] = shape.to(self.place.device)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _facts_of(proxy: Proxy, key: str) -> dict[str, Any]:
+    """What is known of a proxy apart from its shape, in types that any checkpoint can hold."""
+    pose = proxy.T_world_proxy
+    return {
+        "key": key,
+        "field": asdict(proxy.field.config),
+        "pose": None if pose is None else (pose.rotation, pose.translation, pose.scale),
+        "made_by": proxy.made_by,
+        "evidence": dict(proxy.evidence),
+        "notes": list(proxy.notes),
+        "license": proxy.license,
+    }
+
+
+def _saved_shape(state_dict: dict[str, Any], prefix: str, config: dict[str, Any]) -> ProxyShape:
+    """The shape that is saved under the prefix."""
+    saved = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
+    gaussians = Gaussians(**{part.name: saved[part.name] for part in fields(Gaussians)})
+    of_field = {name.removeprefix("field."): value for name, value in saved.items() if name.startswith("field.")}
+    return ProxyShape(ProxyField.from_state(of_field, FieldConfig(**config)), gaussians)

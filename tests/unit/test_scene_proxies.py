@@ -1,0 +1,100 @@
+"""The model's memory of proxies: whole after a checkpoint, honest about failures, and told of while work goes on."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from ball_proxies import ball_proxy
+
+from scorp_ns.errors import CancelledError
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.scene_proxies import SceneProxies
+
+ODD_NAME = "a/b. ü"
+
+PLACE = Similarity.from_matrix(torch.tensor([[0.0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3], [0, 0, 0, 1]]))
+
+
+def saved_and_loaded(store: SceneProxies) -> SceneProxies:
+    """What a checkpoint brings back, read as checkpoints are."""
+    file = io.BytesIO()
+    torch.save(store.state_dict(), file)
+    file.seek(0)
+    loaded = SceneProxies()
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    return loaded
+
+
+def filled() -> SceneProxies:
+    store = SceneProxies()
+    store.take(ball_proxy(ODD_NAME, PLACE), seconds=2.0)
+    store.take(ball_proxy("unplaced"), seconds=3.0)
+    store.fail("ghost", "No server answered.")
+    store.is_proposed = True
+    return store
+
+
+def test_a_checkpoint_brings_back_every_proxy_exactly():
+    before, after = filled(), saved_and_loaded(filled())
+    assert after.names == before.names == (ODD_NAME, "unplaced")
+    points = torch.rand(500, 3) - 0.5
+    for name in before.names:
+        one, other = before.proxy(name), after.proxy(name)
+        assert torch.equal(one.field.sdf(points), other.field.sdf(points))
+        assert torch.equal(one.field.color(points), other.field.color(points))
+        assert torch.equal(one.gaussians.means, other.gaussians.means)
+        assert (one.made_by, one.evidence, one.notes, one.license) == (
+            *(other.made_by, other.evidence, other.notes, other.license),
+        )
+    placed = after.proxy(ODD_NAME).T_world_proxy
+    assert placed is not None and torch.equal(placed.matrix, PLACE.matrix)
+    assert after.proxy("unplaced").T_world_proxy is None
+    assert after.failures == {"ghost": "No server answered."} and after.is_proposed
+
+
+def test_a_store_takes_what_another_checkpoint_has_in_place_of_its_own():
+    store, other = filled(), SceneProxies()
+    other.take(ball_proxy("mug"), seconds=1.0)
+    store.load_state_dict(other.state_dict())
+    assert store.names == ("mug",) and store.failures == {}
+
+
+def test_a_state_that_says_nothing_of_proxies_changes_none():
+    store = filled()
+    store.load_state_dict({}, strict=False)
+    assert store.proxies() and store.failures
+
+
+def test_a_new_proxy_takes_the_place_of_the_old_one():
+    store = filled()
+    store.take(ball_proxy("unplaced", PLACE), seconds=1.0)
+    assert store.names == (ODD_NAME, "unplaced") and len(store.shapes) == 2
+    assert store.proxy("unplaced").T_world_proxy is not None
+    assert saved_and_loaded(store).seconds("unplaced") == 1.0
+
+
+def test_a_proxy_after_a_failure_ends_the_failure_and_a_failure_keeps_the_old_proxy():
+    store = filled()
+    store.take(ball_proxy("ghost"), seconds=1.0)
+    assert "ghost" not in store.failures
+    store.fail("ghost", "Cancelled.")
+    assert "ghost" in store.names and store.failures["ghost"] == "Cancelled."
+
+
+def test_work_is_seen_while_it_goes_on_and_stops_when_it_is_cancelled():
+    store, heard, seen = SceneProxies(), [], []
+    store.listeners.append(lambda: seen.append(store.running and (store.running.name, store.running.text)))
+    with (
+        pytest.raises(CancelledError, match="'mug' was cancelled"),
+        store.at_work("mug", lambda share, text: heard.append((share, text))) as work,
+    ):
+        work.report(0.5, "thinking")
+        assert store.running is not None and store.running.share == 0.5
+        work.check("mug")
+        store.running.cancelled.set()
+        work.check("mug")
+    assert heard == [(0.5, "thinking")]
+    assert seen == [("mug", ""), ("mug", "thinking"), None]
+    assert store.running is None
