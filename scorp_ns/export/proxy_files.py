@@ -46,8 +46,8 @@ def _write_mesh(path: Path, mesh: ColoredMesh) -> None:
     import trimesh
 
     colors = np.round(255 * mesh.colors.clip(0, 1)).astype(np.uint8)
-    written = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colors, process=False)
-    path.write_bytes(written.export(file_type="ply"))
+    with path.open("wb") as file:
+        trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colors, process=False).export(file, file_type="ply")
 
 
 def _findings(proxy: Proxy, is_placed: bool, T_file_proxy: Similarity) -> dict[str, object]:
