@@ -15,7 +15,6 @@ from scorp_ns.generate.symmetry.revolution import (
     VIOLATING,
     Axis,
     Profile,
-    find_axis,
     measure_profile,
     violations,
 )
@@ -32,6 +31,12 @@ ADDED_PRICE = 0.5
 
 OPEN = 0.3
 """Who can look so far down into a body, as a share of its height, looks into a vessel."""
+
+MIDDLE = 0.4
+"""That is seen within this share of its radius."""
+
+RIM_ROWS = 4
+"""So many of a vessel's highest rows tell how wide its rim is, which is too thin to be seen itself."""
 
 FOGGY = 0.3
 """The depths within a vessel are fog, not contents, if so many of them disagree with the others around the axis."""
@@ -52,16 +57,16 @@ class Body:
     is_vessel: bool
 
 
-def find_body(evidence: Evidence) -> Body:
-    """The body of revolution that explains most."""
-    axis = find_axis(evidence)
+def find_body(axis: Axis, evidence: Evidence) -> Body:
+    """The body of revolution about an axis."""
     profile = measure_profile(axis, evidence.space)
     outer = outer_radii(profile)
     violated = violations(axis, evidence, NUM_TURNS) > VIOLATING
     rows = np.clip(np.rint((evidence.seen[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
     beyond = (axis.radii(evidence.seen) - outer[rows]) / (TOLERANCE * evidence.diagonal)
     within = beyond < -1
-    hollow = _hollowed(profile, outer, evidence)
+    on_wall = evidence.seen[(np.abs(beyond) < 2) & ~violated, 2]
+    hollow = _hollowed(profile, outer, float(np.percentile(on_wall, 99)) if len(on_wall) else -np.inf, evidence)
     is_foggy = within.any() and violated[within].mean() > FOGGY
     is_vessel = hollow is not None and bool(is_foggy)
     return Body(
@@ -78,25 +83,29 @@ def outer_radii(profile: Profile) -> Float[np.ndarray, " z"]:
     return np.where(solid.any(axis=0), (len(solid) - np.argmax(solid[::-1], axis=0) - 0.5) * profile.spacing, 0.0)
 
 
-def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], evidence: Evidence) -> Profile | None:
-    """The body opened down to its bottom; None where it is not open."""
-    solid, floor = profile.values < 0, evidence.space.floor
-    heights = profile.bottom + np.arange(solid.shape[1]) * profile.spacing
-    rim_row = int(np.nonzero(outer > 0)[0][-1]) if outer.any() else 0
-    middle = solid[: max(1, int(0.4 * np.median(outer[outer > 0]) / profile.spacing))] if outer.any() else solid[:1]
-    tops = [float(heights[column].max()) if column.any() else floor for column in middle]
-    level = float(np.median(tops))
-    if heights[rim_row] - level < OPEN * (heights[rim_row] - floor):
+def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], top: float, evidence: Evidence) -> Profile | None:
+    """The body opened down to its bottom, its wall as high as it was seen; None where it is not open."""
+    solid, floor, band = profile.values < 0, evidence.space.floor, evidence.space.band
+    if not outer.any():
         return None
-    rows = (heights > level + 0.4 * (heights[rim_row] - level)) & (heights < heights[rim_row] - 2 * profile.spacing)
+    heights = profile.bottom + np.arange(solid.shape[1]) * profile.spacing
+    rim_row = int(np.nonzero(outer)[0][-1])
+    rim = float(heights[rim_row])
+    middle = solid[: max(1, int(MIDDLE * np.median(outer[outer > 0]) / profile.spacing))]
+    level = float(np.median([heights[column].max() if column.any() else floor for column in middle]))
+    if rim - level < OPEN * (rim - floor):
+        return None
+    rows = (heights > level + 0.4 * (rim - level)) & (heights < rim - 2 * profile.spacing)
     thickness = solid[:, rows].sum(axis=0) * profile.spacing
     wall = float(np.clip(np.percentile(thickness, 25) if len(thickness) else 0.0, *np.array(WALL) * evidence.diagonal))
     radii = np.arange(len(solid)) * profile.spacing
     smooth = ndimage.median_filter(outer, 5)
-    opened = np.minimum(smooth[None] - wall - radii[:, None], (heights - floor - wall)[None])
-    return replace(
-        profile, values=np.maximum(profile.values, np.clip(opened, -evidence.space.band, evidence.space.band))
-    )
+    at_rim = float(np.median(outer[max(0, rim_row - RIM_ROWS) : rim_row + 1]))
+    raised = np.maximum(radii[:, None] - at_rim, np.maximum(heights - top, rim - RIM_ROWS * profile.spacing - heights))
+    reached = np.where(heights > rim - RIM_ROWS * profile.spacing, at_rim, smooth)
+    opened = np.minimum(reached[None] - wall - radii[:, None], (heights - floor - wall)[None])
+    values = np.maximum(np.minimum(profile.values, raised), opened)
+    return replace(profile, values=np.clip(values, -band, band))
 
 
 def find_plane(axis: Axis, evidence: Evidence, apart: Bool[np.ndarray, " n"], number: int = 72) -> Mirror:
@@ -104,8 +113,8 @@ def find_plane(axis: Axis, evidence: Evidence, apart: Bool[np.ndarray, " n"], nu
     parts = evidence.part(apart)
     tree = KDTree(parts.seen)
     planes = []
-    for azimuth in np.arange(number) * np.pi / number:
-        plane = Mirror(azimuth, axis.x * np.cos(azimuth) + axis.y * np.sin(azimuth))
+    for azimuth in (np.arange(number) * np.pi / number).tolist():
+        plane = Mirror(azimuth, float(axis.x * np.cos(azimuth) + axis.y * np.sin(azimuth)))
         images = plane(parts.seen)
         distances, _ = tree.query(images)
         added = float((distances > PART_REACH * evidence.diagonal).mean())

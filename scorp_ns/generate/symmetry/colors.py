@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int64
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
@@ -20,6 +19,9 @@ SIGHT_TOLERANCE = 0.03
 PARTNER_REACH = 0.04
 """A point's partner lies so near to its image, as a share of the diagonal."""
 
+NORMAL_LENGTH = 0.06
+"""Normals at right angles count as places that are 1.4 times this apart, as a share of the diagonal."""
+
 LEAST_WEIGHT = 0.05
 """Points that photographs show less squarely than this have no colour of their own."""
 
@@ -31,26 +33,23 @@ def photographed_colors(
     vertices: Float[np.ndarray, "v 3"],
     normals: Float[np.ndarray, "v 3"],
     observations: Sequence[Observation],
-    photographs: Sequence[np.ndarray],
     diagonal: float,
 ) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, " v"]]:
     """The mean colour in the photographs that show each point, and how much they count together."""
     total, weights = np.zeros(vertices.shape), np.zeros(len(vertices))
-    points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32))
-    for one, photograph in zip(observations, photographs, strict=True):
-        columns, rows, z = (part.numpy().astype(np.float64) for part in one.project(points))
-        height, width = photograph.shape[:2]
+    for one in observations:
+        columns, rows, z = one.project(vertices)
+        height, width = one.depth.shape
         column = np.clip(np.rint(columns), 0, width - 1).astype(int)
         row = np.clip(np.rint(rows), 0, height - 1).astype(int)
         within = (z > 1e-3) & (columns > -0.5) & (rows > -0.5) & (columns < width - 0.5) & (rows < height - 0.5)
-        near = np.abs(one.depth.numpy()[row, column] - z) < SIGHT_TOLERANCE * diagonal
-        center = -(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).double().numpy()
-        ways = center - vertices
+        near = np.abs(one.depth[row, column] - z) < SIGHT_TOLERANCE * diagonal
+        ways = one.center - vertices
         facing = (normals * ways).sum(axis=1) / np.maximum(np.linalg.norm(ways, axis=1), 1e-12)
-        weight = np.where(within & near, one.weight.numpy()[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
+        weight = np.where(within & near, one.weight[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
         places = np.stack([rows, columns])
         for channel in range(3):
-            values = ndimage.map_coordinates(photograph[..., channel] / 255.0, places, order=1, mode="nearest")
+            values = ndimage.map_coordinates(one.photograph[..., channel] / 255.0, places, order=1, mode="nearest")
             total[:, channel] += weight * values
         weights += weight
     return total / np.maximum(weights, 1e-9)[:, None], weights
@@ -58,6 +57,7 @@ def photographed_colors(
 
 def partner_colors(
     vertices: Float[np.ndarray, "v 3"],
+    normals: Float[np.ndarray, "v 3"],
     colors: Float[np.ndarray, "v 3"],
     is_known: Bool[np.ndarray, " v"],
     motions: Sequence[Motion],
@@ -67,11 +67,16 @@ def partner_colors(
     colors, has_color = colors.copy(), is_known.copy()
     if not is_known.any():
         return colors, has_color
-    tree, known = KDTree(vertices[is_known]), colors[is_known]
+    # Normals count as places do: the two sides of a thin wall are near each other, but not alike.
+    length = NORMAL_LENGTH * diagonal
+    tree, known = KDTree(np.hstack([vertices, length * normals])[is_known]), colors[is_known]
     total, weights = np.zeros(colors.shape), np.zeros(len(colors))
     lacking = np.nonzero(~is_known)[0]
     for motion in motions:
-        distances, nearest = tree.query(motion(vertices[lacking].astype(np.float64)))
+        images = motion(vertices[lacking])
+        turned = motion(vertices[lacking] + length * normals[lacking]) - images
+        distances, nearest = tree.query(np.hstack([images, turned]), distance_upper_bound=PARTNER_REACH * diagonal)
+        nearest = np.minimum(nearest, len(known) - 1)
         weight = np.clip(1 - distances / (PARTNER_REACH * diagonal), 0, 1)
         total[lacking] += weight[:, None] * known[nearest]
         weights[lacking] += weight

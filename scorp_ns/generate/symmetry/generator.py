@@ -17,9 +17,12 @@ from scorp_ns.generate.symmetry.hull import find_grid, measure_space
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
 from scorp_ns.generate.symmetry.meshing import extract_object
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.witness import Observation, observe
-from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest, Sight
+from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
+from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
+
+LEAST_SEEN = 60
+"""With fewer points of a seen surface, no symmetry has evidence."""
 
 
 @dataclass
@@ -54,17 +57,27 @@ class SymmetryGenerator:
         work.report(0.0, "looking at what was seen")
         frame = UprightFrame.of(request)
         sights = [sight for sight in request.sights if bool((sight.roles == VISIBLE).any())]
+        if not sights:
+            sights = imagine_sights(request.gaussians, frame)
         observations = observe(sights, request.gaussians, frame)
+        if not observations:
+            raise GenerationError(
+                f"No view shows '{request.name}', and its {len(request.gaussians)} Gaussians are faint.",
+                "An object is completed from what was seen of it.",
+                "Check its masks with `scorp masks`, or give the object an asset of its own.",
+            )
         grid = find_grid(observations, frame.low, frame.high, self.config.cells, frame.floor)
         space = measure_space(observations, grid, frame.diagonal, frame.floor)
         evidence = gather_evidence(space, frame.diagonal)
         hypotheses = list(self._hypotheses(evidence, request.name, work))
         best = choose(hypotheses)
         work.report(0.8, f"colouring: {best.name}")
-        return self._asset(best, evidence, observations, sights, frame, request)
+        return self._asset(best, evidence, observations, frame, request)
 
     def _hypotheses(self, evidence: Evidence, name: str, work: Work) -> Iterator[Hypothesis]:
         yield by_hull(evidence)
+        if len(evidence.seen) < LEAST_SEEN:
+            return
         for share, text, search in ((0.4, "mirror planes", by_mirrors), (0.6, "revolution", by_revolution)):
             work.check(name)
             work.report(share, text)
@@ -76,7 +89,6 @@ class SymmetryGenerator:
         best: Hypothesis,
         evidence: Evidence,
         observations: list[Observation],
-        sights: list[Sight],
         frame: UprightFrame,
         request: ProxyRequest,
     ) -> ProxyAsset:
@@ -87,12 +99,11 @@ class SymmetryGenerator:
                 "Its masks have to agree with each other and with the cameras' poses.",
                 "Check its masks with `scorp masks`, or give the object an asset of its own.",
             )
+        vertices = vertices.astype(np.float64)
         normals = vertex_normals(vertices, faces)
-        colors, weights = photographed_colors(
-            vertices, normals, observations, [sight.photograph for sight in sights], frame.diagonal
-        )
+        colors, weights = photographed_colors(vertices, normals, observations, frame.diagonal)
         is_seen = weights > LEAST_WEIGHT
-        colors, has_color = partner_colors(vertices, colors, is_seen, best.motions, frame.diagonal)
+        colors, has_color = partner_colors(vertices, normals, colors, is_seen, best.motions, frame.diagonal)
         colors = spread_colors(colors, has_color, faces)
         shape = ColoredMesh(
             vertices=frame.to_capture(vertices).astype(np.float32),

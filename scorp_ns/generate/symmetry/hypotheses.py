@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy import optimize
 
-from scorp_ns.generate.symmetry.bodies import MOST_PARTS, complete_body, find_body, find_plane
+from scorp_ns.generate.symmetry.bodies import MOST_PARTS, Body, complete_body, find_body, find_plane
 from scorp_ns.generate.symmetry.mirrors import STEPS_ACROSS, Mirror, find_mirrors
+from scorp_ns.generate.symmetry.revolution import find_axes
 from scorp_ns.generate.symmetry.scoring import Evidence, Motion
 
 LEAST_EXPLAINED = 0.85
@@ -22,6 +23,12 @@ LEAST_PARTS = 0.02
 
 PART_PRICE = 0.1
 """What it costs a body that all of the seen surface sticks out of it, where explaining nothing costs 1."""
+
+UNCENTERED_PRICE = 0.01
+"""What an axis costs that does not yet stay in the middle of the body's outside."""
+
+NUM_PARTNERS = 24
+"""A body of revolution looks like itself after so many turns."""
 
 SHELL = 0.015
 """What was seen is kept so thick, as a share of the diagonal, whatever its mirror images say."""
@@ -84,24 +91,28 @@ def _at_right_angle(first: Mirror, evidence: Evidence) -> Mirror:
 
 
 def by_revolution(evidence: Evidence) -> Iterator[Hypothesis]:
-    """A body of revolution with what sticks out of it; none where too much does."""
-    body = find_body(evidence)
-    share = float(body.apart.mean())
-    if share > MOST_PARTS:
-        return
-    axis = body.profile.axis
+    """Bodies of revolution with what sticks out of them; none where too much does."""
+    for price, axis in zip((UNCENTERED_PRICE, 0.0), find_axes(evidence), strict=True):
+        body = find_body(axis, evidence)
+        if body.apart.mean() <= MOST_PARTS:
+            found = _revolved(body, evidence)
+            yield replace(found, cost=found.cost + price)
+
+
+def _revolved(body: Body, evidence: Evidence) -> Hypothesis:
+    axis, share = body.profile.axis, float(body.apart.mean())
     plane = find_plane(axis, evidence, body.apart) if share > LEAST_PARTS else None
     unexplained = share if plane is None else share * (1 - evidence.part(body.apart).shares([plane])[0])
+    unexplained += float(body.doubtful.mean()) / 2
     distances = complete_body(body, plane, evidence)
     if not body.is_vessel:
         distances = with_shell(distances, evidence)
     left = float((evidence.space.at(distances, evidence.inside, evidence.space.band) < 0).mean())
-    unexplained += float(body.doubtful.mean()) / 2
     cost = unexplained + PART_PRICE * share + evidence.volume_price * left
-    turns = np.arange(1, 24) * np.pi / 12
-    motions = [lambda points, turn=turn: axis.turned(points, turn) for turn in turns]
+    turns = np.arange(1, NUM_PARTNERS) * 2 * np.pi / NUM_PARTNERS
+    motions: list[Motion] = [lambda points, turn=turn: axis.turned(points, turn) for turn in turns]
     name = "vessel of revolution" if body.is_vessel else "body of revolution"
-    yield Hypothesis(name, distances, 1 - unexplained, left, cost, tuple([plane] if plane else []) + tuple(motions))
+    return Hypothesis(name, distances, 1 - unexplained, left, cost, (*([plane] if plane else []), *motions))
 
 
 def choose(hypotheses: list[Hypothesis]) -> Hypothesis:

@@ -59,17 +59,18 @@ def refine(start: Mirror, evidence: Evidence) -> Mirror:
     begin = np.array([start.azimuth, start.offset])
 
     def cost(step: Float[np.ndarray, " 2"]) -> float:
-        return evidence.cost([Mirror(*(begin + scale * step))])
+        return evidence.cost([Mirror(*(begin + scale * step).tolist())])
 
     simplex = np.array([[0.0, 0.0], [0.6, 0.0], [0.0, 0.6]])
     found = optimize.minimize(
         cost, np.zeros(2), method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 60}
     )
-    return Mirror(*(begin + scale * found.x))
+    azimuth, offset = (begin + scale * found.x).tolist()
+    return Mirror(azimuth, offset)
 
 
 def _differ(one: Mirror, other: Mirror, diagonal: float) -> bool:
     """Whether planes are more than 15 degrees or 6 % of the object apart."""
     turn = (one.azimuth - other.azimuth + np.pi / 2) % np.pi - np.pi / 2
     offset = other.offset if np.cos(one.azimuth - other.azimuth) > 0 else -other.offset
-    return abs(turn) > np.radians(15) or abs(one.offset - offset) > 0.06 * diagonal
+    return bool(abs(turn) > np.radians(15) or abs(one.offset - offset) > 0.06 * diagonal)

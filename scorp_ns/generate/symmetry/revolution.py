@@ -32,6 +32,9 @@ LEAST_POINTS = 40
 NUM_SLICES = 24
 """The body is cut into so many slices of equally many points."""
 
+CENTERINGS = 2
+"""So often the points of the body's outside are chosen anew."""
+
 VIOLATING = 0.15
 """A seen point belongs to the body unless more of its ring than this is free space."""
 
@@ -63,12 +66,12 @@ def violations(axis: Axis, evidence: Evidence, num_turns: int) -> Float[np.ndarr
     return values / num_turns
 
 
-def find_axis(evidence: Evidence) -> Axis:
-    """The axis that explains most."""
+def find_axes(evidence: Evidence) -> list[Axis]:
+    """The axis that explains most, moved to the middle of the body's outside once, and until it stays there."""
     low, high = np.percentile(evidence.inside[:, :2], [5, 95], axis=0)
 
     def cost(place: Float[np.ndarray, " 2"]) -> float:
-        axis = Axis(*place)
+        axis = Axis(*place.tolist())
         violated = np.clip(violations(axis, evidence, NUM_COARSE_TURNS) / VIOLATING, 0, 1)
         # Of all axes that agree with the views, the nearest one leaves the smallest body.
         return float(violated.mean() + 0.3 * np.median(axis.radii(evidence.seen)) / evidence.diagonal)
@@ -80,7 +83,10 @@ def find_axis(evidence: Evidence) -> Axis:
     step = (high - low) / STEPS_ACROSS
     simplex = begin + np.array([[0.0, 0.0], [step[0], 0.0], [0.0, step[1]]])
     found = optimize.minimize(cost, begin, method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 50})
-    return _centered(Axis(*found.x), evidence)
+    axes = [_centered(Axis(*found.x.tolist()), evidence)]
+    for _ in range(CENTERINGS):
+        axes.append(_centered(axes[-1], evidence))
+    return [axes[0], axes[-1]]
 
 
 def _centered(start: Axis, evidence: Evidence) -> Axis:
@@ -95,13 +101,13 @@ def _centered(start: Axis, evidence: Evidence) -> Axis:
     cap = 0.03 * evidence.diagonal
 
     def spread(place: Float[np.ndarray, " 2"]) -> float:
-        radii = Axis(*place).radii(points)
+        radii = Axis(*place.tolist()).radii(points)
         return sum(float(np.minimum(np.abs(radii[one] - np.median(radii[one])), cap).sum()) for one in slices)
 
     begin, step = np.array([start.x, start.y]), 0.02 * evidence.diagonal
     simplex = begin + np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])
     found = optimize.minimize(spread, begin, method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 80})
-    return Axis(*found.x)
+    return Axis(*found.x.tolist())
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ Motion = Callable[[np.ndarray], np.ndarray]
 TOLERANCE = 0.012
 """A copy of the surface may lie so far in free space, as a share of the diagonal."""
 
+SEEN = 0.02
+"""What is left of space ends at the surface that views saw if it ends so near to it, as a share of the diagonal."""
+
 VOLUME_PRICE = 0.15
 """What it costs to leave all the possible space filled, where explaining nothing that was seen costs 1."""
 
@@ -87,7 +90,7 @@ def gather_evidence(space: Space, diagonal: float, number: int = 1500, seed: int
     vertices = vertices.astype(np.float64)
     weight, distance = space.at(space.weight, vertices, 0.0), space.at(space.surface, vertices, space.band)
     random = np.random.default_rng(seed)
-    seen = vertices[(weight > 0.5) & (np.abs(distance) < space.grid.spacing)]
+    seen = vertices[(weight > 0.5) & (np.abs(distance) < SEEN * diagonal)]
     inside = space.grid.points[solid.reshape(-1) < 0].astype(np.float64)
     seen = seen[random.permutation(len(seen))[:number]]
     inside = inside[random.permutation(len(inside))[:number]]

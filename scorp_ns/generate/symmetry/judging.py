@@ -1,0 +1,64 @@
+"""What one view says of many points, compiled: this is where completing an object spends its time."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+from scorp_ns.render.cpu.jit import kernel
+
+NEAR = 1e-3
+"""What is nearer to a camera than this, in the capture's units, or behind it, is no place for an object."""
+
+
+def _judge_points(
+    points, rotation, translation, lens, outside, depth, weight, cosine,
+    is_cut, band, behind, slack, highest, total, weights,
+):  # fmt: skip
+    """Adds one view's judgement of points: sorts free distances into `highest`, sums surface distances by weight.
+
+    A point is free by how far it lies outside the mask, unless something nearer hides it, and by how far it lies before
+    what the view shows. Depths count between pixels where they belong to one surface; else the nearest does.
+    """
+    height, width = outside.shape
+    num_votes = highest.shape[0]
+    for index in range(points.shape[0]):
+        x, y, z = points[index, 0], points[index, 1], points[index, 2]
+        in_x = rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z + translation[0]
+        in_y = rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z + translation[1]
+        in_z = rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z + translation[2]
+        free = band
+        if in_z > NEAR:
+            column, row = lens[0] * in_x / in_z + lens[2] - 0.5, lens[1] * in_y / in_z + lens[3] - 0.5
+            if column > -0.5 and row > -0.5 and column < width - 0.5 and row < height - 0.5:
+                left = min(max(math.floor(column), 0), width - 2)
+                top = min(max(math.floor(row), 0), height - 2)
+                across, down = min(max(column - left, 0.0), 1.0), min(max(row - top, 0.0), 1.0)
+                one, two = (1 - across) * (1 - down), across * (1 - down)
+                three, four = (1 - across) * down, across * down
+                first, second = depth[top, left], depth[top, left + 1]
+                third, fourth = depth[top + 1, left], depth[top + 1, left + 1]
+                nearest = min(min(first, second), min(third, fourth))
+                is_smooth = max(max(first, second), max(third, fourth)) - nearest < slack
+                shown = one * first + two * second + three * third + four * fourth if is_smooth else nearest
+                pixels = one * outside[top, left] + two * outside[top, left + 1]
+                pixels += three * outside[top + 1, left] + four * outside[top + 1, left + 1]
+                free = shown - in_z - slack
+                beyond_mask = pixels * in_z / lens[0] if pixels < 0 or in_z < shown + slack else -band
+                free = max(free, beyond_mask)
+                near_row, near_column = top + (1 if down > 0.5 else 0), left + (1 if across > 0.5 else 0)
+                distance = (shown - in_z) * cosine[near_row, near_column]
+                if is_smooth and distance > -behind:
+                    share = weight[near_row, near_column]
+                    total[index] += share * min(distance, band)
+                    weights[index] += share
+            elif is_cut:
+                free = -band
+        free = min(max(free, -band), band)
+        for vote in range(num_votes):
+            if free > highest[vote, index]:
+                highest[vote, index], free = free, highest[vote, index]
+
+
+# Where the shapes of arrays are checked while tests run, the checks wrap the function, and numba cannot look through.
+judge_points = kernel(inspect.unwrap(_judge_points))
