@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import sys
@@ -70,10 +69,9 @@ def let_marching_cubes_run_without_cuda() -> None:
     """Make the host's marching cubes leave tensors where they are on machines without a GPU."""
     exporter = sys.modules.get("nerfstudio.scripts.exporter")
     extract = getattr(exporter, MARCHING_CUBES, None)
-    if exporter is None or extract is None or hasattr(extract, "__wrapped__") or torch.cuda.is_available():
+    if exporter is None or extract is None or extract.__module__ == __name__ or torch.cuda.is_available():
         return
 
-    @functools.wraps(extract)
     def extract_here(*args: Any, **kwargs: Any) -> Any:
         with mock.patch.object(torch.Tensor, torch.Tensor.cuda.__name__, lambda tensor, *_, **__: tensor):
             return extract(*args, **kwargs)

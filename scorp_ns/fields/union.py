@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from scorp_ns.errors import GenerationError
+from scorp_ns.errors import OutputError
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 
@@ -18,12 +18,6 @@ class FieldUnion(nn.Module):
 
     def __init__(self, placed: Sequence[tuple[ProxyField, Similarity]]) -> None:
         """Each field comes with T_world_proxy."""
-        if not placed:
-            raise GenerationError(
-                "No proxy is placed in the scene.",
-                "Its signed distance is that of its placed proxies.",
-                "Train with objects until their proxies are placed, then ask again.",
-            )
         super().__init__()
         self.fields = nn.ModuleList(field for field, _ in placed)
         self._placed = [(field, T_world_proxy.inverse()) for field, T_world_proxy in placed]
@@ -56,6 +50,12 @@ class FieldUnion(nn.Module):
 
         A field is not asked about points whose distance to its box is more than the least distance so far.
         """
+        if not self._placed:
+            raise OutputError(
+                "No proxy is placed in the scene.",
+                "Its signed distance is that of its placed proxies.",
+                "Train with object masks and the generator 'symmetry', or use `ns-export tsdf` or `ns-export poisson`.",
+            )
         distances = x.new_full((len(x),), torch.inf)
         nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         for index, (field, T_proxy_world) in enumerate(self._placed):

@@ -122,5 +122,5 @@ def test_export_poisson_writes_a_mesh(config: Path, tmp_path: Path):
 def test_export_marching_cubes_says_what_it_needs(config: Path, tmp_path: Path):
     code, output = run("ns-export", "marching-cubes", "--load-config", config, "--output-dir", tmp_path)
     assert code == 1
-    assert "run without object proxies" in output and "ns-export tsdf" in output
+    assert "No proxy is placed" in output and "ns-export tsdf" in output
     assert "Traceback" not in output

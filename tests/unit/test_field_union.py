@@ -9,7 +9,7 @@ from test_field_distillation import field_of
 from test_similarity import some_similarity
 from torch import Tensor
 
-from scorp_ns.errors import GenerationError
+from scorp_ns.errors import OutputError
 from scorp_ns.fields.union import FieldUnion
 from scorp_ns.gaussians.similarity import Similarity
 
@@ -63,5 +63,5 @@ def test_distance_is_differentiable_in_the_world():
 
 
 def test_an_empty_union_says_what_to_do():
-    with pytest.raises(GenerationError, match="Train with objects"):
-        FieldUnion([])
+    with pytest.raises(OutputError, match="No proxy is placed"):
+        FieldUnion([]).forward_geonetwork(some_points(10))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from ball_proxies import BALL_RADIUS, ball_proxy
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 
 from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel, ScorpModelConfig
 from scorp_ns.schedule import Schedule
 
@@ -106,6 +108,19 @@ def test_fog_before_the_camera_is_cleared_and_the_rest_stays(camera: Cameras):
     assert model.optimizers["means"].param_groups[0]["params"][0] is model.means
 
 
-def test_a_signed_distance_is_asked_for_in_vain():
-    with pytest.raises(OutputError, match="run without object proxies"):
-        _ = ScorpModelConfig().sdf_field
+def test_a_scene_without_proxies_has_no_signed_distance(camera: Cameras):
+    model = make_model(camera)
+    with pytest.raises(OutputError, match="No proxy is placed"):
+        model.field.forward_geonetwork(torch.zeros(3, 3))
+
+
+def test_the_surfaces_of_placed_proxies_are_the_models_field(camera: Cameras):
+    model = make_model(camera)
+    place = Similarity(torch.eye(3).double(), torch.tensor([1.0, 0.0, 0.0]).double(), 2.0)
+    model.scene_proxies.take(ball_proxy("placed", place), seconds=0.0)
+    model.scene_proxies.take(ball_proxy("unplaced"), seconds=0.0)
+    points = torch.tensor([[1.0, 0.0, 0.0], [1.0 + 2 * BALL_RADIUS, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    inside, surface, outside = model.field.forward_geonetwork(points)[:, 0].tolist()
+    assert inside == pytest.approx(-2 * BALL_RADIUS, rel=0.1)
+    assert surface == pytest.approx(0, abs=0.03)
+    assert outside == pytest.approx(1 - 2 * BALL_RADIUS, rel=0.1)
