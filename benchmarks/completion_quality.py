@@ -80,7 +80,7 @@ def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
     from nerfstudio.utils.eval_utils import eval_setup
 
     from scorp_ns.generate.generator import Work
-    from scorp_ns.generate.symmetry.generator import SymmetryConfig
+    from scorp_ns.generate.symmetry.config import SymmetryConfig
     from scorp_ns.lift.evidence import SceneDepths
     from scorp_ns.object_flow import ObjectLifting, capture_to_world, captured_views
     from scorp_ns.products import ObjectInfo

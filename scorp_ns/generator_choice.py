@@ -12,7 +12,7 @@ from scorp_ns.generate.assets import AssetConfig
 from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.generator import Generator
 from scorp_ns.generate.http import HttpConfig
-from scorp_ns.generate.symmetry.generator import SymmetryConfig
+from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.plugins import GENERATORS, load_plugin
 
 BUILT_IN = ("symmetry", "asset", "command", "http")

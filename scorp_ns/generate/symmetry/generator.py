@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +11,7 @@ from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, photographed_colors, spread_colors
+from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hull import find_grid, measure_space
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
@@ -23,22 +23,6 @@ from scorp_ns.surfaces.mesh import ColoredMesh
 
 LEAST_SEEN = 60
 """With fewer points of a seen surface, no symmetry has evidence."""
-
-
-@dataclass
-class SymmetryConfig:
-    """How objects are completed from their own evidence."""
-
-    cells: int = 100
-    """Steps of the grid along the object's diagonal: more show finer detail, in time like their third power."""
-
-    def __post_init__(self) -> None:
-        if not 16 <= self.cells <= 256:
-            raise ValueError(f"generator.cells is {self.cells}; it must be 16 to 256.")
-
-    def build(self) -> SymmetryGenerator:
-        """The generator."""
-        return SymmetryGenerator(self)
 
 
 class SymmetryGenerator:
@@ -64,7 +48,7 @@ class SymmetryGenerator:
             raise GenerationError(
                 f"No view shows '{request.name}', and its {len(request.gaussians)} Gaussians are faint.",
                 "An object is completed from what was seen of it.",
-                "Check its masks with `scorp masks`, or give the object an asset of its own.",
+                "Check its masks on the contact sheet, or give the object an asset of its own.",
             )
         grid = find_grid(observations, frame.low, frame.high, self.config.cells, frame.floor)
         space = measure_space(observations, grid, frame.diagonal, frame.floor)
@@ -97,7 +81,7 @@ class SymmetryGenerator:
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",
                 "Its masks have to agree with each other and with the cameras' poses.",
-                "Check its masks with `scorp masks`, or give the object an asset of its own.",
+                "Check its masks on the contact sheet, or give the object an asset of its own.",
             )
         vertices = vertices.astype(np.float64)
         normals = vertex_normals(vertices, faces)
