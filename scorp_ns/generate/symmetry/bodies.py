@@ -26,8 +26,8 @@ MOST_PARTS = 0.4
 PART_REACH = 0.05
 """What belongs to a part lies so near to its seen surface, as a share of the diagonal."""
 
-ADDED_PRICE = 0.5
-"""What it costs to add as many parts as are seen, where explaining none of them costs 1: one handle is likelier."""
+ADDED_PRICE = 1.0
+"""What it costs to add as many parts as are seen, where explaining none costs 1: one handle is likelier."""
 
 OPEN = 0.3
 """Who can look so far down into a body, as a share of its height, looks into a vessel."""

@@ -24,7 +24,7 @@ SLACK = 0.03
 
 
 BELOW = 0.004
-"""This share of the object's pixels may show what lies below its support: outlines are not exact."""
+"""This share of a view's pixels may show what lies below the support: outlines are not exact."""
 
 
 LOWER = 0.01
@@ -92,13 +92,15 @@ def lowest_shown(
     Of all places that a pixel may show, the highest one is at least as high as the one that it does show.
     """
     points = grid.points[hull.reshape(-1) < grid.spacing / 2]
-    shown = np.concatenate([_highest_heights(one, points) for one in observations])
-    shown = shown[shown > -FAR]
-    lowest = float(np.quantile(shown, BELOW)) if len(shown) else float(grid.origin[2])
+    shown = [_highest_heights(one, points, grid.spacing) for one in observations]
+    lows = [float(np.quantile(heights[heights > -FAR], BELOW)) for heights in shown if (heights > -FAR).any()]
+    lowest = float(np.median(lows)) if lows else float(grid.origin[2])
     return lowest if support is None else min(lowest + margin, support)
 
 
-def _highest_heights(one: Observation, points: Float32[np.ndarray, "n 3"]) -> Float[np.ndarray, " pixels"]:
+def _highest_heights(
+    one: Observation, points: Float32[np.ndarray, "n 3"], spacing: float
+) -> Float[np.ndarray, " pixels"]:
     """Per pixel of the object, how high the highest of the points that it may show lies."""
     columns, rows, z = one.project(points)
     height, width = one.outside.shape
@@ -110,7 +112,12 @@ def _highest_heights(one: Observation, points: Float32[np.ndarray, "n 3"]) -> Fl
     # Of several values for one place, the last one stays.
     order = np.argsort(points[within, 2], kind="stable")
     highest[places[order]] = points[within, 2][order]
-    return highest[one.outside.reshape(-1) < 0]
+    if not within.any():
+        return highest[:0]
+    # Points may lie further apart than pixels; each stands for all places up to the next one.
+    reach = int(np.ceil(spacing * one.lens[0] / np.median(z[within]) / 2))
+    spread = ndimage.maximum_filter(highest.reshape(height, width), 2 * reach + 1)
+    return spread[one.outside < 0]
 
 
 def votes_needed(num_views: int) -> int:

@@ -1,0 +1,289 @@
+"""Objects photographed from one side are completed by what speaks for it: shapes that are known to the last point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from lifting_scenes import orbit_camera
+from scipy.spatial import KDTree
+
+from scorp_ns.errors import CancelledError
+from scorp_ns.gaussians.seeding import SH_C0
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.generate.generator import Work
+from scorp_ns.generate.symmetry.config import SymmetryConfig
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectFrame, ProxyAsset, ProxyRequest, Sight, Support
+from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.surfaces.queries import SurfaceQueries
+
+SIDE, FOCAL = 144, 190.0
+K = torch.tensor([[FOCAL, 0, SIDE / 2], [0, FOCAL, SIDE / 2], [0, 0, 1]], dtype=torch.float64)
+UP = torch.tensor([0.0, 0.0, 1.0])
+NEAR = 0.02
+"""The share of the diagonal within which points agree."""
+CELLS = 48
+SPACING = 0.008
+"""How far apart Gaussians are."""
+
+
+def box() -> trimesh.Trimesh:
+    return trimesh.creation.box((0.5, 0.3, 0.4), trimesh.transformations.translation_matrix((0, 0, 0.2)))
+
+
+def bottle() -> trimesh.Trimesh:
+    profile = [(0, 0), (0.16, 0), (0.17, 0.3), (0.06, 0.42), (0.06, 0.55), (0, 0.55)]
+    return trimesh.creation.revolve(np.array(profile, float), sections=64)
+
+
+def mug() -> trimesh.Trimesh:
+    """Solid, with a handle on the right of the cameras."""
+    body = trimesh.creation.cylinder(0.17, 0.4, sections=64)
+    handle = trimesh.creation.torus(0.11, 0.03)
+    handle.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+    handle.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (0, 0, 1)))
+    handle.apply_translation((0, 0.19, 0))
+    joined = trimesh.util.concatenate([body, handle])
+    joined.apply_translation((0, 0, 0.2))
+    return joined
+
+
+def staircase() -> trimesh.Trimesh:
+    """Alike under no plane and no turn."""
+    parts = []
+    for center, size in (((0.05, 0.1, 0.1), (0.5, 0.2, 0.2)), ((0.2, -0.1, 0.25), (0.2, 0.25, 0.5))):
+        parts.append(trimesh.creation.box(size, trimesh.transformations.translation_matrix(center)))
+    return trimesh.util.concatenate(parts)
+
+
+def colored(mesh: trimesh.Trimesh) -> ColoredMesh:
+    """Orange, the darker the lower."""
+    mesh = mesh.subdivide().subdivide()
+    height = (mesh.vertices[:, 2:] / mesh.vertices[:, 2].max()).astype(np.float32)
+    colors = np.array([[0.9, 0.5, 0.2]], np.float32) * (0.5 + 0.5 * height)
+    return ColoredMesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int64), colors)
+
+
+def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tuple[Sight, np.ndarray]:
+    """What a camera sees of an object on a white ground at z = 0, and the points, normals and colours it sees of it."""
+    viewmat = orbit_camera(azimuth, elevation, distance=1.6).double()
+    columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
+    rays = np.stack([columns / FOCAL, rows / FOCAL, np.ones_like(rows)], axis=-1).reshape(-1, 3)
+    R, center = viewmat[:3, :3].numpy(), -(viewmat[:3, :3].T @ viewmat[:3, 3]).numpy()
+    directions = rays @ R
+    hits = queries.cast(np.tile(center, (len(rays), 1)).astype(np.float32), directions.astype(np.float32))
+    with np.errstate(divide="ignore"):
+        ground = np.where(directions[:, 2] < 0, -center[2] / directions[:, 2], np.inf)
+    is_object = np.isfinite(hits.distances)
+    depth = np.where(is_object, hits.distances, ground).astype(np.float32).reshape(SIDE, SIDE)
+    image = np.where(is_object[:, None], hits.colors, 1.0).reshape(SIDE, SIDE, 3)
+    roles = np.where(is_object, VISIBLE, BACKGROUND).astype(np.uint8).reshape(SIDE, SIDE)
+    sight = Sight(f"{azimuth:.0f}", (255 * image).round().astype(np.uint8), roles, depth, viewmat, K)
+    points = center + directions * np.where(is_object, hits.distances, 0)[:, None]
+    return sight, np.hstack([points, hits.normals, hits.colors])[is_object]
+
+
+def request_of(mesh: ColoredMesh, num_views: int = 8, arc: float = 80.0) -> ProxyRequest:
+    """What lifting would tell of an object that cameras see from the side of +x."""
+    queries = SurfaceQueries(mesh)
+    angles = np.linspace(-arc / 2, arc / 2, num_views)
+    seen = [cast_sight(queries, float(angle), 30.0 + 20.0 * (index % 2)) for index, angle in enumerate(angles)]
+    surface = np.concatenate([points for _, points in seen])
+    _, first = np.unique(np.floor(surface[:, :3] / SPACING), axis=0, return_index=True)
+    points, normals, colors = torch.from_numpy(surface[first]).float().split(3, dim=1)
+    low, high = points.amin(dim=0), points.amax(dim=0)
+    number = len(points)
+    gaussians = Gaussians(
+        means=points,
+        quats=turns_from_z(normals),
+        scales=SPACING * torch.tensor([[0.6, 0.6, 0.06]]).repeat(number, 1),
+        opacities=torch.full((number,), 0.95),
+        harmonics=((colors - 0.5) / SH_C0)[:, None],
+    )
+    return ProxyRequest(
+        name="thing",
+        prompt="a thing",
+        seed=0,
+        views=(),
+        frames=(),
+        sights=tuple(one[0] for one in seen),
+        gaussians=gaussians,
+        visibility=torch.ones(number),
+        frame=ObjectFrame(torch.eye(3), (low + high) / 2, high - low),
+        support=Support(torch.zeros(3), UP),
+        up=UP,
+    )
+
+
+def turns_from_z(normals: torch.Tensor) -> torch.Tensor:
+    """Quaternions that turn z to the normals: about z x normal."""
+    quats = torch.stack([1 + normals[:, 2], -normals[:, 1], normals[:, 0], torch.zeros(len(normals))], dim=1)
+    quats[normals[:, 2] < -0.9999] = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    return quats
+
+
+def completed(request: ProxyRequest) -> ProxyAsset:
+    asset = SymmetryConfig(cells=CELLS).build().generate(request, Work())
+    shape = asset.shape
+    assert isinstance(shape, ColoredMesh)
+    assert trimesh.Trimesh(shape.vertices, shape.faces, process=False).is_watertight
+    assert shape.colors.min() >= 0 and shape.colors.max() <= 1
+    return asset
+
+
+def shares_within(truth: ColoredMesh, asset: ProxyAsset) -> tuple[float, float]:
+    """Completeness and precision."""
+    assert isinstance(asset.shape, ColoredMesh)
+    true, found = truth.sample(8000).points, asset.shape.sample(8000).points
+    limit = NEAR * truth.diagonal
+    return float((KDTree(found).query(true)[0] < limit).mean()), float((KDTree(true).query(found)[0] < limit).mean())
+
+
+def with_sights(request: ProxyRequest, change: Callable[[Sight], Sight], chosen: Sequence[int]) -> ProxyRequest:
+    sights = tuple(change(sight) if index in chosen else sight for index, sight in enumerate(request.sights))
+    return replace(request, sights=sights)
+
+
+def test_the_unseen_half_of_a_box_is_found_by_mirroring():
+    truth = colored(box())
+    asset = completed(request_of(truth))
+    c2, p2 = shares_within(truth, asset)
+    assert "mirror" in str(asset.evidence["hypothesis"])
+    assert c2 > 0.85 and p2 > 0.85
+
+
+def test_the_back_of_a_bottle_is_found_by_revolution_or_mirroring():
+    truth = colored(bottle())
+    asset = completed(request_of(truth))
+    c2, p2 = shares_within(truth, asset)
+    assert asset.evidence["hypothesis"] != "hull"
+    assert c2 > 0.85 and p2 > 0.85
+
+
+def test_a_mug_keeps_its_one_handle():
+    truth = colored(mug())
+    asset = completed(request_of(truth))
+    c2, p2 = shares_within(truth, asset)
+    assert c2 > 0.65 and p2 > 0.7
+    assert isinstance(asset.shape, ColoredMesh)
+    inside = SurfaceQueries(asset.shape).is_inside(
+        np.array([[0, 0.3, 0.2], [0, -0.3, 0.2], [0, 0.215, 0.2]], np.float32)
+    )
+    assert inside.tolist() == [True, False, False], "the handle, none opposite of it, and its hole"
+
+
+def test_what_has_no_symmetry_is_at_least_what_was_seen_of_it():
+    truth = colored(staircase())
+    request = request_of(truth)
+    asset = completed(request)
+    c2, _ = shares_within(truth, asset)
+    lifted = KDTree(request.gaussians.means.numpy()).query(truth.sample(8000).points)[0] < NEAR * truth.diagonal
+    assert c2 > lifted.mean()
+
+
+def test_what_nobody_saw_has_the_colour_of_its_partner():
+    truth = colored(bottle())
+    shape = completed(request_of(truth)).shape
+    assert isinstance(shape, ColoredMesh)
+    behind = (shape.vertices[:, 0] < -0.1) & (np.abs(shape.vertices[:, 2] - 0.2) < 0.1)
+    wanted = SurfaceQueries(truth).nearest(shape.vertices[behind]).colors
+    assert np.abs(shape.colors[behind] - wanted).mean() < 0.05
+
+
+def test_nothing_reaches_out_of_the_masks():
+    request = request_of(colored(box()))
+    shape = completed(request).shape
+    assert isinstance(shape, ColoredMesh)
+    spilt = total = 0
+    for sight in request.sights:
+        own = recast(SurfaceQueries(shape), sight)
+        spilt += (own & (sight.roles == BACKGROUND)).sum()
+        total += own.sum()
+    assert spilt / total < 0.02
+
+
+def recast(queries: SurfaceQueries, sight: Sight) -> np.ndarray:
+    """The silhouette of another surface in a sight."""
+    columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
+    rays = np.stack([columns / FOCAL, rows / FOCAL, np.ones_like(rows)], axis=-1).reshape(-1, 3)
+    R, center = sight.viewmat[:3, :3].numpy(), -(sight.viewmat[:3, :3].T @ sight.viewmat[:3, 3]).numpy()
+    hits = queries.cast(np.tile(center, (len(rays), 1)).astype(np.float32), (rays @ R).astype(np.float32))
+    return np.isfinite(hits.distances).reshape(SIDE, SIDE)
+
+
+def test_the_same_request_gets_the_same_reply():
+    request = request_of(colored(box()))
+    one, other = completed(request).shape, completed(request).shape
+    assert isinstance(one, ColoredMesh) and isinstance(other, ColoredMesh)
+    assert np.array_equal(one.vertices, other.vertices) and np.array_equal(one.colors, other.colors)
+
+
+def test_one_wrong_mask_among_many_does_not_cut_the_object():
+    truth = colored(box())
+    request = request_of(truth)
+    wrong = with_sights(request, lambda sight: replace(sight, roles=np.roll(sight.roles, 45, axis=1)), [3])
+    c2, _ = shares_within(truth, completed(wrong))
+    assert c2 > 0.8
+
+
+def without_depth(request: ProxyRequest) -> ProxyRequest:
+    far = np.full((SIDE, SIDE), np.inf, np.float32)
+    return with_sights(request, lambda sight: replace(sight, depth=far), range(99))
+
+
+def hidden(request: ProxyRequest) -> ProxyRequest:
+    occluded = np.full((SIDE, SIDE), OCCLUDER, np.uint8)
+    return with_sights(request, lambda sight: replace(sight, roles=occluded), range(99))
+
+
+def cut(request: ProxyRequest) -> ProxyRequest:
+    half = SIDE // 2
+    return with_sights(
+        request,
+        lambda sight: replace(
+            sight,
+            roles=sight.roles[:, :half],
+            depth=sight.depth[:, :half],
+            photograph=sight.photograph[:, :half],
+        ),
+        range(99),
+    )
+
+
+POOR = {
+    "no support": lambda request: replace(request, support=None),
+    "one view": lambda request: replace(request, sights=request.sights[:1]),
+    "no views": lambda request: replace(request, sights=()),
+    "nothing but occluders": hidden,
+    "no depth": without_depth,
+    "cut by the border": cut,
+    "ten Gaussians": lambda request: replace(
+        request, gaussians=request.gaussians[torch.arange(10)], visibility=torch.ones(10)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POOR)
+def test_poor_requests_still_get_a_closed_shape_near_the_object(name: str):
+    truth = colored(box())
+    asset = completed(POOR[name](request_of(truth)))
+    assert isinstance(asset.shape, ColoredMesh)
+    low, high = asset.shape.bounds
+    assert np.linalg.norm((low + high) / 2 - np.array([0, 0, 0.2])) < 2 * truth.diagonal
+
+
+def test_cancelled_work_ends():
+    work = Work()
+    work.cancelled.set()
+    with pytest.raises(CancelledError, match="thing"):
+        SymmetryConfig().build().generate(request_of(colored(box())), work)
+
+
+@pytest.mark.parametrize("cells", [4, 1000])
+def test_grids_that_show_nothing_or_never_end_are_refused(cells: int):
+    with pytest.raises(ValueError, match="cells"):
+        SymmetryConfig(cells=cells)
