@@ -60,18 +60,18 @@ def main() -> None:
 
 def _measure_split(capture: Path, missing: str, kinds: list[str], folder: Path) -> None:
     """Train once, and lift with each kind of masks."""
-    data = _with_split(capture, missing, folder / "capture")
+    data = with_split(capture, missing, folder / "capture")
     scene: list[str | Path] = []
     for kind in kinds:
         masks = _bad_masks(capture, missing, kind, folder / kind) if kind != "true" else capture / "masks"
-        config = _train(data, masks, folder, kind, scene)
+        config = train(data, masks, folder, kind, scene)
         scene = ["--load-dir", config.parent / "nerfstudio_models", "--load-step", str(SAVED_BEFORE_LIFTING)]
         for name, fit in _fits(config, capture).items():
             row = f"{capture.name:12} {missing:8} {kind:6} {name:16} {fit.mean:6.3f} {fit.worst:6.3f} {fit.far:7.2%}"
             print(row, flush=True)
 
 
-def _with_split(capture: Path, missing: str, folder: Path) -> Path:
+def with_split(capture: Path, missing: str, folder: Path) -> Path:
     """The capture with its frames listed as for one missing share."""
     folder.mkdir()
     for path in capture.iterdir():
@@ -113,7 +113,7 @@ def _reshaped(labels: np.ndarray, kind: str) -> np.ndarray:
     return result
 
 
-def _train(data: Path, masks: Path, folder: Path, kind: str, scene: list[str | Path]) -> Path:
+def train(data: Path, masks: Path, folder: Path, kind: str, scene: list[str | Path]) -> Path:
     """The configuration of a finished run."""
     options = ["--vis", "tensorboard", "--output-dir", folder, "--experiment-name", "run", "--timestamp", kind]
     options += ["--steps-per-save", "500", "--save-only-latest-checkpoint", "False", *scene]

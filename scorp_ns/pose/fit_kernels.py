@@ -16,8 +16,8 @@ from scorp_ns.render.cpu.jit import device_function, kernel
 POINTS, OUTLINES, FREE, COLORS = 0, 1, 2, 3
 """The parts of a pose's cost."""
 
-WEIGHTS = (1.0, 1.0, 1.0, 0.3)
-"""What each part costs where nothing agrees."""
+WEIGHTS = (0.5, 1.0, 1.0, 0.4)
+"""What each part costs where nothing agrees: masks are known to a pixel, depths of trained scenes are not."""
 
 COLOR_SOFTNESS = 0.15
 """A difference of colours that costs half as much as any larger one."""
@@ -31,7 +31,7 @@ LEAST_GAIN, MOST_GAIN = 0.5, 1.8
 RIGID, STRETCHED = 8, 13
 """Numbers of unknowns, without and with a stretch."""
 
-TYPICAL_STRETCH, STRETCH_PRICE, MOST_STRETCH = 0.03, 0.03, 0.15
+TYPICAL_STRETCH, STRETCH_PRICE, MOST_STRETCH = 0.03, 0.008, 0.15
 """Proxies are stretched by about the first, which costs the second, and by at most the third."""
 
 

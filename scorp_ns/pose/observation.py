@@ -1,26 +1,20 @@
 """What photographs say of an object's shape and place, as points, rays and tangent planes around the object.
 
-All of it is in a frame of its own: the lifted object's box is centred at the origin and has the diagonal 1.
+All of it is in a frame of its own, in which the object is at the origin and about as large as 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from scipy import ndimage
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.pose.config import SearchConfig
-from scorp_ns.pose.surface_depth import surface_depth
-from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ProxyRequest, Sight
-
-SMALLEST_PART = 0.05
-"""Parts of a mask smaller than this share of its largest one are dirt."""
+from scorp_ns.pose.views import View, frame_by_masks, most_different, view_around
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ProxyRequest
 
 HIDING_STEP = 0.04
 """An outline beyond which the scene is nearer by this is that of something before the object."""
@@ -31,7 +25,7 @@ FREE_MARGIN = 0.05
 POINT_SPACING = 0.03
 """Observed points are thinned out to one in a cell of this size."""
 
-FAR_AWAY = 0.9
+FAR_AWAY = 0.8
 """Depths that lead further from the object's middle than this are not of the object."""
 
 FOG_STEP = 0.04
@@ -105,30 +99,14 @@ class Observation:
         )
 
 
-@dataclass(frozen=True)
-class _View:
-    """A sight around the object: the mask without dirt, and the way from pixels to rays."""
-
-    sight: Sight
-    mask: Bool[np.ndarray, "h w"]
-    depth: Float64[np.ndarray, "h w"]
-    rotation: Float64[np.ndarray, "3 3"]
-    origin: Float64[np.ndarray, " 3"]
-    K: Float64[np.ndarray, "3 3"]
-
-    def directions(self, columns: np.ndarray, rows: np.ndarray) -> Float64[np.ndarray, "n 3"]:
-        """Through places of the image, of length 1 along the camera's axis."""
-        in_camera = np.stack([columns, rows, np.ones(len(columns))], axis=1) @ np.linalg.inv(self.K).T
-        return in_camera @ self.rotation
-
-
-def observe(request: ProxyRequest, config: SearchConfig) -> Observation:
-    """What the request's sights say."""
-    frame = request.frame
-    T_capture_observed = Similarity(torch.eye(3, dtype=torch.float64), frame.center.double().cpu(), frame.diagonal)
-    views = [_view(sight, T_capture_observed) for sight in request.sights]
-    views = _most_different([view for view in views if view.mask.any()], MOST_COMPARED_SIGHTS)
-    views = [_with_surface(view, request.gaussians, frame.diagonal) for view in views]
+def observe(request: ProxyRequest, config: SearchConfig) -> Observation | None:
+    """What the request's sights say; None where none of them shows the object."""
+    T_capture_observed = frame_by_masks(request.sights)
+    if T_capture_observed is None:
+        return None
+    views = [view_around(sight, T_capture_observed) for sight in request.sights]
+    views = most_different([view for view in views if view.mask.any()], MOST_COMPARED_SIGHTS)
+    views = [view.with_surface(request.gaussians) for view in views]
     searched = views[: config.num_sights]
     random = np.random.default_rng(config.seed)
     points, towards, colors = _points(views, random)
@@ -139,38 +117,7 @@ def observe(request: ProxyRequest, config: SearchConfig) -> Observation:
     )  # fmt: skip
 
 
-def _view(sight: Sight, T_capture_observed: Similarity) -> _View:
-    matrix = sight.viewmat.double().cpu().numpy()
-    rotation = matrix[:3, :3]
-    origin = T_capture_observed.inverse().apply(torch.from_numpy(-rotation.T @ matrix[:3, 3])).numpy()
-    parts, number = cast(tuple[np.ndarray, int], ndimage.label(sight.roles == VISIBLE))
-    sizes = np.bincount(parts.ravel(), minlength=number + 1)
-    sizes[0] = 0
-    mask = (sizes >= max(1.0, SMALLEST_PART * sizes.max()))[parts]
-    depth = sight.depth.astype(np.float64) / T_capture_observed.scale
-    return _View(sight, mask, depth, rotation, origin, sight.K.double().cpu().numpy())
-
-
-def _with_surface(view: _View, gaussians: Gaussians, diagonal: float) -> _View:
-    """The view with better depths where it shows the object."""
-    depth = surface_depth(gaussians, view.sight, diagonal) / diagonal
-    return replace(view, depth=np.where(view.mask, depth, view.depth))
-
-
-def _most_different(views: list[_View], number: int) -> list[_View]:
-    """The sight that shows most, then always the one whose direction is furthest from all before."""
-    if not views:
-        return []
-    directions = np.stack([view.origin / np.linalg.norm(view.origin) for view in views])
-    chosen = [int(np.argmax([view.mask.sum() for view in views]))]
-    while len(chosen) < min(number, len(views)):
-        nearness = (directions @ directions[chosen].T).max(axis=1)
-        nearness[chosen] = np.inf
-        chosen.append(int(nearness.argmin()))
-    return [views[index] for index in chosen]
-
-
-def _points(views: list[_View], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Evenly spread points of the surface, the directions to the cameras that saw them, and their colours."""
     points, towards, colors = [np.empty((0, 3))], [np.empty((0, 3))], [np.empty((0, 3))]
     for view in views:
@@ -188,7 +135,7 @@ def _points(views: list[_View], random: np.random.Generator) -> tuple[np.ndarray
     return every[kept], dirs[kept], paint[kept]
 
 
-def _is_fog(views: list[_View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
+def _is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
     """Which points more sights see through than see: hollows of trained scenes are full of what is not there."""
     through, agreeing = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
@@ -203,7 +150,7 @@ def _is_fog(views: list[_View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.n
     return through > agreeing
 
 
-def _outline(view: _View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
+def _outline(view: View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
     """Columns and rows between the mask's pixels and others, and where that is the object's own outline."""
     height, width = view.mask.shape
     roles, depth = np.pad(view.sight.roles, 1, constant_values=OCCLUDER), np.pad(view.depth, 1, constant_values=np.inf)
@@ -222,7 +169,7 @@ def _outline(view: _View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"
 
 
 def _tangents(
-    views: list[_View], points: Float64[np.ndarray, "p 3"], towards: Float64[np.ndarray, "p 3"]
+    views: list[View], points: Float64[np.ndarray, "p 3"], towards: Float64[np.ndarray, "p 3"]
 ) -> tuple[Float64[np.ndarray, "m 3"], Float64[np.ndarray, " m"]]:
     """Planes through cameras that touch masks from outside, and planes that touch the surface before the cameras."""
     angles = np.arange(NUM_TANGENTS) * 2 * np.pi / NUM_TANGENTS
@@ -244,7 +191,7 @@ def _tangents(
     return np.concatenate(normals), np.concatenate(offsets)
 
 
-def _rays(views: list[_View], random: np.random.Generator) -> Rays:
+def _rays(views: list[View], random: np.random.Generator) -> Rays:
     """Rays along outlines, and rays through space that is free up to where they end."""
     origins, directions, ends = [np.empty((0, 3))], [np.empty((0, 3))], [np.empty(0)]
     for view in views:
@@ -263,7 +210,7 @@ def _rays(views: list[_View], random: np.random.Generator) -> Rays:
     return Rays(np.concatenate(origins), np.concatenate(directions), np.concatenate(ends))
 
 
-def _pixels(views: list[_View]) -> Pixels:
+def _pixels(views: list[View]) -> Pixels:
     """Every n-th pixel of every row and column of the sights."""
     step = max(1, int(np.ceil((sum(view.mask.size for view in views) / MOST_PIXELS) ** 0.5)))
     parts: list[tuple[np.ndarray, ...]] = []

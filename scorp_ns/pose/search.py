@@ -40,7 +40,7 @@ def search_pose(
     """
     report(0.0, "looking at the photographs")
     observation = observe(request, config)
-    if observation.is_empty:
+    if observation is None or observation.is_empty:
         return judge((), config)
     report(0.05, "measuring the proxy")
     shape = describe_proxy(mesh, config.num_resting_faces if request.support is not None else 0, config.seed)
