@@ -8,6 +8,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.engine.optimizers import Optimizers
 
 from scorp_ns.object_flow import ObjectFlow
+from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.schedule import Schedule
 
@@ -27,6 +28,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     objects.check_masks()
     proxies = ProxyFlow(model, trainer, objects)
     proxies.check_choice()
+    places = PlaceFlow(model, trainer, objects)
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
@@ -36,6 +38,8 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             objects.lift()
         if schedule.proposes(step):
             proxies.propose()
+        if schedule.places(step):
+            places.place()
 
     def after_training(step: int) -> None:
         objects.finish()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ScorpError(Exception):
     """Something outside the program is not as it has to be; the message is written for the person who can mend it."""
@@ -12,7 +15,7 @@ class ScorpError(Exception):
         self.do = do
         super().__init__(f"{found} {needed} {do}")
 
-    def __reduce__(self) -> tuple[type[ScorpError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
         return type(self), (self.found, self.needed, self.do)
 
 
@@ -46,3 +49,14 @@ class GenerationError(ScorpError):
 
 class CancelledError(GenerationError):
     """Somebody stopped the generation of an object's shape."""
+
+
+class PlacingError(ScorpError):
+    """Nobody knows where an object's proxy belongs; the object keeps what was lifted."""
+
+    def __init__(self, found: str, needed: str, do: str, confidence: Mapping[str, float]) -> None:
+        super().__init__(found, needed, do)
+        self.confidence = confidence
+
+    def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
+        return type(self), (self.found, self.needed, self.do, self.confidence)

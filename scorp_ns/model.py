@@ -33,6 +33,7 @@ from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
 from scorp_ns.generator_choice import GeneratorChoice
 from scorp_ns.host import let_marching_cubes_run_without_cuda
 from scorp_ns.lift.config import LiftConfig
+from scorp_ns.pose.config import SearchConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
@@ -100,6 +101,8 @@ class ScorpModelConfig(ModelConfig):
     """Who makes complete proxies of the lifted objects."""
     proxy: FieldConfig = field(default_factory=FieldConfig)
     """What proxies are made of."""
+    place: SearchConfig = field(default_factory=SearchConfig)
+    """How the place of a proxy is searched for."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:

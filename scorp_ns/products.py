@@ -282,6 +282,8 @@ class ProxyAsset:
     """The generator or model, for people."""
     T_capture_asset: Similarity | None = None
     """Where the object stands, if the generator knows."""
+    is_in_place: bool = False
+    """Whether that is exact, since the generator worked where the object stands; else it is where placing starts."""
     up: tuple[float, float, float] | None = None
     """Where up is in the asset's own frame, if the generator knows."""
     evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
@@ -301,8 +303,12 @@ class Proxy:
     """Its surface as flat Gaussians."""
     T_world_proxy: Similarity | None
     """Where it stands in the frame of training, if that is known."""
+    T_asset_proxy: Similarity
+    """From its own frame to that of the generator's reply."""
     made_by: str
     """The generator or model, for people."""
+    T_world_start: Similarity | None = None
+    """Where its generator believes it to stand, if it says so without being sure."""
     evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
     """What speaks for it, for people and reports."""
     notes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.export.proxy_files import write_proxy
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
-from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
+from scorp_ns.products import LiftedObject, ObjectInfo, Proxy, ProxyRequest
 from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.stages.propose import propose, request_proxy
 from scorp_ns.wording import some_of
@@ -151,14 +151,27 @@ def _line(name: str, text: str) -> str:
 
 def _table(store: SceneProxies) -> Table:
     """What became of every object's proxy, for the terminal."""
-    table = Table("object", "made by", "Gaussians", "stands", "evidence", title="Proxies")
+    table = Table("object", "made by", "Gaussians", "evidence", "stands", title="Proxies")
     for proxy in store.proxies():
         evidence = ", ".join(f"{key} {_short(value)}" for key, value in proxy.evidence.items())
-        place = "to be found" if proxy.T_world_proxy is None else "known"
-        table.add_row(escape(proxy.name), escape(proxy.made_by), str(len(proxy.gaussians)), place, escape(evidence))
+        place = escape(_place_in_words(store, proxy))
+        table.add_row(escape(proxy.name), escape(proxy.made_by), str(len(proxy.gaussians)), escape(evidence), place)
     for name, reason in store.failures.items():
         table.add_row(escape(name), f"[yellow]no proxy: {escape(reason)}")
     return table
+
+
+def _place_in_words(store: SceneProxies, proxy: Proxy) -> str:
+    reason, confidence = store.misplaced(proxy.name), store.confidence(proxy.name)
+    if reason is not None:
+        return f"nowhere: {reason}"
+    if proxy.T_world_proxy is None:
+        return "nobody has searched"
+    return (
+        ", ".join(["found", *(f"{key} {_short(value)}" for key, value in confidence.items())])
+        if confidence
+        else "known"
+    )
 
 
 def _short(value: float | str) -> str:

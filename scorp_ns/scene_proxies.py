@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
@@ -89,12 +89,14 @@ class SceneProxies(torch.nn.Module):
     def proxy(self, name: str) -> Proxy:
         """The proxy of the object with this name."""
         facts = self._facts[name]
-        shape, pose = self._shape(facts["key"]), facts["pose"]
+        shape = self._shape(facts["key"])
         return Proxy(
             name=name,
             field=shape.field,
             gaussians=shape.gaussians(),
-            T_world_proxy=None if pose is None else Similarity(*pose),
+            T_world_proxy=_pose(facts["pose"]),
+            T_asset_proxy=Similarity(*facts["asset"]),
+            T_world_start=_pose(facts["start"]),
             made_by=facts["made_by"],
             evidence=dict(facts["evidence"]),
             notes=tuple(facts["notes"]),
@@ -108,6 +110,28 @@ class SceneProxies(torch.nn.Module):
     def proxies(self) -> tuple[Proxy, ...]:
         """All proxies."""
         return tuple(self.proxy(name) for name in self.names)
+
+    def settle(self, name: str, T_world_proxy: Similarity, confidence: Mapping[str, float]) -> None:
+        """Remember where a proxy belongs, and what speaks for that."""
+        self._facts[name] |= {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
+        self._tell()
+
+    def give_up(self, name: str, reason: str, confidence: Mapping[str, float]) -> None:
+        """Remember why nobody knows where a proxy belongs."""
+        self._facts[name] |= {"pose": None, "confidence": dict(confidence), "misplaced": reason}
+        self._tell()
+
+    def is_placed(self, name: str) -> bool:
+        """Whether the place of the proxy is known."""
+        return self._facts[name]["pose"] is not None
+
+    def misplaced(self, name: str) -> str | None:
+        """Why nobody knows where the proxy belongs; None if it has its place, or nobody has searched."""
+        return self._facts[name].get("misplaced")
+
+    def confidence(self, name: str) -> Mapping[str, float]:
+        """What speaks for or against the place that was found for the proxy; nothing if none was searched."""
+        return dict(self._facts[name].get("confidence", {}))
 
     @contextmanager
     def at_work(self, name: str, report: Callable[[float | None, str], None]) -> Iterator[Work]:
@@ -166,16 +190,25 @@ class SceneProxies(torch.nn.Module):
 
 def _facts_of(proxy: Proxy, key: str) -> dict[str, Any]:
     """What is known of a proxy apart from its shape, in types that any checkpoint can hold."""
-    pose = proxy.T_world_proxy
     return {
         "key": key,
         "field": asdict(proxy.field.config),
-        "pose": None if pose is None else (pose.rotation, pose.translation, pose.scale),
+        "pose": _numbers(proxy.T_world_proxy),
+        "asset": _numbers(proxy.T_asset_proxy),
+        "start": _numbers(proxy.T_world_start),
         "made_by": proxy.made_by,
         "evidence": dict(proxy.evidence),
         "notes": list(proxy.notes),
         "license": proxy.license,
     }
+
+
+def _numbers(pose: Similarity | None) -> tuple[torch.Tensor, torch.Tensor, float] | None:
+    return None if pose is None else (pose.rotation, pose.translation, pose.scale)
+
+
+def _pose(numbers: tuple[torch.Tensor, torch.Tensor, float] | None) -> Similarity | None:
+    return None if numbers is None else Similarity(*numbers)
 
 
 def _saved_shape(state_dict: dict[str, Any], prefix: str, config: dict[str, Any]) -> ProxyShape:

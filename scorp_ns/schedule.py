@@ -27,6 +27,8 @@ class ScheduleConfig:
     """When objects are lifted out of the scene, where the capture has object masks; more than 1 means never."""
     propose_at: float = 0.8
     """When proxies of the lifted objects are generated, no earlier than these are lifted; more than 1 means never."""
+    place_at: float = 0.8
+    """When proxies are put where their objects stand, no earlier than they are generated; more than 1 means never."""
     double_resolution_every: float = 0.1
     """Period after which training at reduced resolution doubles it, until the images' own is reached."""
 
@@ -71,6 +73,10 @@ class Schedule:
     def proposes(self, step: int) -> bool:
         """Whether the time to generate proxies has come at `step`: no earlier than objects are lifted."""
         return self._has_come(max(self.config.lift_at, self.config.propose_at), step)
+
+    def places(self, step: int) -> bool:
+        """Whether the time to place proxies has come at `step`: no earlier than they are generated."""
+        return self._has_come(max(self.config.lift_at, self.config.propose_at, self.config.place_at), step)
 
     def _has_come(self, moment: float, step: int) -> bool:
         """Whether a moment of the run is reached; one that a run just misses is put to its last iteration."""

@@ -55,6 +55,7 @@ def ball_proxy(name: str = "ball", T_world_proxy: Similarity | None = None) -> P
         field=distill(mesh, COARSE),
         gaussians=gaussians,
         T_world_proxy=T_world_proxy,
+        T_asset_proxy=Similarity.identity(),
         made_by="a test",
         evidence={"seen share": 0.5, "kind": "ball"},
         notes=("It was closed.",),

@@ -27,7 +27,7 @@ LAYERS = [
     {"dataparser", "host", "optimizers"},
     {"scene_objects", "scene_proxies", "object_labels", "stage_clock"},
     {"object_flow", "ray_outputs"},
-    {"proxy_flow"},
+    {"proxy_flow", "place_flow"},
     {"callbacks", "viewer"},
     {"model", "datamanager"},
     {"trainer"},

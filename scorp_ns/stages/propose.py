@@ -101,12 +101,14 @@ def propose(
         field = distill(shape.mesh, config, work.report, seed=request.seed)
         work.check(request.name)
         gaussians = surface_gaussians(field, config, seed=request.seed)
-    pose = asset.T_capture_asset
+    told = None if asset.T_capture_asset is None else capture_to_world @ asset.T_capture_asset @ shape.T_asset_proxy
     return Proxy(
         name=request.name,
         field=field,
         gaussians=gaussians,
-        T_world_proxy=None if pose is None else capture_to_world @ pose @ shape.T_asset_proxy,
+        T_world_proxy=told if asset.is_in_place else None,
+        T_asset_proxy=shape.T_asset_proxy,
+        T_world_start=told,
         made_by=asset.made_by,
         evidence=asset.evidence,
         notes=shape.notes,

@@ -105,6 +105,7 @@ class SymmetryGenerator:
             shape=shape,
             made_by="symmetry",
             T_capture_asset=Similarity.identity(),
+            is_in_place=True,
             up=(float(up[0]), float(up[1]), float(up[2])),
             evidence=evidence_texts,
         )

@@ -1,0 +1,69 @@
+"""Between the training run and the search for where proxies belong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scorp_ns.errors import PlacingError, ScorpError
+from scorp_ns.lift.evidence import SceneDepths
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.products import LiftedObject, ObjectInfo
+from scorp_ns.stages.place import place
+from scorp_ns.stages.propose import request_proxy
+
+if TYPE_CHECKING:
+    from scorp_ns.model import ScorpModel
+    from scorp_ns.trainer import ScorpTrainer
+
+
+class PlaceFlow:
+    """The placing of proxies in one training run."""
+
+    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
+        self.model, self.objects, self.clock = model, objects, trainer.clock
+        self.store = model.scene_proxies
+        self.seed = trainer.config.machine.seed
+
+    def place(self) -> None:
+        """Find the place of every proxy that has none, and for which nobody has searched in vain."""
+        names = self._unplaced()
+        if names:
+            waiting = [one for one in self.model.scene_objects.objects() if one.name in names]
+            with self.clock.stage("place"):
+                self._place(waiting)
+
+    def _unplaced(self) -> set[str]:
+        store = self.store
+        return {name for name in store.names if not store.is_placed(name) and store.misplaced(name) is None}
+
+    def _place(self, waiting: Sequence[LiftedObject]) -> None:
+        views = captured_views(self.model, self.objects.datamanager)
+        depths = SceneDepths(self.model.scene, views, self.model.config.rasterize_mode)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=CONSOLE, transient=True) as progress:
+            for one in waiting:
+                self._place_one(one, depths, progress)
+
+    def _place_one(self, one: LiftedObject, depths: SceneDepths, progress: Progress) -> None:
+        """Place one proxy; a failure is remembered, and costs this object only."""
+        task = progress.add_task(f"Placing {escape(one.name)}", total=1)
+
+        def report(share: float | None, text: str) -> None:
+            progress.update(task, completed=share, description=f"Placing {escape(one.name)}: {escape(text)}")
+
+        to_world = capture_to_world(self.objects.datamanager)
+        request = request_proxy(depths, one, ObjectInfo(one.name), (), to_world, self.seed)
+        with self.store.at_work(one.name, report) as work:
+            try:
+                found = place(self.store.proxy(one.name), request, to_world, self.model.config.place, work)
+                self.store.settle(one.name, found.T_world_proxy, found.confidence)
+            except PlacingError as error:
+                self.store.give_up(one.name, str(error), error.confidence)
+            except ScorpError as error:
+                self.store.give_up(one.name, str(error), {})
+        progress.remove_task(task)
