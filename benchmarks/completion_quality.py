@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
-from lifting_quality import _train, _with_split
+from lifting_quality import train, with_split
 from scipy.spatial import KDTree
 
 NEAR = 0.02
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _trained(capture: Path, missing: str, folder: Path) -> Path:
-    return _train(_with_split(capture, missing, folder / "capture"), capture / "masks", folder, "true", [])
+    return train(with_split(capture, missing, folder / "capture"), capture / "masks", folder, "true", [])
 
 
 def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
@@ -90,12 +90,11 @@ def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
         model, datamanager = pipeline.model, pipeline.datamanager
         to_world, views = capture_to_world(datamanager), captured_views(model, datamanager)
-        objects, store = model.scene_objects.objects(), model.scene_objects
-        ObjectLifting(model, datamanager, config.parent).find_views(objects)
+        lifted_scene = ObjectLifting(model, datamanager, config.parent).lift_masks()
         depths = SceneDepths(model.scene, views)
     meshes = {entry["name"]: capture / entry["mesh"] for entry in json.loads((capture / "objects.json").read_text())}
-    for one in objects:
-        request = request_proxy(depths, one, ObjectInfo(one.name), store.views[one.name], to_world, 1)
+    for one in lifted_scene.objects:
+        request = request_proxy(depths, one, ObjectInfo(one.name), lifted_scene.views[one.name], to_world, 1)
         begin = time.perf_counter()
         asset = SymmetryConfig().build().generate(request, Work())
         seconds = time.perf_counter() - begin
@@ -147,7 +146,7 @@ def _spill(mesh, request) -> float:
         is_open = (depth < sight.depth + HIDDEN * request.frame.diagonal) & (sight.roles != OCCLUDER)
         spilt += (np.isfinite(depth) & is_open & (sight.roles == BACKGROUND)).sum()
         total += np.isfinite(depth).sum()
-    return float(spilt / total)
+    return float(spilt / max(1, total))
 
 
 if __name__ == "__main__":
