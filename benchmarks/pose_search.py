@@ -5,7 +5,8 @@
 
 A capture is a folder like those in shared/captures: `proxies/` holds a proxy of each object and its true pose, `gt/`
 the true surfaces. Scenes are trained by `ns-train scorp-quick`; FOLDER may hold requests of finished runs instead,
-pickled as <capture>_missing_<share>__<object>.pkl. Each proxy is turned at random beforehand, differently for every seed.
+pickled as <capture>_missing_<share>__<object>.pkl. Each proxy is turned at random beforehand, differently for each
+seed.
 
 rot, scale, move: errors in degrees, % and % of the diagonal, modulo true symmetries; right: below 5, 4 and 3. The rows
 of `icp` are open3d's point-to-point ICP from 64 rotations, which is told the observed points and the scale of boxes.

@@ -16,9 +16,9 @@ class SearchConfig:
     num_resting_faces: int = 10
     """Resting faces that are tried where a support is known; 0 for none."""
     smallest_scale: float = 0.5
-    """Smallest diagonal of the proxy's box, in diagonals of the lifted object's."""
+    """Smallest diagonal of the proxy's box, in diagonals of the boxes around its masks."""
     largest_scale: float = 3.0
-    """Largest diagonal of the proxy's box, in diagonals of the lifted object's."""
+    """Largest diagonal of the proxy's box, in diagonals of the boxes around its masks."""
     num_sights: int = 16
     """Photographs that the search looks at, as different ones as there are; the final comparison looks at more."""
     num_fitted: int = 300
@@ -27,14 +27,16 @@ class SearchConfig:
     """Poses that look different, whose renders are compared with the photographs."""
     num_polished: int = 4
     """Poses that are fitted once more, with all the evidence."""
-    least_explained: float = 0.85
+    least_explained: float = 0.88
     """A pose is believed if the proxy covers at least this share of the masks."""
     most_spill: float = 0.15
     """A pose is believed if the proxy covers at most so much free space, as a share of the masks."""
     most_distance: float = 0.03
     """A pose is believed if the seen surface is at most this far from the proxy's, in diagonals; trimmed mean."""
-    least_margin: float = 0.01
-    """A pose is believed if the best one that looks different costs more by this."""
+    least_margin: float = 0.05
+    """A pose is believed if the best one that looks different costs more by at least this share."""
+    least_parallax_deg: float = 5.0
+    """A pose is believed if photographs from directions this far apart show the object: one view tells no distance."""
     seed: int = 0
     """Decides which points and pixels are looked at."""
 

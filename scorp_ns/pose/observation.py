@@ -84,6 +84,8 @@ class Observation:
     rays: Rays
     pixels: Pixels
     up: Float64[np.ndarray, " 3"]
+    parallax_deg: float
+    """The widest angle between two directions that the object is seen from."""
     T_capture_observed: Similarity
 
     @property
@@ -113,8 +115,13 @@ def observe(request: ProxyRequest, config: SearchConfig) -> Observation | None:
     planes, offsets = _tangents(searched, points, towards)
     return Observation(
         points, towards, colors, planes, offsets, _rays(searched, random), _pixels(views),
-        request.up.double().cpu().numpy(), T_capture_observed,
+        request.up.double().cpu().numpy(), _parallax_deg(views), T_capture_observed,
     )  # fmt: skip
+
+
+def _parallax_deg(views: list[View]) -> float:
+    directions = np.stack([view.origin / np.linalg.norm(view.origin) for view in views])
+    return float(np.degrees(np.arccos(np.clip((directions @ directions.T).min(), -1, 1))))
 
 
 def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ def search_pose(
     report(0.0, "looking at the photographs")
     observation = observe(request, config)
     if observation is None or observation.is_empty:
-        return judge((), config)
+        return judge((), 0.0, config)
     report(0.05, "measuring the proxy")
     shape = describe_proxy(mesh, config.num_resting_faces if request.support is not None else 0, config.seed)
     report(0.3, "trying rotations")
@@ -51,7 +51,7 @@ def search_pose(
     report(0.8, "comparing renders with photographs")
     poses, agreements = _compare_best(shape, observation, config, fitted)
     report(1.0, "done")
-    return judge(_candidates(shape, observation, poses, agreements), config)
+    return judge(_candidates(shape, observation, poses, agreements), observation.parallax_deg, config)
 
 
 def _try_rotations(

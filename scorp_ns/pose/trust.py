@@ -16,18 +16,18 @@ TRIMMED = 0.2
 """This share of the observed points, the furthest, does not count."""
 
 
-def judge(candidates: tuple[PoseCandidate, ...], config: SearchConfig) -> PoseSearchResult:
+def judge(candidates: tuple[PoseCandidate, ...], parallax_deg: float, config: SearchConfig) -> PoseSearchResult:
     """The result, with the first of the reasons not to believe it."""
     if not candidates:
         return PoseSearchResult((), math.inf, False, "The photographs show too little of the object to place it by.")
     ranked = tuple(sorted(candidates, key=lambda one: one.cost))
     best, *others = ranked
     margin = others[0].cost - best.cost if others else math.inf
-    doubt = _doubt(best, margin, config)
+    doubt = _doubt(best, margin, parallax_deg, config)
     return PoseSearchResult(ranked, margin, doubt is None, doubt or _praise(best))
 
 
-def _doubt(best: PoseCandidate, margin: float, config: SearchConfig) -> str | None:
+def _doubt(best: PoseCandidate, margin: float, parallax_deg: float, config: SearchConfig) -> str | None:
     if best.explained < config.least_explained:
         return (
             f"The proxy covers only {best.explained:.0%} of the object's masks where it fits best, "
@@ -43,10 +43,15 @@ def _doubt(best: PoseCandidate, margin: float, config: SearchConfig) -> str | No
             f"The seen surface is {best.distance:.1%} of the object's size away from the proxy where it fits best, "
             f"and at most {config.most_distance:.1%} are allowed: its shape may be wrong."
         )
-    if margin < config.least_margin:
+    if margin < config.least_margin * best.cost:
         return (
-            f"A pose that looks different fits almost as well (its cost is only {margin:.3f} higher, and "
-            f"{config.least_margin:.3f} are needed): the photographs do not show which one is right."
+            f"A pose that looks different fits almost as well (its cost is only {margin / best.cost:.1%} higher, and "
+            f"{config.least_margin:.1%} are needed): the photographs do not show which one is right."
+        )
+    if parallax_deg < config.least_parallax_deg:
+        return (
+            f"The photographs show the object from directions that differ by {parallax_deg:.1f} degrees at most, and "
+            f"{config.least_parallax_deg:.1f} are needed: its distance and size are not certain."
         )
     return None
 
