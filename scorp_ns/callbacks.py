@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 
+from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.object_flow import ObjectFlow
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.schedule import Schedule
+from scorp_ns.shown_gaussians import AFTER
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -29,6 +31,9 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     proxies = ProxyFlow(model, trainer, objects)
     proxies.check_choice()
     places = PlaceFlow(model, trainer, objects)
+    composing = ComposeFlow(model, trainer, objects)
+    composing.check_choice()
+    model.show = AFTER
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
@@ -40,10 +45,18 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             proxies.propose()
         if schedule.places(step):
             places.place()
+        if schedule.composes(step):
+            composing.compose()
 
     def after_training(step: int) -> None:
+        if proxies.wanted_again:
+            proxies.propose()
+            places.place()
+        if composing.wanted_again:
+            composing.compose()
         objects.finish()
         proxies.finish()
+        composing.finish()
 
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),

@@ -60,3 +60,7 @@ class PlacingError(ScorpError):
 
     def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
         return type(self), (self.found, self.needed, self.do, self.confidence)
+
+
+class CompositionError(ScorpError):
+    """An object cannot be put together from what was lifted and its proxy; it keeps what was lifted."""

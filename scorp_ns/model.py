@@ -15,13 +15,13 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.models.base_model import ModelConfig
-from nerfstudio.models.splatfacto import SplatfactoModel
 from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
 from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
+from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.errors import CheckpointError
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
@@ -29,7 +29,6 @@ from scorp_ns.fields.union import FieldUnion
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
-from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
 from scorp_ns.generator_choice import GeneratorChoice
 from scorp_ns.host import let_marching_cubes_run_without_cuda
 from scorp_ns.lift.config import LiftConfig
@@ -37,9 +36,11 @@ from scorp_ns.pose.config import SearchConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
+from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.schedule import DensificationSteps, ScheduleConfig
+from scorp_ns.shown_gaussians import AFTER, ShownGaussians
 from scorp_ns.viewer.picking import ObjectPicking
 from scorp_ns.viewer.proxy_progress import ProxyProgress
 
@@ -103,6 +104,10 @@ class ScorpModelConfig(ModelConfig):
     """What proxies are made of."""
     place: SearchConfig = field(default_factory=SearchConfig)
     """How the place of a proxy is searched for."""
+    compose: ComposeConfig = field(default_factory=ComposeConfig)
+    """What of the proxies takes the place of what was lifted."""
+    show: str = AFTER
+    """What tools see of a finished run: `after` composing, `before` it, `objects`, or one object's name."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:
@@ -119,7 +124,7 @@ class ScorpModelConfig(ModelConfig):
         return self.proxy
 
 
-class ScorpModel(SplatfactoModel):
+class ScorpModel(ShownGaussians):
     """A Gaussian scene on any device, behind splatfacto's interface."""
 
     config: ScorpModelConfig
@@ -129,6 +134,8 @@ class ScorpModel(SplatfactoModel):
         self.gauss_params = ParameterDict({name: Parameter(value) for name, value in self._seed().items()})
         self.scene_objects = SceneObjects()
         self.scene_proxies = SceneProxies()
+        self.scene_composite = SceneComposite()
+        self.show = self.config.show
         self.object_picking = ObjectPicking(self)
         self.proxy_progress = ProxyProgress(self)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
@@ -183,7 +190,9 @@ class ScorpModel(SplatfactoModel):
             self.free_space = find_free_space(origins, self.seed_points[0], self.config.free_space_share)
 
     def densify(self, step: int) -> None:
-        """Let the strategy split, duplicate and prune after a backward pass."""
+        """Let the strategy split, duplicate and prune after a backward pass, until the scene is composed."""
+        if self.scene_composite.is_composed:
+            return
         with self.scene_objects.following(self.strategy_state) as state:
             self.strategy.step_post_backward(
                 params=self.gauss_params,
@@ -196,17 +205,12 @@ class ScorpModel(SplatfactoModel):
 
     def clear_free_space(self, step: int) -> None:
         """Remove the Gaussians that hang in the air before the cameras."""
-        if self.free_space is None:
+        if self.free_space is None or self.scene_composite.is_composed:
             return
         is_fog = self.free_space.contains(self.means.detach())
         if is_fog.any() and not is_fog.all():
             with self.scene_objects.following(self.strategy_state) as state:
                 remove(params=self.gauss_params, optimizers=self.optimizers, state=state, mask=is_fog)
-
-    @property
-    def scene(self) -> Gaussians:
-        """The scene's Gaussians as they are now, cut from training."""
-        return gaussians_from_parameters(dict(self.gauss_params.items()), self.config.sh_degree)
 
     @property
     def field(self) -> FieldUnion:
@@ -250,7 +254,7 @@ class ScorpModel(SplatfactoModel):
         if isinstance(camera, RayBundle):
             return outputs_along_rays(self, camera)
         assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
-        T_world_camera = self.camera_optimizer.apply_to_camera(camera) if self.training else camera.camera_to_worlds
+        T_world_camera = self._pose(camera)
         Ks, width, height = downscaled_view(
             camera.get_intrinsics_matrices().to(self.device),
             int(camera.width.item()),
@@ -260,7 +264,7 @@ class ScorpModel(SplatfactoModel):
         background = self._get_background_color()
         gaussians = self._cropped_gaussians()
         render, alpha, info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
-        if self.training:
+        if self.training and not self.scene_composite.is_composed:
             self.info = info
             self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, self.step, info)
         outputs = {"rgb": render[0, ..., :3].clamp(0, 1), "accumulation": alpha[0], "background": background}
@@ -268,6 +272,13 @@ class ScorpModel(SplatfactoModel):
             outputs["background"] = background.expand(height, width, 3)
             outputs["depth"] = _opaque_depth(render[0, ..., 3:], alpha[0])
         return outputs
+
+    def _pose(self, camera: Cameras) -> Float[Tensor, "1 3 4"]:
+        """The camera's pose, which training may correct as long as the scene is not composed."""
+        if not self.training:
+            return camera.camera_to_worlds
+        pose = self.camera_optimizer.apply_to_camera(camera)
+        return pose.detach() if self.scene_composite.is_composed else pose
 
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
         """Answer the rays of a whole image at once."""
@@ -312,10 +323,11 @@ class ScorpModel(SplatfactoModel):
         )
 
     def _cropped_gaussians(self) -> dict[str, Tensor]:
+        shown = self.shown_parameters()
         if self.crop_box is None or self.training:
-            return dict(self.gauss_params.items())
-        inside = self.crop_box.within(self.means).reshape(-1)
-        return {name: value[inside] for name, value in self.gauss_params.items()}
+            return shown
+        inside = self.crop_box.within(shown["means"]).reshape(-1)
+        return {name: value[inside] for name, value in shown.items()}
 
     def _get_downscale_factor(self) -> int:
         return self.training_downscale if self.training else 1
@@ -339,7 +351,7 @@ class ScorpModel(SplatfactoModel):
             # Both, so that what lies behind the mask has no say in the SSIM windows that reach across its edge.
             prediction, target = prediction * is_valid, target * is_valid
         losses = {"main_loss": photometric_loss(prediction, target, ssim_weight=self.config.ssim_lambda)}
-        if self.training:
+        if self.training and not self.scene_composite.is_composed:
             self.camera_optimizer.get_loss_dict(losses)
             if self.config.use_scale_regularization:
                 losses["scale_reg"] = self._needle_penalty()

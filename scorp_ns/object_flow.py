@@ -126,7 +126,7 @@ class ObjectLifting:
 
     def write(self) -> None:
         """Write all objects to the run's folder."""
-        objects, folders = self._store.objects(), self.folders()
+        objects, folders = tuple(map(self.model.scene_composite.shown, self._store.objects())), self.folders()
         to_world, scene = capture_to_world(self.datamanager), self.model.scene
         self.find_views(objects)
         for one in objects:
@@ -166,7 +166,7 @@ class ObjectFlow:
 
     def __init__(self, model: ScorpModel, trainer: ScorpTrainer) -> None:
         self.config, self.clock = trainer.config, trainer.clock
-        self.store = model.scene_objects
+        self.store, self.composite = model.scene_objects, model.scene_composite
         self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
         self.lifting = ObjectLifting(model, self.datamanager, trainer.base_dir / FOLDER)
         self.waiting = self._picks_of_resumed_run()
@@ -211,12 +211,15 @@ class ObjectFlow:
             picks = (*self.store.picks, *picks)
             if self.datamanager.mask_check is not None:
                 self.lifting.lift_masks()
-                CONSOLE.print(_table(self.store))
+                CONSOLE.print(_table(self.store, self._lifted()))
             self.store.is_lifted = True
         for pick in picks:
             self._grow(pick)
         if self.store.names or self.store.failures:
             self.save()
+
+    def _lifted(self) -> Iterable[LiftedObject]:
+        return map(self.composite.own, self.store.objects())
 
     def _grow(self, pick: Pick) -> None:
         """Grow a picked object again; one that does not grow any more stays as it was."""
@@ -229,7 +232,7 @@ class ObjectFlow:
     def finish(self) -> None:
         """At the end of the run: tell of the objects, write them as training left them, and what the stages cost."""
         if self.store.names or self.store.failures:
-            CONSOLE.print(_table(self.store))
+            CONSOLE.print(_table(self.store, self._lifted()))
             self.save()
         write_costs(self.clock.state(), self.lifting.folder / COSTS_FILE)
 
@@ -247,10 +250,10 @@ def _with_progress(views: Sequence[CapturedView], title: str) -> Iterable[Captur
     return track(views, description=title, console=CONSOLE, transient=True)
 
 
-def _table(store: SceneObjects) -> Table:
+def _table(store: SceneObjects, objects: Iterable[LiftedObject]) -> Table:
     """What became of every object, for the terminal."""
     table = Table("object", "Gaussians", "seen", "fits its masks", "stands on", "views", title="Lifted objects")
-    for one in store.objects():
+    for one in objects:
         table.add_row(
             escape(one.name),
             str(len(one.indices)),

@@ -33,7 +33,7 @@ class PlaceFlow:
         """Find the place of every proxy that has none, and for which nobody has searched in vain."""
         names = self._unplaced()
         if names:
-            waiting = [one for one in self.model.scene_objects.objects() if one.name in names]
+            waiting = [one for one in map(self.model.scene_composite.own, self.model.scene_objects.objects()) if one.name in names]
             with self.clock.stage("place"):
                 self._place(waiting)
 
@@ -43,7 +43,7 @@ class PlaceFlow:
 
     def _place(self, waiting: Sequence[LiftedObject]) -> None:
         views = captured_views(self.model, self.objects.datamanager)
-        depths = SceneDepths(self.model.scene, views, self.model.config.rasterize_mode)
+        depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=CONSOLE, transient=True) as progress:
             for one in waiting:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int16, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
 from scorp_ns.fields.proxy_field import ProxyField
@@ -318,3 +318,21 @@ class Proxy:
 
     def __post_init__(self) -> None:
         assert len(self.gaussians) > 0
+
+
+@dataclass(frozen=True)
+class ComposedObject:
+    """What of a lifted object stays, and what of its proxy comes."""
+
+    name: str
+    kept: Bool[Tensor, " m"]
+    """Which of the Gaussians that were lifted stay."""
+    fill: Gaussians
+    """What comes from the proxy, in the world frame, in colours that match the photographs."""
+    color_map: Float[Tensor, "3 4"]
+    """From the proxy's colours, with a 1 below them, to those that match."""
+    evidence: Mapping[str, float]
+    """Shares of the proxy's surface: seen by photographs, denied by them, and filled in."""
+
+    def __post_init__(self) -> None:
+        assert int(self.kept.sum()) + len(self.fill) > 0

@@ -79,7 +79,7 @@ class ProxyFlow:
     def _waiting(self) -> list[tuple[LiftedObject, bool]]:
         """The objects that need a proxy, and whether it shall be made anew."""
         wanted, new_names = [], self._new_names()
-        for one in self.model.scene_objects.objects():
+        for one in map(self.model.scene_composite.own, self.model.scene_objects.objects()):
             is_again = bool({one.name, ALL} & self.wanted_again)
             if is_again or one.name in new_names:
                 wanted.append((one, is_again))
@@ -87,7 +87,7 @@ class ProxyFlow:
 
     def _propose(self, waiting: Sequence[tuple[LiftedObject, bool]]) -> None:
         depths = SceneDepths(
-            self.model.scene,
+            self.model.scene_before,
             captured_views(self.model, self.objects.datamanager),
             self.model.config.rasterize_mode,
         )
@@ -121,9 +121,7 @@ class ProxyFlow:
         return request_proxy(depths, one, info, views, capture_to_world(self.objects.datamanager), self.seed)
 
     def finish(self) -> None:
-        """At the end of the run: make what is still wanted again, tell of the proxies, and write them."""
-        if self.wanted_again:
-            self.propose()
+        """At the end of the run: tell of the proxies, and write them."""
         if self.store.names or self.store.failures:
             CONSOLE.print(_table(self.store))
             self._save()

@@ -87,6 +87,11 @@ class SceneObjects(torch.nn.Module):
             self.views[one.name] = picked.views
         self._tell()
 
+    def adopt(self, label: int, number: int) -> None:
+        """Give the last so many Gaussians to the object with this label."""
+        self.labels = torch.cat([self.labels[: len(self.labels) - number], self.labels.new_full((number,), label)])
+        self._tell()
+
     def remove(self, name: str) -> None:
         """Forget an object; its Gaussians belong to none."""
         with self._lock:

@@ -29,6 +29,10 @@ class ScheduleConfig:
     """When proxies of the lifted objects are generated, no earlier than these are lifted; more than 1 means never."""
     place_at: float = 0.8
     """When proxies are put where their objects stand, no earlier than they are generated; more than 1 means never."""
+    compose_at: float = 0.9
+    """When objects are put together with their proxies, no earlier than these are placed; more than 1 means never.
+
+    From then on only colours learn."""
     double_resolution_every: float = 0.1
     """Period after which training at reduced resolution doubles it, until the images' own is reached."""
 
@@ -77,6 +81,12 @@ class Schedule:
     def places(self, step: int) -> bool:
         """Whether the time to place proxies has come at `step`: no earlier than they are generated."""
         return self._has_come(max(self.config.lift_at, self.config.propose_at, self.config.place_at), step)
+
+    def composes(self, step: int) -> bool:
+        """Whether the time to compose the scene has come at `step`: no earlier than proxies have their place."""
+        config = self.config
+        place_at = config.place_at if config.place_at <= 1 else 0.0
+        return self._has_come(max(config.lift_at, config.propose_at, place_at, config.compose_at), step)
 
     def _has_come(self, moment: float, step: int) -> bool:
         """Whether a moment of the run is reached; one that a run just misses is put to its last iteration."""

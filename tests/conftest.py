@@ -11,8 +11,10 @@ from jaxtyping import install_import_hook
 # The kernels of render/cpu are compiled by numba, which cannot look through a checking wrapper.
 install_import_hook(
     [
+        "scorp_ns.appearance",
         "scorp_ns.cameras",
         "scorp_ns.capture",
+        "scorp_ns.compose",
         "scorp_ns.dataparser",
         "scorp_ns.evaluate",
         "scorp_ns.export",
@@ -34,7 +36,9 @@ install_import_hook(
         "scorp_ns.pose.trust",
         "scorp_ns.pose.views",
         "scorp_ns.products",
+        "scorp_ns.scene_composite",
         "scorp_ns.scene_objects",
+        "scorp_ns.shown_gaussians",
         "scorp_ns.ray_outputs",
         "scorp_ns.render.label_weights",
         "scorp_ns.render.photometric",

@@ -63,7 +63,7 @@ def seed_gaussians(
         "means": points.clone(),
         "scales": log_radii[:, None].repeat(1, 3),
         "quats": random_quaternions(num_points, generator).to(points),
-        "features_dc": _base_features(colors.to(points) / 255, sh_degree),
+        "features_dc": base_features(colors.to(points) / 255, sh_degree),
         "features_rest": points.new_zeros(num_points, (sh_degree + 1) ** 2 - 1, 3),
         "opacities": torch.logit(points.new_full((num_points, 1), START_OPACITY)),
     }
@@ -104,7 +104,7 @@ def neighbour_radii(points: Float32[np.ndarray, "n 3"]) -> Float[np.ndarray, " n
     return radii.clip(max(smallest, np.finfo(np.float32).tiny), max(smallest, largest))[place_of_point.reshape(-1)]
 
 
-def _base_features(rgb: Float[Tensor, "n 3"], sh_degree: int) -> Float[Tensor, "n 3"]:
+def base_features(rgb: Float[Tensor, "n 3"], sh_degree: int) -> Float[Tensor, "n 3"]:
     """What makes a Gaussian of this colour: the constant spherical harmonic, or a logit for `sh_degree` 0."""
     if sh_degree > 0:
         return (rgb - 0.5) / SH_C0

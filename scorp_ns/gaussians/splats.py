@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scorp_ns.gaussians.seeding import SH_C0
+from scorp_ns.gaussians.seeding import SH_C0, base_features
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,21 @@ def gaussians_from_parameters(parameters: Mapping[str, Tensor], sh_degree: int) 
         opacities=torch.sigmoid(values["opacities"])[:, 0],
         harmonics=harmonics,
     )
+
+
+def parameters_from_gaussians(gaussians: Gaussians, sh_degree: int) -> dict[str, Tensor]:
+    """Splatfacto's parameters that stand for the Gaussians; colours beyond the degree are left out.
+
+    Opacities come no nearer to 0 and 1 than what can be told in eight bits.
+    """
+    harmonics = gaussians.harmonics[:, : (sh_degree + 1) ** 2]
+    missing = (sh_degree + 1) ** 2 - harmonics.shape[1]
+    harmonics = torch.nn.functional.pad(harmonics, (0, 0, 0, missing))
+    return {
+        "means": gaussians.means.clone(),
+        "scales": torch.log(gaussians.scales),
+        "quats": gaussians.quats.clone(),
+        "features_dc": base_features(gaussians.base_colors, 0) if sh_degree == 0 else harmonics[:, 0].clone(),
+        "features_rest": harmonics[:, 1:].clone(),
+        "opacities": torch.logit(gaussians.opacities, eps=0.5 / 255)[:, None],
+    }

@@ -178,7 +178,7 @@ class ObjectPicking(ViewerControl):
     def _refresh(self) -> None:
         """Show the objects as they are now. Whoever changes them calls this, with the viewer's lock if need be."""
         store = self._model.scene_objects
-        objects = store.objects()
+        objects = tuple(map(self._model.scene_composite.shown, store.objects()))
         lines = [f"- {plain(one.name)}: {counted(len(one.indices), 'Gaussian')}" for one in objects]
         self._list.content = "\n".join(lines) or "No objects yet."
         self._picked.options = tuple(pick.name for pick in store.picks) or (NOTHING_PICKED,)

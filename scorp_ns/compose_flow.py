@@ -1,0 +1,124 @@
+"""Between the training run and the composing of its objects: which are put together with proxies, what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
+from rich.table import Table
+
+from scorp_ns.errors import ScorpError
+from scorp_ns.gaussians.splats import parameters_from_gaussians
+from scorp_ns.gaussians.surgery import append_rows, keep_rows
+from scorp_ns.lift.evidence import SceneDepths
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.products import ComposedObject, LiftedObject
+from scorp_ns.scene_composite import SceneComposite
+from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
+from scorp_ns.stages.compose import compose
+from scorp_ns.wording import some_of
+
+if TYPE_CHECKING:
+    from scorp_ns.model import ScorpModel
+    from scorp_ns.trainer import ScorpTrainer
+
+ALL = "all"
+"""Stands for the names of all objects where some are to be generated, and so composed, again."""
+
+
+class ComposeFlow:
+    """The composing of objects in one training run."""
+
+    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
+        self.model, self.objects, self.clock = model, objects, trainer.clock
+        self.optimizers = trainer.optimizers.optimizers
+        self.store = model.scene_composite
+        self.wanted_again = set(trainer.config.regenerate) if model.scene_composite.names else set()
+        """Names of objects whose proxies are made anew after they were composed."""
+
+    def check_choice(self) -> None:
+        """Look up what is to be shown, so that a mistake shows before training."""
+        masked = [info.name for info in self.objects.lifting.masked_objects]
+        known = dict.fromkeys([AFTER, BEFORE, OBJECTS, *masked, *self.model.scene_objects.names])
+        if self.model.config.show not in known:
+            raise ScorpError(
+                f"--pipeline.model.show is '{self.model.config.show}'.",
+                f"It can be {some_of(list(known))}.",
+                "Correct the name.",
+            )
+
+    def compose(self) -> None:
+        """Put the objects together with their proxies that are not yet, or whose proxies are new."""
+        waiting = self._waiting()
+        self.wanted_again = set()
+        if waiting:
+            with self.clock.stage("compose"):
+                self._compose(waiting)
+
+    def _waiting(self) -> list[LiftedObject]:
+        """The objects that have a proxy with a place, and are not composed with it."""
+        if self.model.config.compose.mode == "keep":
+            return []
+        proxies, again = self.model.scene_proxies, self.wanted_again
+        tried = {name for name in (*self.store.names, *self.store.failures) if not again & {name, ALL}}
+        return [
+            one for one in self.model.scene_objects.objects() if one.name in proxies.names and one.name not in tried
+        ]
+
+    def _compose(self, waiting: list[LiftedObject]) -> None:
+        to_world = capture_to_world(self.objects.datamanager)
+        views = captured_views(self.model, self.objects.datamanager)
+        depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
+        made = []
+        for one in waiting:
+            try:
+                own = self.store.own(one)
+                proxy = self.model.scene_proxies.proxy(one.name)
+                made.append((one, compose(depths, own, proxy, to_world, self.model.config.compose)))
+            except ScorpError as error:
+                self.store.fail(one.name, str(error))
+        for one, composed in made:
+            if one.name in self.store.names:
+                self._take_back(one.name)
+            self._insert(one.name, composed)
+
+    def _insert(self, name: str, composed: ComposedObject) -> None:
+        """Append what fills an object to the scene's Gaussians."""
+        model = self.model
+        (one,) = (one for one in model.scene_objects.objects() if one.name == name)
+        rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
+        with model.scene_objects.following(model.strategy_state) as state:
+            append_rows(model.gauss_params, self.optimizers, state, rows)
+        model.scene_objects.adopt(one.label, len(composed.fill))
+        self.store.take(one, composed, dict(model.gauss_params.items()))
+
+    def _take_back(self, name: str) -> None:
+        """Remove what filled an object, and show again what it replaced."""
+        model = self.model
+        (one,) = (one for one in model.scene_objects.objects() if one.name == name)
+        kept = self.store.forget(one)
+        with model.scene_objects.following(model.strategy_state) as state:
+            keep_rows(model.gauss_params, self.optimizers, state, kept)
+
+    def finish(self) -> None:
+        """At the end of the run: tell what became of the objects."""
+        if self.store.names or self.store.failures:
+            CONSOLE.print(_table(self.store))
+
+
+def _table(store: SceneComposite) -> Table:
+    """What every object is made of, for the terminal."""
+    table = Table(
+        "object", "kept", "left out", "from its proxy", "proxy seen", "proxy denied", title="Composed objects"
+    )
+    for name in store.names:
+        facts = store.facts(name)
+        table.add_row(
+            escape(name),
+            *(str(facts[what]) for what in ("kept", "dropped", "filled")),
+            *(f"{facts['evidence'][what]:.0%}" for what in ("seen", "denied")),
+        )
+    for name, reason in store.failures.items():
+        table.add_row(escape(name), f"[yellow]as it was lifted: {escape(reason)}")
+    return table

@@ -1,0 +1,113 @@
+"""From a lifted object and its placed proxy to the object put together of both."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import torch
+from gsplat.utils import normalized_quat_to_rotmat
+from jaxtyping import Float
+from torch import Tensor
+
+from scorp_ns.appearance.color_map import ColorMap, fit_color_map
+from scorp_ns.compose.blending import choose
+from scorp_ns.compose.config import ComposeConfig
+from scorp_ns.compose.evidence import gather_evidence
+from scorp_ns.errors import CompositionError
+from scorp_ns.gaussians.seeding import SH_C0
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.lift.evidence import SceneDepths
+from scorp_ns.lift.sights import gather_sights
+from scorp_ns.products import ComposedObject, LiftedObject, Proxy
+
+
+def compose(
+    depths: SceneDepths, one: LiftedObject, proxy: Proxy, capture_to_world: Similarity, config: ComposeConfig
+) -> ComposedObject:
+    """The object with what its proxy adds; a CompositionError says why it is left as it was lifted.
+
+    The scene of `depths` is the one that the object was lifted from, without anything that was composed.
+    """
+    pose = _pose(proxy)
+    to_capture = capture_to_world.inverse()
+    own = depths.gaussians[one.indices.to(depths.gaussians.means.device)]
+    sights, _ = gather_sights(depths, one, own, capture_to_world, ())
+    if not sights:
+        raise _no_sights(one.name)
+    placed = to_capture @ pose
+    proxy_surface = _on_cpu(proxy.gaussians)
+    surface = transform_gaussians(proxy_surface, placed)
+    normals = (normals_of(proxy_surface).double() @ placed.rotation.T).float()
+    evidence = gather_evidence(surface.means, normals, sights, config.tolerance * placed.scale)
+    is_colored = (evidence.color_weights > 0).float()
+    color_map = fit_color_map(surface.base_colors, evidence.colors, is_colored)
+
+    @torch.no_grad()
+    def signed_distance(points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        local = placed.inverse().apply(points).to(proxy.field.low)
+        return proxy.field.sdf(local).cpu() * placed.scale
+
+    blend = choose(
+        transform_gaussians(_on_cpu(own), to_capture),
+        one.visibility.cpu(),
+        surface,
+        evidence,
+        signed_distance,
+        placed.scale,
+        config,
+    )
+    if not bool(blend.kept.any() or blend.filled.any()):
+        raise _nothing_left(one.name)
+    return ComposedObject(
+        name=one.name,
+        kept=blend.kept,
+        fill=transform_gaussians(_recolored(proxy_surface[blend.filled], color_map), pose),
+        color_map=torch.cat([color_map.matrix, color_map.offset[:, None]], dim=1),
+        evidence={
+            "seen": float((evidence.seen >= 1).float().mean()),
+            "denied": float((evidence.denied >= config.least_denials).float().mean()),
+            "filled": float(blend.filled.float().mean()),
+        },
+    )
+
+
+def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:
+    """The normals of flat Gaussians, which are their third axes."""
+    return normalized_quat_to_rotmat(torch.nn.functional.normalize(surface.quats, dim=-1))[:, :, 2]
+
+
+def _pose(proxy: Proxy) -> Similarity:
+    if proxy.T_world_proxy is None:
+        raise CompositionError(
+            f"Nobody knows where the proxy of '{proxy.name}' belongs.",
+            "A proxy needs its place before it can fill in what was not photographed.",
+            "Use a generator that tells the place, such as symmetry.",
+        )
+    return proxy.T_world_proxy
+
+
+def _recolored(surface: Gaussians, color_map: ColorMap) -> Gaussians:
+    """The same Gaussians in mapped colours, alike from every side."""
+    return replace(surface, harmonics=((color_map.apply(surface.base_colors) - 0.5) / SH_C0)[:, None])
+
+
+def _on_cpu(gaussians: Gaussians) -> Gaussians:
+    return Gaussians(**{part.name: getattr(gaussians, part.name).detach().cpu() for part in fields(Gaussians)})
+
+
+def _no_sights(name: str) -> CompositionError:
+    return CompositionError(
+        f"No photograph shows '{name}'.",
+        "Photographs decide what of its proxy is needed.",
+        "Check its masks, or leave the object as it is with --pipeline.model.compose.mode keep.",
+    )
+
+
+def _nothing_left(name: str) -> CompositionError:
+    return CompositionError(
+        f"Nothing would be left of '{name}': its proxy stands where the photographs see nothing of it.",
+        "Proxy and photographs have to agree on some of the object.",
+        "Generate another proxy with --regenerate, or leave the object as it is.",
+    )
