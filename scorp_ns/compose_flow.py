@@ -39,12 +39,13 @@ class ComposeFlow:
 
     def check_choice(self) -> None:
         """Look up what is to be shown, so that a mistake shows before training."""
-        masked = [info.name for info in self.objects.lifting.masked_objects]
-        known = dict.fromkeys([AFTER, BEFORE, OBJECTS, *masked, *self.model.scene_objects.names])
-        if self.model.config.show not in known:
+        masked, show = [info.name for info in self.objects.lifting.masked_objects], self.model.config.show
+        names = list(dict.fromkeys([*masked, *self.model.scene_objects.names]))
+        if show not in (AFTER, BEFORE, OBJECTS, *names):
+            known = f"the capture has {some_of(names)}" if names else "the capture has none"
             raise ScorpError(
-                f"--pipeline.model.show is '{self.model.config.show}'.",
-                f"It can be {some_of(list(known))}.",
+                f"--pipeline.model.show is '{show}'.",
+                f"It can be {AFTER}, {BEFORE}, {OBJECTS} or the name of an object; {known}.",
                 "Correct the name.",
             )
 

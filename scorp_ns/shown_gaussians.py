@@ -99,9 +99,10 @@ class ShownGaussians(SplatfactoModel):
         if show == OBJECTS and names:
             return labels > 0
         if show not in names:
+            known = f"the run has {some_of(names)}" if names else "the run has no lifted objects"
             raise OutputError(
                 f"model.show is '{show}'.",
-                f"It can be {some_of([BEFORE, AFTER, OBJECTS, *names])}; the run has {len(names)} lifted objects.",
+                f"It can be {AFTER}, {BEFORE}, {OBJECTS} or the name of an object; {known}.",
                 "Correct it in the run's config.yml.",
             )
         is_of = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)

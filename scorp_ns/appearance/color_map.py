@@ -14,7 +14,7 @@ STEPS = 5
 TOLERANCE = 0.1
 """Colours that are further off than this count the less the further they are."""
 
-STIFFNESS = (0.02, 0.02, 0.02, 0.002)
+STIFFNESS = (0.005, 0.005, 0.005, 0.0005)
 """Weight of staying the identity, per point: of the three colours that are mixed, and of the offset."""
 
 

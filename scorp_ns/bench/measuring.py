@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int16
 from nerfstudio.utils.eval_utils import eval_setup
 from torch import Tensor
@@ -35,6 +34,7 @@ from scorp_ns.lift.silhouettes import render_depths, unproject
 from scorp_ns.model import ScorpModel
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
+from scorp_ns.shown_gaussians import AFTER, BEFORE
 from scorp_ns.stage_clock import read_costs
 from scorp_ns.wording import some_of
 
@@ -44,11 +44,8 @@ MOST_POINTS = 50_000
 OTHER_SETS = ("back", "in_arc", "training")
 """Sets of views, besides the withheld ones, over which objects are measured alone."""
 
-BEFORE = "before"
-"""The scene as it was lifted, before objects are refined."""
-
-AFTER = "after"
-"""The object after refinement; of its geometry, the proxy where it stands."""
+Part = Mapping[str, float] | None
+"""Scores of some pixels of a view; None where it has none of them."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,10 @@ class FinishedRun:
     labels: dict[str, int]
     """The objects that are measured, with their labels in the views."""
 
-    def owned(self) -> OwnedScene:
-        """The scene, each Gaussian with the label of its object."""
-        scene, store = self.model.scene, self.model.scene_objects
-        owners = store.labels if store.is_lifted else torch.zeros(len(scene), dtype=torch.int16)
-        return OwnedScene(scene, owners.to(scene.means.device))
+    def scenes(self) -> dict[str, OwnedScene]:
+        """The scene before composing and, if it was composed, after, each Gaussian with the label of its object."""
+        stages = (BEFORE, AFTER) if self.model.scene_composite.is_composed else (BEFORE,)
+        return {stage: OwnedScene(*self.model.owned(stage)) for stage in stages}
 
 
 def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
@@ -103,24 +99,27 @@ def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, Ca
 def measure(
     run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictures: Path, report_folder: Path
 ) -> dict[str, Any]:
-    """The split's part of a report: scores of the scene before refinement, per set of views and per object."""
+    """The split's part of a report: scores of the scene before and after, per set of views and per object."""
     sets = {"withheld": split.withheld, "back": split.back, "in_arc": split.in_arc, "training": split.train}
     meshes = {name: capture.meshes[name] for name in run.labels if name in capture.meshes}
-    scene = run.owned()
-    scores = dict(_score_all(run, scene, meshes))
-    by_set = {name: [scores[view] for view in views if view in scores] for name, views in sets.items()}
+    scenes = run.scenes()
+    scores = _score_all(run, scenes, meshes)
+    by_set = {
+        name: {stage: [of[view] for view in views if view in of] for stage, of in scores.items()}
+        for name, views in sets.items()
+    }
     result: dict[str, Any] = {
         "missing": float(split.missing),
         "rule": split.rule,
         "views": {name: len(views) for name, views in sets.items()},
-        BEFORE: mean_scores(score.alone for score in by_set["withheld"]),
-        "context": {BEFORE: _context(by_set["withheld"])},
-        **{name: {BEFORE: mean_scores(score.alone for score in by_set[name])} for name in OTHER_SETS},
-        "objects": {name: _object(run, scene, name, by_set, meshes.get(name), split) for name in run.labels},
+        **_means(by_set["withheld"], lambda score: score.alone),
+        "context": {stage: _context(of) for stage, of in by_set["withheld"].items()},
+        **{name: _means(by_set[name], lambda score: score.alone) for name in OTHER_SETS},
+        "objects": {name: _object(run, scenes[BEFORE], name, by_set, meshes.get(name), split) for name in run.labels},
     }
     refused = {name: {"failed": reason} for name, reason in run.model.scene_objects.failures.items()}
     result["objects"] = {**refused, **result["objects"]}
-    result["pictures"] = write_pictures(scene, run.views, split, list(run.labels.values()), pictures, report_folder)
+    result["pictures"] = write_pictures(scenes, run.views, split, list(run.labels.values()), pictures, report_folder)
     return result
 
 
@@ -129,13 +128,23 @@ def stage_costs(config: Path) -> dict[str, dict[str, float]]:
     return read_costs(config.parent / FOLDER / COSTS_FILE)
 
 
-def _score_all(run: FinishedRun, scene: OwnedScene, meshes: Mapping[str, Path]) -> Iterator[tuple[str, ViewScores]]:
-    """The scores of every view."""
+def _score_all(
+    run: FinishedRun, scenes: Mapping[str, OwnedScene], meshes: Mapping[str, Path]
+) -> dict[str, dict[str, ViewScores]]:
+    """The scores of every view, before and after, with the same pixels left out."""
     tracers = {run.labels[name]: MeshCaster([read_mesh(path).moved(run.to_world)]) for name, path in meshes.items()}
     labels, learned = list(run.labels.values()), learned_scores(str(run.model.device))
+    scores: dict[str, dict[str, ViewScores]] = {stage: {} for stage in scenes}
     for name, view in run.views.items():
-        hidden = {} if view.labels is None else _hidden(scene, view, view.labels, labels, tracers)
-        yield name, score_view(scene, view, labels, hidden, learned)
+        hidden = {} if view.labels is None else _hidden(scenes[BEFORE], view, view.labels, labels, tracers)
+        for stage, scene in scenes.items():
+            scores[stage][name] = score_view(scene, view, labels, hidden, learned)
+    return scores
+
+
+def _means(scores: Mapping[str, Sequence[ViewScores]], part: Callable[[ViewScores], Part]) -> dict[str, Any]:
+    """The mean of a part of the scores, before and after."""
+    return {stage: mean_scores(map(part, of)) for stage, of in scores.items()}
 
 
 def _hidden(
@@ -176,21 +185,21 @@ def _object(
     run: FinishedRun,
     scene: OwnedScene,
     name: str,
-    by_set: Mapping[str, Sequence[ViewScores]],
+    by_set: Mapping[str, Mapping[str, Sequence[ViewScores]]],
     mesh: Path | None,
     split: MissingSplit,
 ) -> dict[str, Any]:
     """One object's part of a report."""
     label, store = run.labels[name], run.model.scene_objects
-    parts: dict[str, Any] = {BEFORE: mean_scores(score.objects.get(label) for score in by_set["withheld"])}
+    parts: dict[str, Any] = _means(by_set["withheld"], lambda score: score.objects.get(label))
     for views in OTHER_SETS:
-        parts[views] = {BEFORE: mean_scores(score.objects.get(label) for score in by_set[views])}
-    lifted = next((one for one in store.objects() if one.name == name), None)
+        parts[views] = _means(by_set[views], lambda score: score.objects.get(label))
+    lifted = next((run.model.scene_composite.own(one) for one in store.objects() if one.name == name), None)
     if lifted is None:
         parts["failed"] = store.failures.get(name, "Objects were not lifted.")
     else:
         parts["lift"] = {"gaussians": len(lifted.indices), "mask_iou": lifted.mask_iou}
-    parts |= _proxy_facts(run.model, name)
+    parts |= _proxy_facts(run.model, name) | _composite_facts(run.model, name)
     if mesh is not None:
         parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)} | _proxy_geometry(run, name, mesh)
     return parts
@@ -204,6 +213,15 @@ def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
         evidence = {fact: value for fact, value in told if not isinstance(value, str)}
         return {"proxy": {"seconds": store.seconds(name), "evidence": evidence}}
     return {"failed": f"No proxy: {store.failures[name]}"} if name in store.failures else {}
+
+
+def _composite_facts(model: ScorpModel, name: str) -> dict[str, Any]:
+    """What the object is made of; nothing if it was not to be composed."""
+    store = model.scene_composite
+    if name in store.names:
+        facts = store.facts(name)
+        return {"composite": {what: facts[what] for what in ("kept", "dropped", "filled")} | facts["evidence"]}
+    return {"failed": f"Not composed: {store.failures[name]}"} if name in store.failures else {}
 
 
 def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:

@@ -21,9 +21,12 @@ PER_SET = 3
 ERROR_GAIN = 2.0
 """Differences are shown this much stronger."""
 
+ERRORS = {"before": "error", "after": "error_after"}
+"""What the pictures of differences are called."""
+
 
 def write_pictures(
-    scene: OwnedScene,
+    scenes: Mapping[str, OwnedScene],
     views: Mapping[str, CapturedView],
     split: MissingSplit,
     labels: Sequence[int],
@@ -39,7 +42,7 @@ def write_pictures(
         usable = [view for view in members if view in views and views[view].labels is not None]
         for view in _evenly(usable, PER_SET):
             entries.append(
-                {"view": view, "set": name, **_write_view(scene, views[view], labels, folder, report_folder)}
+                {"view": view, "set": name, **_write_view(scenes, views[view], labels, folder, report_folder)}
             )
     return entries
 
@@ -50,17 +53,20 @@ def _evenly(names: Sequence[str], number: int) -> list[str]:
 
 
 def _write_view(
-    scene: OwnedScene, view: CapturedView, labels: Sequence[int], folder: Path, report_folder: Path
+    scenes: Mapping[str, OwnedScene], view: CapturedView, labels: Sequence[int], folder: Path, report_folder: Path
 ) -> dict[str, str]:
     """The files of one view, named from the report's folder."""
     assert view.labels is not None
     mask = torch.isin(view.labels.cpu(), torch.tensor(labels, dtype=torch.int16))
     truth = torch.where(mask[..., None], view.photograph.cpu().float() / 255, 1.0)
-    rendered = render_on(scene.of(labels), view, 1.0)[0].cpu()
-    error = 1 - (ERROR_GAIN * (rendered - truth).abs()).clamp(0, 1)
+    pictures = {"truth": truth}
+    for stage, scene in scenes.items():
+        rendered = render_on(scene.of(labels), view, 1.0)[0].cpu()
+        pictures[stage] = rendered
+        pictures[ERRORS[stage]] = 1 - (ERROR_GAIN * (rendered - truth).abs()).clamp(0, 1)
     stem = Path(view.name).with_suffix("").as_posix().replace("/", "_")
     files = {}
-    for kind, picture in (("truth", truth), ("before", rendered), ("error", error)):
+    for kind, picture in pictures.items():
         path = folder / f"{stem}_{kind}.png"
         Image.fromarray(_bytes(picture)).save(path)
         files[kind] = path.relative_to(report_folder).as_posix()

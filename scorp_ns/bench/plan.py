@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scorp_ns.errors import ScorpError
 
-STAGES = ("scene", "lift", "propose")
+STAGES = ("scene", "lift", "propose", "compose")
 """The stages of a run, in their order."""
 
 
@@ -31,6 +31,8 @@ class BenchPlan:
     """The last stage that is run and measured."""
     generator: str = "symmetry"
     """Who makes the proxies."""
+    mode: str = "blend"
+    """How objects are composed."""
     assets: Path | None = None
     """Where the generator `asset` finds its files."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +49,11 @@ class BenchPlan:
     def proposes(self) -> bool:
         """Whether proxies are generated."""
         return self._reaches("propose")
+
+    @property
+    def composes(self) -> bool:
+        """Whether objects are put together with their proxies."""
+        return self._reaches("compose")
 
     def _reaches(self, stage: str) -> bool:
         return STAGES.index(self.stop_after) >= STAGES.index(stage)

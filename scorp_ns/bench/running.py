@@ -49,6 +49,7 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
         "capture": capture.folder.absolute().name,
         "method": plan.method,
         **({"generator": plan.generator} if plan.proposes else {}),
+        **({"mode": plan.mode} if plan.composes else {}),
         "iterations": plan.iterations or METHODS[plan.method].config.max_num_iterations,
         "seeds": list(plan.seeds),
         "machine": {"cores": os.cpu_count(), "system": platform.platform()},
@@ -96,6 +97,8 @@ def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) ->
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
         settings += [plan.generator, str(plan.assets), dict(plan.settings)]
+    if plan.composes:
+        settings += [plan.mode]
     return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
 
 

@@ -44,6 +44,10 @@ def _options_of_stages(plan: BenchPlan) -> list[object]:
     if not plan.proposes:
         return ["--pipeline.model.schedule.propose-at", NEVER]
     options: list[object] = [f"{GENERATOR}.name", plan.generator]
+    if plan.composes:
+        options += ["--pipeline.model.compose.mode", plan.mode]
+    else:
+        options += ["--pipeline.model.schedule.compose-at", NEVER]
     if plan.assets is not None:
         options += [f"{GENERATOR}.asset.folder", plan.assets.absolute()]
     if plan.generator in BUILT_IN:

@@ -23,10 +23,12 @@ class Bench:
     """The method to train with."""
     iterations: int | None = None
     """Length of each training run; the method's own where not given."""
-    stop_after: Literal["scene", "lift", "propose"] = "propose"
+    stop_after: Literal["scene", "lift", "propose", "compose"] = "compose"
     """The last stage to run and measure."""
     generator: str = "symmetry"
     """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or the name of an installed plugin."""
+    mode: Literal["blend", "replace", "keep"] = "blend"
+    """How objects are put together with their proxies."""
     assets: Path | None = None
     """Folder of the objects' files, for the generator `asset`."""
     settings: dict[str, str] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Bench:
             objects=self.objects,
             stop_after=self.stop_after,
             generator=self.generator,
+            mode=self.mode,
             assets=self.assets,
             settings=self.settings,
             compare_with=self.compare_with,

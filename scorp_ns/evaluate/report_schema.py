@@ -90,6 +90,16 @@ _OBJECT = Group(
                 "evidence": Each("<fact>", Leaf("number", "what speaks for the proxy, as its generator says")),
             }
         ),
+        "composite": Group(
+            {
+                "kept": Leaf("number", "lifted Gaussians that stay"),
+                "dropped": Leaf("number", "lifted Gaussians that go"),
+                "filled": Leaf("number", "Gaussians that the proxy adds"),
+                "seen": Leaf("number", "share of the proxy's surface that photographs see"),
+                "denied": Leaf("number", "share of the proxy's surface that photographs deny"),
+                "filled_share": Leaf("number", "share of the proxy's surface that is added"),
+            }
+        ),
         "geometry": Group(_scores("distances to the true surface")),
         "pose": Group(
             {
@@ -146,7 +156,7 @@ SCHEMA = Group(
         "capture": Leaf("text", "name of the capture"),
         "method": Leaf("text", "name of the method that trained"),
         "generator": Leaf("text", "what made the proxies"),
-        "mode": Leaf("text", "`blend` or `replace`"),
+        "mode": Leaf("text", "how proxies were used: `blend`, `replace` or `keep`"),
         "iterations": Leaf("whole", "length of each training run"),
         "seeds": Rows(Leaf("whole", "seeds of the runs that figures are means over")),
         "machine": Each("<fact>", Leaf("any", "what was measured on")),

@@ -68,7 +68,7 @@ def compose(
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
             "denied": float((evidence.denied >= config.least_denials).float().mean()),
-            "filled": float(blend.filled.float().mean()),
+            "filled_share": float(blend.filled.float().mean()),
         },
     )
 

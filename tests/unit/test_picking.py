@@ -20,6 +20,7 @@ from scorp_ns.lift.config import LiftConfig
 from scorp_ns.object_flow import ObjectLifting
 from scorp_ns.picks import PICKS_FILE, Pick, read_picks, write_picks
 from scorp_ns.products import LiftedScene, ObjectInfo
+from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.stages.lift import Scene
 from scorp_ns.viewer import picking
@@ -86,7 +87,11 @@ class Panel:
 
     def _model(self) -> Any:
         return SimpleNamespace(
-            scene_objects=self.store, scene=GAUSSIANS, means=GAUSSIANS.means, config=SimpleNamespace(lift=LiftConfig())
+            scene_objects=self.store,
+            scene_composite=SceneComposite(),
+            scene=GAUSSIANS,
+            means=GAUSSIANS.means,
+            config=SimpleNamespace(lift=LiftConfig()),
         )
 
     def click(self, target: Any) -> None:

@@ -1,0 +1,217 @@
+"""The model's memory of composing: before and after are both there, each as it should be, also after a checkpoint."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.scene_box import SceneBox
+
+from scorp_ns.errors import OutputError
+from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
+from scorp_ns.gaussians.surgery import append_rows, keep_rows
+from scorp_ns.model import ScorpModel, ScorpModelConfig
+from scorp_ns.products import ComposedObject, LiftedObject, LiftedScene, ObjectFrame
+from scorp_ns.scene_composite import COLORS, SceneComposite
+from scorp_ns.schedule import Schedule
+from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
+
+NUM_GAUSSIANS, NUM_FILL = 60, 7
+SIZE = 32
+DROPPED = 5
+"""Of the mug's 20 Gaussians."""
+
+
+def camera() -> Cameras:
+    pose = torch.eye(4)[None, :3].clone()
+    pose[0, 2, 3] = 2.0
+    return Cameras(pose, fx=30.0, fy=30.0, cx=SIZE / 2, cy=SIZE / 2, width=SIZE, height=SIZE)
+
+
+def new_model(num_points: int = NUM_GAUSSIANS, **options) -> ScorpModel:
+    torch.manual_seed(0)
+    points, colors = torch.randn(num_points, 3) * 0.3, torch.randint(0, 256, (num_points, 3), dtype=torch.uint8)
+    return ScorpModelConfig(**options).setup(
+        scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
+        num_train_data=1,
+        metadata={"cameras": camera()},
+        seed_points=(points, colors),
+    )
+
+
+def lifted_model(**options) -> ScorpModel:
+    """A model in training whose second third of Gaussians is a mug."""
+    model = new_model(**options)
+    labels = torch.tensor([0, 1, 0], dtype=torch.int16).repeat_interleave(20)
+    mug = LiftedObject(
+        name="mug",
+        label=1,
+        indices=torch.arange(20, 40),
+        visibility=torch.ones(20),
+        frame=ObjectFrame(torch.eye(3), torch.zeros(3), torch.ones(3)),
+        support=None,
+        visible_shares={},
+        mask_iou=None,
+    )
+    votes, visibility = torch.zeros(NUM_GAUSSIANS, 2), torch.ones(NUM_GAUSSIANS)
+    model.scene_objects.take(LiftedScene(labels, votes, visibility, (mug,), {}, {}))
+    model.begin_training(Schedule(model.config.schedule, 100).densification(1))
+    model.optimizers = {name: torch.optim.Adam([value], 0.05) for name, value in model.gauss_params.items()}
+    model.train()
+    return model
+
+
+def fill() -> Gaussians:
+    return Gaussians(
+        means=0.3 * torch.randn(NUM_FILL, 3, generator=torch.Generator().manual_seed(1)),
+        quats=torch.tensor([[1.0, 0, 0, 0]]).repeat(NUM_FILL, 1),
+        scales=torch.full((NUM_FILL, 3), 0.1),
+        opacities=torch.full((NUM_FILL,), 0.9),
+        harmonics=torch.ones(NUM_FILL, 1, 3),
+    )
+
+
+def compose(model: ScorpModel) -> None:
+    """Leave some of the mug out, and fill it."""
+    (mug,) = map(model.scene_composite.own, model.scene_objects.objects())
+    composed = ComposedObject("mug", torch.arange(len(mug.indices)) >= DROPPED, fill(), torch.eye(3, 4), {"seen": 0.5})
+    with model.scene_objects.following(model.strategy_state) as state:
+        rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
+        append_rows(model.gauss_params, model.optimizers, state, rows)
+    model.scene_objects.adopt(mug.label, NUM_FILL)
+    model.scene_composite.take(mug, composed, dict(model.gauss_params.items()))
+
+
+def rendered(model: ScorpModel, show: str) -> torch.Tensor:
+    model.show = show
+    return model.eval().get_outputs_for_camera(camera())["rgb"]
+
+
+def train(model: ScorpModel, steps: int = 3) -> None:
+    model.train()
+    for _ in range(steps):
+        outputs = model.get_outputs(camera())
+        loss = sum(model.get_loss_dict(outputs, {"image": torch.zeros(SIZE, SIZE, 3)}).values())
+        assert isinstance(loss, torch.Tensor)
+        for optimizer in model.optimizers.values():
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in model.optimizers.values():
+            optimizer.step()
+        model.densify(step=0)
+
+
+@pytest.mark.parametrize("sh_degree", [0, 1])
+def test_before_renders_exactly_as_without_composing_however_long_it_trained_since(sh_degree: int):
+    model = lifted_model(sh_degree=sh_degree)
+    train(model)
+    without = rendered(model, AFTER)
+    compose(model)
+    assert torch.equal(rendered(model, BEFORE), without)
+    assert not torch.equal(rendered(model, AFTER), without)
+    train(model)
+    assert torch.equal(rendered(model, BEFORE), without)
+
+
+def test_after_composing_only_colours_learn_and_proxies_look_alike_from_all_sides():
+    model = lifted_model(sh_degree=2)
+    train(model)
+    compose(model)
+    before = {name: value.detach().clone() for name, value in model.gauss_params.items()}
+    train(model)
+    changed = {name for name, value in model.gauss_params.items() if not torch.equal(value, before[name])}
+    assert changed == set(COLORS)
+    assert not torch.equal(model.gauss_params["features_dc"][-NUM_FILL:], before["features_dc"][-NUM_FILL:])
+    assert not model.gauss_params["features_rest"][-NUM_FILL:].any()
+
+
+def test_tools_are_given_what_is_shown():
+    model = lifted_model()
+    compose(model)
+    assert model.num_points == NUM_GAUSSIANS + NUM_FILL, "training has them all"
+    model.eval()
+    numbers = {AFTER: 62, BEFORE: 60, OBJECTS: 22, "mug": 22}
+    for show, number in numbers.items():
+        model.show = show
+        given = (model.means, model.scales, model.quats, model.opacities, model.colors, model.shs_0, model.shs_rest)
+        assert model.num_points == number
+        assert {len(values) for values in given} == {number}
+        gaussians, labels = model.owned(show)
+        assert len(gaussians) == len(labels) == number
+
+
+def test_what_nobody_knows_cannot_be_shown():
+    model = lifted_model().eval()
+    model.show = "teapot"
+    with pytest.raises(OutputError, match="mug"):
+        _ = model.means
+    model = new_model().eval()
+    model.show = OBJECTS
+    with pytest.raises(OutputError, match="no lifted objects"):
+        _ = model.means
+
+
+def test_the_scene_keeps_its_rows_and_hides_what_is_not_there():
+    model = lifted_model()
+    compose(model)
+    before, after = model.scene_before, model.scene
+    assert len(before) == len(after) == len(model.scene_objects.labels) == NUM_GAUSSIANS + NUM_FILL
+    assert not before.opacities[-NUM_FILL:].any() and before.opacities[:-NUM_FILL].all()
+    assert not after.opacities[20 : 20 + DROPPED].any() and after.opacities[-NUM_FILL:].all()
+
+
+def test_an_object_is_told_apart_as_lifted_and_as_composed():
+    model = lifted_model()
+    compose(model)
+    (mug,) = model.scene_objects.objects()
+    own, shown = model.scene_composite.own(mug), model.scene_composite.shown(mug)
+    assert own.indices.tolist() == list(range(20, 40))
+    assert shown.indices.tolist() == [*range(20 + DROPPED, 40), *range(60, 67)]
+    assert len(own.visibility) == len(own.indices) and len(shown.visibility) == len(shown.indices)
+
+
+def test_an_object_can_be_taken_back_and_composed_again():
+    model = lifted_model()
+    without = rendered(model, AFTER)
+    compose(model)
+    (mug,) = model.scene_objects.objects()
+    kept = model.scene_composite.forget(mug)
+    with model.scene_objects.following(model.strategy_state) as state:
+        keep_rows(model.gauss_params, model.optimizers, state, kept)
+    assert not model.scene_composite.is_composed
+    assert torch.equal(rendered(model, AFTER), without)
+    compose(model)
+    assert model.scene_composite.facts("mug")["filled"] == NUM_FILL
+
+
+def test_a_checkpoint_brings_back_before_and_after():
+    model = lifted_model()
+    compose(model)
+    train(model)
+    model.scene_composite.fail("ghost", "It has no place.")
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    loaded = new_model(num_points=10)
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    for show in (BEFORE, AFTER, OBJECTS, "mug"):
+        assert torch.equal(rendered(loaded, show), rendered(model, show))
+    assert loaded.scene_composite.names == ("mug",)
+    assert loaded.scene_composite.failures == {"ghost": "It has no place."}
+    assert loaded.scene_composite.facts("mug")["evidence"] == {"seen": 0.5}
+
+
+def test_a_state_that_says_nothing_of_it_changes_nothing():
+    model = lifted_model()
+    compose(model)
+    layers = model.scene_composite.layers.clone()
+    model.scene_composite.load_state_dict({}, strict=False)
+    assert torch.equal(model.scene_composite.layers, layers) and model.scene_composite.is_composed
+
+
+def test_a_scene_without_proxies_is_not_composed():
+    empty = SceneComposite()
+    empty.fail("mug", "No photograph shows it.")
+    assert not empty.is_composed and empty.names == ()
