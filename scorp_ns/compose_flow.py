@@ -91,7 +91,7 @@ class ComposeFlow:
         rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
         with model.scene_objects.following(model.strategy_state) as state:
             append_rows(model.gauss_params, self.optimizers, state, rows)
-        model.scene_objects.adopt(one.label, len(composed.fill))
+        model.scene_objects.adopt(one.label, composed.seen.float())
         self.store.take(one, composed, dict(model.gauss_params.items()))
 
     def _take_back(self, name: str) -> None:

@@ -329,6 +329,8 @@ class ComposedObject:
     """Which of the Gaussians that were lifted stay."""
     fill: Gaussians
     """What comes from the proxy, in the world frame, in colours that match the photographs."""
+    seen: Bool[Tensor, " n"]
+    """Which of that some photograph sees."""
     color_map: Float[Tensor, "3 4"]
     """From the proxy's colours, with a 1 below them, to those that match."""
     evidence: Mapping[str, float]
@@ -336,3 +338,4 @@ class ComposedObject:
 
     def __post_init__(self) -> None:
         assert int(self.kept.sum()) + len(self.fill) > 0
+        assert len(self.seen) == len(self.fill)

@@ -87,9 +87,12 @@ class SceneObjects(torch.nn.Module):
             self.views[one.name] = picked.views
         self._tell()
 
-    def adopt(self, label: int, number: int) -> None:
-        """Give the last so many Gaussians to the object with this label."""
-        self.labels = torch.cat([self.labels[: len(self.labels) - number], self.labels.new_full((number,), label)])
+    def adopt(self, label: int, visibility: Float[Tensor, " m"]) -> None:
+        """Give the last Gaussians, which are so visible, to the object with this label."""
+        with self._lock:
+            others = len(self.labels) - len(visibility)
+            self.labels = torch.nn.functional.pad(self.labels[:others], (0, len(visibility)), value=label)
+            self.visibility = torch.cat([self.visibility[:others], visibility.to(self.visibility)])
         self._tell()
 
     def remove(self, name: str) -> None:

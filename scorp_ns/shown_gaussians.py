@@ -76,13 +76,22 @@ class ShownGaussians(SplatfactoModel):
         return parameters if rows is None else {name: value[rows] for name, value in parameters.items()}
 
     def _learning_parameters(self) -> dict[str, Tensor]:
-        """What is rendered in training: once composed, only colours learn, those of proxies alike from all sides."""
+        """What is rendered in training: once composed, only colours learn, those of proxies alike from all sides.
+
+        What fills in what no photograph sees keeps its colour: the little that shines through to a photograph says
+        nothing of it, and Adam takes steps as large as any from the smallest gradients.
+        """
         parameters = dict(self.gauss_params.items())
         if not self.scene_composite.is_composed:
             return parameters
         layers = self.scene_composite.layers
-        turning = parameters["features_rest"] * (layers != ONLY_AFTER)[:, None, None]
-        learning = {"features_dc": parameters["features_dc"], "features_rest": turning}
+        is_own = layers != ONLY_AFTER
+        learns = is_own | (self.scene_objects.visibility > 0)
+        constant, turning = (parameters[name] for name in COLORS)
+        learning = {
+            "features_dc": torch.where(learns[:, None], constant, constant.detach()),
+            "features_rest": turning * is_own[:, None, None],
+        }
         frozen = {name: value.detach() for name, value in parameters.items() if name not in COLORS}
         return {name: value[layers != ONLY_BEFORE] for name, value in (frozen | learning).items()}
 

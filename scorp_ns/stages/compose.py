@@ -64,6 +64,7 @@ def compose(
         name=one.name,
         kept=blend.kept,
         fill=transform_gaussians(_recolored(proxy_surface[blend.filled], color_map), pose),
+        seen=evidence.seen[blend.filled] >= 1,
         color_map=torch.cat([color_map.matrix, color_map.offset[:, None]], dim=1),
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
