@@ -33,7 +33,8 @@ class PlaceFlow:
         """Find the place of every proxy that has none, and for which nobody has searched in vain."""
         names = self._unplaced()
         if names:
-            waiting = [one for one in map(self.model.scene_composite.own, self.model.scene_objects.objects()) if one.name in names]
+            objects = map(self.model.scene_composite.own, self.model.scene_objects.objects())
+            waiting = [one for one in objects if one.name in names]
             with self.clock.stage("place"):
                 self._place(waiting)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.pictures import write_pictures
 from scorp_ns.bench.plan import BenchPlan
+from scorp_ns.bench.poses import errors_of_pose
 from scorp_ns.datamanager import ScorpDataManager
 from scorp_ns.errors import ScorpError
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
@@ -58,6 +59,8 @@ class FinishedRun:
     to_world: Similarity
     labels: dict[str, int]
     """The objects that are measured, with their labels in the views."""
+    assets: Path | None
+    """Where the files of the proxies lie, and beside them their true poses, if anybody knows these."""
 
     def scenes(self) -> dict[str, OwnedScene]:
         """The scene before composing and, if it was composed, after, each Gaussian with the label of its object."""
@@ -73,7 +76,7 @@ def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
         # Scores are against the masks as they are given.
         datamanager.config.snap_masks = False
         views = _all_views(model, datamanager)
-    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan))
+    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), plan.assets)
 
 
 def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
@@ -202,6 +205,7 @@ def _object(
     parts |= _proxy_facts(run.model, name) | _composite_facts(run.model, name)
     if mesh is not None:
         parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)} | _proxy_geometry(run, name, mesh)
+        parts |= _pose(run, name, mesh)
     return parts
 
 
@@ -211,7 +215,9 @@ def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
     if name in store.names:
         told = store.proxy(name).evidence.items()
         evidence = {fact: value for fact, value in told if not isinstance(value, str)}
-        return {"proxy": {"seconds": store.seconds(name), "evidence": evidence}}
+        facts = {"proxy": {"seconds": store.seconds(name), "evidence": evidence | dict(store.confidence(name))}}
+        reason = store.misplaced(name)
+        return facts if reason is None else facts | {"failed": f"Not placed: {reason}"}
     return {"failed": f"No proxy: {store.failures[name]}"} if name in store.failures else {}
 
 
@@ -232,6 +238,15 @@ def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
         return {}
     surface = mesh_of(store.proxy(name).field, 1 / CELLS).moved(run.to_world.inverse() @ pose)
     return {AFTER: geometry_scores(sample_mesh(mesh), surface.sample(MOST_POINTS).points.astype(np.float64)).as_dict()}
+
+
+def _pose(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
+    """How far the proxy stands from where it truly belongs, if it stands anywhere and that is known."""
+    store = run.model.scene_proxies
+    if run.assets is None or name not in store.names:
+        return {}
+    errors = errors_of_pose(store.proxy(name), run.assets, mesh, run.to_world)
+    return {"pose": errors} if errors else {}
 
 
 def _geometry(run: FinishedRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:

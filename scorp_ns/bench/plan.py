@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scorp_ns.errors import ScorpError
 
-STAGES = ("scene", "lift", "propose", "compose")
+STAGES = ("scene", "lift", "propose", "place", "compose")
 """The stages of a run, in their order."""
 
 
@@ -49,6 +49,11 @@ class BenchPlan:
     def proposes(self) -> bool:
         """Whether proxies are generated."""
         return self._reaches("propose")
+
+    @property
+    def places(self) -> bool:
+        """Whether the places of proxies are searched for."""
+        return self._reaches("place")
 
     @property
     def composes(self) -> bool:

@@ -44,6 +44,8 @@ def _options_of_stages(plan: BenchPlan) -> list[object]:
     if not plan.proposes:
         return ["--pipeline.model.schedule.propose-at", NEVER]
     options: list[object] = [f"{GENERATOR}.name", plan.generator]
+    if not plan.places:
+        options += ["--pipeline.model.schedule.place-at", NEVER]
     if plan.composes:
         options += ["--pipeline.model.compose.mode", plan.mode]
     else:

@@ -23,7 +23,7 @@ class Bench:
     """The method to train with."""
     iterations: int | None = None
     """Length of each training run; the method's own where not given."""
-    stop_after: Literal["scene", "lift", "propose", "compose"] = "compose"
+    stop_after: Literal["scene", "lift", "propose", "place", "compose"] = "compose"
     """The last stage to run and measure."""
     generator: str = "symmetry"
     """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or the name of an installed plugin."""
