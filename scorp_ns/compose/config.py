@@ -16,9 +16,9 @@ class ComposeConfig:
     """A proxy's point is where the scene has its surface if it is no further off than this share of the diagonal."""
     least_denials: int = 2
     """A proxy's point is left out if this many photographs say that it is not there."""
-    well_seen: float = 0.5
+    well_seen: float = 0.2
     """Lifted Gaussians that showed some photograph this share of themselves stay, whatever the proxy says."""
-    overreach: float = 0.04
+    overreach: float = 0.08
     """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out."""
 
     def __post_init__(self) -> None:

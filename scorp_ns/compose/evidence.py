@@ -17,6 +17,12 @@ FACING = 0.1
 WELL_FACING = 0.2
 """The same for its colour, which is smeared at grazing angles."""
 
+HIDING = 5.0
+"""Beside its mask nothing hides a point that does not stand before it by more than this many tolerances.
+
+Where an object stands on its floor depths hardly tell the two apart, but masks do.
+"""
+
 
 @dataclass(frozen=True)
 class SurfaceEvidence:
@@ -25,7 +31,7 @@ class SurfaceEvidence:
     seen: Float[Tensor, " n"]
     """Photographs that show the object at the point's own depth."""
     denied: Float[Tensor, " n"]
-    """Photographs that show something else behind the point, or the object itself well behind it: it is not there."""
+    """Photographs that show something else and nothing that hides the point, or the object itself well behind it."""
     colors: Float[Tensor, "n 3"]
     """Mean colour in the photographs that see the point, in [0, 1]; black where none does."""
     color_weights: Float[Tensor, " n"]
@@ -49,8 +55,9 @@ def gather_evidence(
         is_at = (depths - measured).abs() < tolerance
         shows = is_object & is_at & (cosines > FACING)
         seen[inside] += shows.float()
-        is_before = torch.where(is_object, measured.isfinite() & (depths < measured - tolerance), depths < measured)
-        denied[inside] += (is_before & ~is_unsure).float()
+        is_in_front = measured.isfinite() & (depths < measured - tolerance)
+        is_denied = torch.where(is_object, is_in_front, depths < measured + HIDING * tolerance) & ~is_unsure
+        denied[inside] += is_denied.float()
         weight = torch.where(is_object & is_at & (cosines > WELL_FACING), cosines**2, 0.0)
         colors[inside] += weight[:, None] * torch.from_numpy(sight.photograph)[rows, columns].float() / 255
         weights[inside] += weight

@@ -74,7 +74,7 @@ def test_a_single_photograph_may_be_wrong():
 
 
 def test_fog_around_the_object_goes_even_where_it_was_seen():
-    fog = sphere(2, 100, radius=0.6)
+    fog = sphere(2, 100, radius=0.65)
     assert not blend(fog, torch.ones(100)).kept.any()
 
 

@@ -56,6 +56,10 @@ def test_a_point_before_the_background_is_denied_and_one_behind_a_wall_is_not():
     assert evidence_at(2.0, 5.0, [sight()]).denied.item() == 0
 
 
+def test_a_point_just_below_the_floor_beside_the_object_is_denied():
+    assert evidence_at(1.6, 2 * DISTANCE + 2 * TOLERANCE, [sight()]).denied.item() == 1
+
+
 def test_what_hides_the_object_says_nothing():
     found = evidence_at(0.0, DISTANCE, [sight(OCCLUDER, depth=3.0)])
     assert found.seen.item() == 0 and found.denied.item() == 0
