@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
+from captures import BALL_NAMES, write_capture, write_object_masks
 from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
 
 NUM_ITERATIONS = 60
@@ -25,11 +25,9 @@ OPTIONS = (
         "--pipeline.model.schedule.lift-at",
         "0.6",
         "--pipeline.model.schedule.propose-at",
-        "0.7",
+        "0.6",
         "--pipeline.model.schedule.compose-at",
-        "0.8",
-        "--pipeline.model.generator.name",
-        "symmetry",
+        "0.65",
     ),
     *COARSE_PROXIES,
     *("--pipeline.model.schedule.densify-until", "1.0", "--pipeline.model.camera-optimizer.mode", "SO3xR3"),
@@ -45,7 +43,16 @@ KILLS = {
             return real_propose(request, *arguments)
         real_propose, proxy_flow.propose = proxy_flow.propose, propose
     """,
-    "after objects were lifted": """
+    "while objects are composed": """
+        from scorp_ns import compose_flow
+        names = []
+        def compose(depths, one, *arguments):
+            names.append(one.name)
+            if len(names) == 2: die()
+            return real_compose(depths, one, *arguments)
+        real_compose, compose_flow.compose = compose_flow.compose, compose
+    """,
+    "after objects were composed": """
         from scorp_ns.trainer import ScorpTrainer
         iterate = ScorpTrainer.train_iteration
         def train_iteration(self, step):
@@ -89,19 +96,13 @@ entrypoint()
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_object_masks(write_capture(tmp_path_factory.mktemp("resume") / "capture"))
-    write_ball_assets(folder / "assets")
-    return folder
-
-
-def options(capture: Path) -> tuple[str | Path, ...]:
-    return (*OPTIONS, "--pipeline.model.generator.asset.folder", capture / "assets")
+    return write_object_masks(write_capture(tmp_path_factory.mktemp("resume") / "capture"))
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     output = tmp_path_factory.mktemp("uninterrupted")
-    code, printed = run("ns-train", *train_arguments(capture, output, *options(capture)))
+    code, printed = run("ns-train", *train_arguments(capture, output, *OPTIONS))
     assert code == 0, printed
     return last_checkpoint(output)
 
@@ -111,7 +112,7 @@ def last_checkpoint(output: Path) -> dict[str, Any]:
     state = torch.load(path, weights_only=True)
     # The console draws from Python's global generator for the links it prints; nothing that trains uses it.
     del state["scorp"]["random"]["python"]
-    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift", "propose"))
+    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift", "propose", "compose"))
     state["scorp"]["costs"] = {}
     for facts in state["pipeline"]["_model.scene_proxies._extra_state"]["facts"].values():
         assert facts.pop("seconds") > 0
@@ -138,11 +139,11 @@ def assert_identical(one: Any, other: Any, where: str = "checkpoint") -> None:
 def test_a_killed_run_resumes_to_the_same_result(
     kill: str, capture: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ):
-    arguments = map(str, train_arguments(capture, tmp_path / "killed", *options(capture)))
+    arguments = map(str, train_arguments(capture, tmp_path / "killed", *OPTIONS))
     killed = subprocess.run([sys.executable, "-c", PROGRAM, kill, *arguments], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     folder = run_folder(tmp_path / "killed") / "nerfstudio_models"
-    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *options(capture), "--load-dir", folder))
+    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
     assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
 
 
@@ -154,6 +155,14 @@ def test_the_runs_really_lift_objects_and_densify_after_that(uninterrupted: dict
 
 def test_the_runs_really_make_proxies(uninterrupted: dict[str, Any]):
     assert set(uninterrupted["pipeline"]["_model.scene_proxies._extra_state"]["facts"]) == {*BALL_NAMES}
+
+
+def test_the_runs_really_compose_and_colours_learn_after_that(uninterrupted: dict[str, Any]):
+    state = uninterrupted["pipeline"]
+    layers = state["_model.scene_composite.layers"]
+    assert len(layers) == len(state["_model.gauss_params.means"]) and set(layers.tolist()) == {0, 1, 2}
+    at_composing, at_the_end = state["_model.scene_composite.features_dc"], state["_model.gauss_params.features_dc"]
+    assert not torch.equal(at_composing, at_the_end)
 
 
 def test_the_runs_really_densify(uninterrupted: dict[str, Any], capture: Path):
@@ -168,7 +177,7 @@ def test_a_complete_run_is_left_as_it_is(capture: Path, uninterrupted: dict[str,
     path.parent.mkdir()
     torch.save(uninterrupted, path)
     before = path.read_bytes()
-    code, output = run("ns-train", *train_arguments(capture, tmp_path, *options(capture), "--load-dir", path.parent))
+    code, output = run("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--load-dir", path.parent))
     assert code == 0, output
     assert "This run is complete" in output
     assert path.read_bytes() == before
