@@ -299,3 +299,16 @@ def test_files_beyond_the_limits_are_not_read(tmp_path: Path, monkeypatch: pytes
             patch.setattr(source, limit, 100)
             with pytest.raises(GenerationError, match="needs a file of"):
                 read_asset(path, "mug")
+
+
+def test_a_face_of_too_many_corners_costs_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MOST_TRIANGLES", 1_000_000)
+    path = tmp_path / "mug.obj"
+    path.write_bytes(b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf" + b" 1 2 3" * 400_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(GenerationError, match="has more than 1000000 triangles"):
+            read_asset(path, "mug")
+        assert tracemalloc.get_traced_memory()[1] < 12 * path.stat().st_size
+    finally:
+        tracemalloc.stop()

@@ -183,6 +183,15 @@ def test_obj_materials_textures_polygons_and_negative_numbers_are_understood(tmp
     assert mesh.face_areas.sum() == pytest.approx(1.5)
 
 
+def test_obj_faces_of_any_number_of_corners_are_fans(tmp_path: Path) -> None:
+    angles = np.linspace(0, 2 * np.pi, 3000, endpoint=False)
+    vertices = "".join(f"v {np.cos(angle):.9f} {np.sin(angle):.9f} 0\n" for angle in angles)
+    (tmp_path / "a.obj").write_text(f"{vertices}f  {'  '.join(map(str, range(1, 3001)))} \n")
+    mesh = mesh_in(tmp_path / "a.obj")
+    assert len(mesh.faces) == 2998
+    assert mesh.face_areas.sum() == pytest.approx(np.pi, rel=1e-4)
+
+
 def test_obj_without_its_material_file_is_grey_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("mtllib gone.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nusemtl skin\nf 1 2 3\n")
     assert mesh_in(tmp_path / "a.obj").colors == pytest.approx(0.5)

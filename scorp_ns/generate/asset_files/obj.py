@@ -15,6 +15,9 @@ from scorp_ns.generate.asset_files.obj_materials import ObjMaterial, read_materi
 from scorp_ns.generate.asset_files.parts import Part
 from scorp_ns.generate.asset_files.source import AssetSource
 
+LONG_LINE = 1 << 12
+"""Words of longer lines are counted without making them: Python needs some 50 bytes for each."""
+
 NEEDED = "A well-formed OBJ file with lines of 'v' and 'f' is needed."
 
 
@@ -27,7 +30,8 @@ class Lines:
     faces: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """By material."""
     counts: dict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
-    """For each face, how many vertices and texture coordinates came before it: negative numbers count from there."""
+    """For each face, how many vertices and texture coordinates came before it, from where negative numbers count, and
+    how many corners it has."""
     libraries: list[str] = field(default_factory=list)
 
 
@@ -36,16 +40,16 @@ def read_obj(content: bytes, source: AssetSource) -> list[Part]:
     if len(content) > MOST_TEXT_BYTES:
         raise source.too_large(len(content), MOST_TEXT_BYTES)
     lines = _sort(content.decode("utf-8", errors="replace").replace("\\\r\n", " ").replace("\\\n", " "))
-    source.count_geometry(len(lines.vertices), sum(map(len, lines.faces.values())))
+    counts = {name: np.frombuffer(numbers, np.int64).reshape(-1, 3) for name, numbers in lines.counts.items()}
+    num_triangles = sum(int((of_faces[:, 2] - 2).clip(0).sum()) for of_faces in counts.values())
+    source.count_geometry(len(lines.vertices), num_triangles)
     places = _table(lines.vertices, (3, 6, 4, 7), source)
     coordinates = _table(lines.coordinates, (2, 3), source) if lines.coordinates else np.zeros((0, 2))
     colors = _colors(places) if places.shape[1] >= 6 else None
     materials = read_materials(lines.libraries, source)
     parts = []
     for name, faces in lines.faces.items():
-        counts = np.frombuffer(lines.counts[name], np.int64).reshape(-1, 2)
-        corners = _triangles(faces, counts, (len(places), len(coordinates)), source)
-        source.count_geometry(0, max(0, len(corners) - len(faces)))
+        corners = _triangles(faces, counts[name], (len(places), len(coordinates)), source)
         parts.append(_part(corners, places[:, :3], colors, coordinates[:, :2], materials.get(name, ObjMaterial())))
     return parts
 
@@ -61,12 +65,20 @@ def _sort(text: str) -> Lines:
             lines.coordinates.append(rest)
         elif kind == "f":
             lines.faces[material].append(rest)
-            lines.counts[material].extend((len(lines.vertices), len(lines.coordinates)))
+            lines.counts[material].extend((len(lines.vertices), len(lines.coordinates), _num_words(rest)))
         elif kind == "usemtl":
             material = rest.strip()
         elif kind == "mtllib":
             lines.libraries.append(rest.strip())
     return lines
+
+
+def _num_words(line: str) -> int:
+    """How many words a line has."""
+    if len(line) < LONG_LINE:
+        return len(line.split())
+    is_space = np.frombuffer(line.encode(), np.uint8) <= ord(" ")
+    return int(np.count_nonzero(is_space[:-1] > is_space[1:])) + int(not is_space[0])
 
 
 def _table(lines: Sequence[str], widths: tuple[int, ...], source: AssetSource) -> Float64[np.ndarray, "n k"]:
@@ -96,12 +108,12 @@ def _colors(places: Float64[np.ndarray, "n k"]) -> Float32[np.ndarray, "n 3"]:
 
 
 def _triangles(
-    faces: Sequence[str], counts: Int64[np.ndarray, "n 2"], sizes: tuple[int, int], source: AssetSource
+    faces: Sequence[str], counts: Int64[np.ndarray, "n 3"], sizes: tuple[int, int], source: AssetSource
 ) -> Int64[np.ndarray, "f 3 2"]:
     """For each corner of each triangle its vertex and its texture coordinate, -1 where it has none."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, line in enumerate(faces):
-        groups[len(line.split()), line.count("/")].append(index)
+        groups[int(counts[index, 2]), line.count("/")].append(index)
     found = [np.empty((0, 3, 2), np.int64)]
     for (num_corners, num_slashes), indices in groups.items():
         if num_corners < 3 or num_slashes % num_corners:
@@ -114,8 +126,9 @@ def _triangles(
         corners = numbers.reshape(len(indices), num_corners, depth)[:, :, :2]
         if depth == 1:
             corners = np.concatenate([corners, np.zeros_like(corners)], axis=2)
-        corners = np.where(corners < 0, counts[indices][:, None] + corners, corners - 1)
-        fan = np.array([(0, corner, corner + 1) for corner in range(1, num_corners - 1)])
+        corners = np.where(corners < 0, counts[indices][:, None, :2] + corners, corners - 1)
+        second = np.arange(1, num_corners - 1)
+        fan = np.stack([np.zeros_like(second), second, second + 1], axis=1)
         found.append(corners[:, fan].reshape(-1, 3, 2))
     triangles = np.concatenate(found)
     if triangles[..., 0].min() < 0 or triangles[..., 0].max() >= sizes[0] or triangles[..., 1].max() >= sizes[1]:
