@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
 
 from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.asset_files.reading import SUFFIXES, read_asset_file
 from scorp_ns.generate.generator import Work
+from scorp_ns.generate.written_pose import POSE_KEY, read_written_pose
 from scorp_ns.json_files import read_json
 from scorp_ns.products import ProxyAsset, ProxyRequest
 from scorp_ns.wording import some_of
@@ -22,7 +19,6 @@ OPTION = "--pipeline.model.generator.asset.folder"
 """How to name the folder on the command line."""
 
 POSE_SUFFIX = ".pose.json"
-POSE_KEY = "asset_to_capture"
 POSE_NEEDED = (
     f"A pose file holds {{'{POSE_KEY}': 4 rows of 4 numbers}}: a rotation times one scale, and a translation, from the "
     "asset's frame to the capture's."
@@ -101,24 +97,8 @@ def read_pose(path: Path, name: str) -> Similarity | None:
         return None
     do = "Correct it, or remove it to have the object found by itself."
     content = read_json(pose_path, GenerationError, POSE_NEEDED, do)
-    matrix = _matrix(content)
-    try:
-        assert matrix is not None
-        return Similarity.from_matrix(torch.from_numpy(matrix))
-    except AssertionError as error:
-        raise GenerationError(
-            f"The pose of '{name}' in {pose_path} is no similarity of space.", POSE_NEEDED, do
-        ) from error
-
-
-def _matrix(content: Any) -> np.ndarray | None:
-    """The matrix of a pose file, if its rows are numbers."""
     rows = content.get(POSE_KEY) if isinstance(content, dict) else content
-    try:
-        matrix = np.array(rows, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return matrix if matrix.shape == (4, 4) and np.isfinite(matrix).all() else None
+    return read_written_pose(rows, f"The pose of '{name}' in {pose_path}", POSE_NEEDED, do)
 
 
 def _plain(name: str) -> str:

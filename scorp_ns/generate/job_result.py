@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from scorp_ns.errors import GenerationError
-from scorp_ns.gaussians.similarity import MATRIX_TOLERANCE, Similarity
+from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.asset_files.reading import read_asset_file
 from scorp_ns.generate.job_folder import FORMATS
+from scorp_ns.generate.written_pose import POSE_KEY, finite_numbers, read_written_pose
 from scorp_ns.json_files import read_json
 from scorp_ns.products import ProxyAsset
 from scorp_ns.wording import json_kind, one_line
@@ -112,7 +111,7 @@ def _read_description(folder: Path, name: str) -> _Description:
         raise GenerationError(f"{path} holds {json_kind(content)}.", ENTRIES, REPAIR)
     return _Description(
         file=_text(path, content, "file"),
-        T_capture_asset=_pose(path, content.get("asset_to_capture")),
+        T_capture_asset=_pose(path, content.get(POSE_KEY)),
         up=_up(path, content.get("up")),
         model=_text(path, content, "model"),
         license=_text(path, content, "license"),
@@ -140,7 +139,7 @@ def _up(path: Path, value: Any) -> tuple[float, float, float] | None:
     """A unit vector."""
     if value is None:
         return None
-    numbers = _numbers(value, 3)
+    numbers = finite_numbers(value, 3)
     length = math.hypot(*numbers) if numbers else 0.0
     if numbers is None or not 0 < length < math.inf:
         raise GenerationError(f"'up' in {path} is not a direction.", ENTRIES, REPAIR)
@@ -149,34 +148,4 @@ def _up(path: Path, value: Any) -> tuple[float, float, float] | None:
 
 
 def _pose(path: Path, value: Any) -> Similarity | None:
-    """The similarity that the rows of a matrix stand for."""
-    if value is None:
-        return None
-    rows = [_numbers(row, 4) for row in value] if isinstance(value, list) and len(value) == 4 else []
-    if not rows or any(row is None for row in rows):
-        raise GenerationError(f"'asset_to_capture' in {path} is not 4 lists of 4 finite numbers.", ENTRIES, REPAIR)
-    matrix = torch.tensor(rows, dtype=torch.float64)
-    linear = matrix[:3, :3]
-    scale = max(float(torch.linalg.det(linear)), 0.0) ** (1 / 3)
-    is_scaled = 0 < scale < math.inf
-    products = linear.T @ linear / scale**2 if is_scaled else linear
-    is_similar = is_scaled and bool(((products - torch.eye(3)).abs() < MATRIX_TOLERANCE).all())
-    if not is_similar or float((matrix[3] - torch.tensor([0, 0, 0, 1])).abs().max()) > MATRIX_TOLERANCE:
-        raise GenerationError(
-            f"'asset_to_capture' in {path} stretches, shears or mirrors space, or does not end in the row 0, 0, 0, 1.",
-            ENTRIES,
-            REPAIR,
-        )
-    return Similarity.from_matrix(matrix[:3])
-
-
-def _numbers(value: Any, count: int) -> list[float] | None:
-    """So many finite numbers; None if the value is anything else."""
-    if not isinstance(value, list) or len(value) != count:
-        return None
-    is_number = all(isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in value)
-    try:
-        numbers = [float(entry) for entry in value] if is_number else []
-    except OverflowError:  # Whole numbers of JSON have no limit.
-        return None
-    return numbers if is_number and all(map(math.isfinite, numbers)) else None
+    return None if value is None else read_written_pose(value, f"'{POSE_KEY}' in {path}", ENTRIES, REPAIR)

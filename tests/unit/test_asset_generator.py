@@ -66,12 +66,22 @@ def test_a_pose_beside_the_asset_is_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pose", [3, {}, [[1, 0], [0, 1]], np.diag([1.0, 2, 1, 1]).tolist(), np.zeros((4, 4)).tolist(), [["a"] * 4] * 4]
+    "pose",
+    [
+        3,
+        {},
+        [[1, 0], [0, 1]],
+        np.diag([1.0, 2, 1, 1]).tolist(),
+        np.diag([-1.0, 1, 1, 1]).tolist(),
+        np.diag([1.0, 1, 1, 1.5]).tolist(),
+        np.zeros((4, 4)).tolist(),
+        [["a"] * 4] * 4,
+    ],
 )
 def test_a_pose_that_is_none_is_an_error(pose: Any, folder: Path) -> None:
     put(folder / "mug.glb")
     (folder / "mug.pose.json").write_text(json.dumps(pose))
-    with pytest.raises(GenerationError, match=r"'mug' in .* is no similarity"):
+    with pytest.raises(GenerationError, match=r"'mug' in .* (is not 4 lists|stretches)"):
         generate(folder)
 
 
