@@ -19,6 +19,7 @@ from scorp_ns.generate.job_folder import job_name, write_job
 from scorp_ns.generate.job_result import has_result, read_result
 from scorp_ns.generate.processes import run_program
 from scorp_ns.generate.request_digest import request_digest
+from scorp_ns.generate.watchdog import ended_in_order
 from scorp_ns.products import ProxyAsset, ProxyRequest
 from scorp_ns.wording import one_line
 
@@ -78,7 +79,7 @@ class CommandGenerator:
     def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
         """The program's reply; an error with the end of its log if there is none."""
         work.check(request.name)
-        with self._job_folder(request.name) as folder:
+        with ended_in_order(), self._job_folder(request.name) as folder:
             work.report(None, "writing the job")
             write_job(folder, request)
             last_lines = self._run(folder, request, work)

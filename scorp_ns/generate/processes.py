@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
+from scorp_ns.generate.watchdog import watchdog
 from scorp_ns.wording import counted
 
 POLL_S = 0.1
@@ -85,7 +86,8 @@ def run_program(
 
     `heard` is given its last line now and then. If `cancelled` is set, the program is stopped.
     """
-    with open(log_path, "wb", buffering=0) as file, _running(arguments) as process:
+    with open(log_path, "wb", buffering=0) as file, watchdog() as watch, _running(arguments) as process:
+        watch(process.pid)
         log = Log(file)
         try:
             is_in_time = _listen(process, log, time.monotonic() + time_limit_s, cancelled, heard)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -24,6 +24,7 @@ from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.contract import check_generator
 from scorp_ns.generate.example_request import example_request
 from scorp_ns.generate.generator import Work
+from scorp_ns.generate.watchdog import ended_in_order
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.mesh import ColoredMesh
 
@@ -190,25 +191,73 @@ def test_cancelling_ends_a_program_with_its_children(program: Program, tmp_path:
     assert pids and not any(map(is_alive, pids))
 
 
-def test_ctrl_c_ends_a_program_with_its_children(program: Program, tmp_path: Path):
-    config = program(FAMILY)
+@pytest.fixture
+def run_of_ours(program: Program, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process of ours in which the program that does not want to end is at work, and the numbers of its family."""
+    config = program(FAMILY, keep_jobs=None)
     lines = f"""
     from scorp_ns.generate import processes
     from scorp_ns.generate.command import CommandConfig
     from scorp_ns.generate.example_request import example_request
     from scorp_ns.generate.generator import Work
-    from pathlib import Path
     processes.GRACE_S = 0.2
-    CommandConfig({config.template!r}, keep_jobs=Path({str(config.keep_jobs)!r})).build().generate(
-        example_request(), Work())
+    try:
+        CommandConfig({config.template!r}).build().generate(example_request(), Work())
+    except (Exception, SystemExit):
+        raise AssertionError("nobody should take the end for an error")
     """
-    ours = subprocess.Popen([sys.executable, "-c", dedent(lines)], stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: (tmp_path / "jobs" / "pids").exists(), 60)
-    pids = pids_in(tmp_path / "jobs" / "pids")
+    (tmp_path / "temporary").mkdir()
+    ours = subprocess.Popen(
+        [sys.executable, "-c", dedent(lines)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+    )
+    wait_for(lambda: list(tmp_path.glob("temporary/pids")), 60)
+    try:
+        yield ours, pids_in(tmp_path / "temporary" / "pids")
+    finally:
+        ours.kill()
+        ours.communicate()
+
+
+def test_ctrl_c_ends_a_program_with_its_children(run_of_ours: tuple[subprocess.Popen[str], list[int]]):
+    ours, pids = run_of_ours
     ours.send_signal(signal.SIGINT)
     _, said = ours.communicate(timeout=20)
     assert "KeyboardInterrupt" in said
     assert not any(map(is_alive, pids))
+
+
+def test_a_signal_that_ends_us_ends_a_program_with_its_children_first(
+    run_of_ours: tuple[subprocess.Popen[str], list[int]], tmp_path: Path
+):
+    ours, pids = run_of_ours
+    ours.send_signal(signal.SIGTERM)
+    _, said = ours.communicate(timeout=20)
+    assert (ours.returncode, said) == (-signal.SIGTERM, "")
+    assert not any(map(is_alive, pids))
+    assert [path.name for path in (tmp_path / "temporary").iterdir()] == ["pids"]
+
+
+def test_a_program_ends_with_its_children_when_we_are_killed(run_of_ours: tuple[subprocess.Popen[str], list[int]]):
+    ours, pids = run_of_ours
+    ours.kill()
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_handlers_of_signals_are_as_before_and_those_of_others_stay():
+    def theirs(number: int, frame: object) -> None: ...
+
+    before = signal.signal(signal.SIGHUP, theirs)
+    try:
+        with ended_in_order():
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            assert signal.getsignal(signal.SIGHUP) is theirs
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGHUP) is theirs
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_a_program_leaves_behind_ends_with_it(program: Program, tmp_path: Path):
