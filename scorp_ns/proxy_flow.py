@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from scorp_ns.errors import OutputError, ScorpError
-from scorp_ns.export.proxy_files import write_proxy
+from scorp_ns.export.proxy_files import remove_proxy, write_proxy, write_reasons
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
 from scorp_ns.products import LiftedObject, ObjectInfo, Proxy, ProxyRequest
@@ -103,10 +103,11 @@ class ProxyFlow:
         def report(share: float | None, text: str) -> None:
             progress.update(task, total=1, completed=share, description=_line(one.name, text))
 
-        began = perf_counter()
-        with self.store.at_work(one.name, report) as work:
+        began, maker = perf_counter(), self.choice.name_for(one.name)
+        CONSOLE.print(f"Making a proxy of '{one.name}': {maker} ...", markup=False)
+        with self.store.at_work(one.name, report, _warn) as work:
             try:
-                generator = self.choice.build(self.choice.name_for(one.name))
+                generator = self.choice.build(maker)
                 request = self._request(one, depths)
                 config, to_world = self.model.config.proxy, capture_to_world(self.objects.datamanager)
                 proxy = propose(request, generator, to_world, config, self.cache, is_again, work)
@@ -114,6 +115,8 @@ class ProxyFlow:
             except ScorpError as error:
                 self.store.fail(one.name, str(error))
         progress.remove_task(task)
+        became = "failed" if one.name in self.store.failures else "done"
+        CONSOLE.print(f"Proxy of '{one.name}': {became} after {perf_counter() - began:.0f} s.", markup=False)
 
     def _request(self, one: LiftedObject, depths: SceneDepths) -> ProxyRequest:
         info = self._infos.get(one.name, ObjectInfo(one.name))
@@ -124,6 +127,8 @@ class ProxyFlow:
         """At the end of the run: tell of the proxies, and write them."""
         if self.store.names or self.store.failures:
             CONSOLE.print(_table(self.store))
+            for name, reason in _reasons(self.store).items():
+                CONSOLE.print(f"{name}: {reason}", style="yellow", markup=False)
             self._save()
 
     def _save(self) -> None:
@@ -134,8 +139,15 @@ class ProxyFlow:
             for name, folder in self.objects.lifting.folders().items():
                 if name in self.store.names:
                     write_proxy(folder, self.store.proxy(name), capture_to_world(self.objects.datamanager))
+                else:
+                    remove_proxy(folder)
+            write_reasons(self.objects.lifting.folder, _reasons(self.store))
         except OutputError as error:
             CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
+
+
+def _warn(text: str) -> None:
+    CONSOLE.print(text, style="yellow", markup=False)
 
 
 def _progress() -> Progress:
@@ -154,15 +166,25 @@ def _table(store: SceneProxies) -> Table:
         evidence = ", ".join(f"{key} {_short(value)}" for key, value in proxy.evidence.items())
         place = escape(_place_in_words(store, proxy))
         table.add_row(escape(proxy.name), escape(proxy.made_by), str(len(proxy.gaussians)), escape(evidence), place)
-    for name, reason in store.failures.items():
-        table.add_row(escape(name), f"[yellow]no proxy: {escape(reason)}")
+    for name in store.failures:
+        table.add_row(escape(name), f"[yellow]{_failure_in_words(store, name)}; see below")
     return table
+
+
+def _failure_in_words(store: SceneProxies, name: str) -> str:
+    return "not made anew, the earlier one stays" if name in store.names else "no proxy"
+
+
+def _reasons(store: SceneProxies) -> dict[str, str]:
+    """Per object, why it has no proxy, none of its newest wish, or none with a place."""
+    misplaced = {name: reason for name in store.names if (reason := store.misplaced(name)) is not None}
+    return {**misplaced, **store.failures}
 
 
 def _place_in_words(store: SceneProxies, proxy: Proxy) -> str:
     reason, confidence = store.misplaced(proxy.name), store.confidence(proxy.name)
     if reason is not None:
-        return f"nowhere: {reason}"
+        return "nowhere; see below"
     if proxy.T_world_proxy is None:
         return "nobody has searched"
     return (

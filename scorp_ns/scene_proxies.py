@@ -15,7 +15,7 @@ from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.generate.generator import Work
+from scorp_ns.generate.generator import Work, ignore_warning
 from scorp_ns.products import Proxy
 
 
@@ -134,7 +134,12 @@ class SceneProxies(torch.nn.Module):
         return dict(self._facts[name].get("confidence", {}))
 
     @contextmanager
-    def at_work(self, name: str, report: Callable[[float | None, str], None]) -> Iterator[Work]:
+    def at_work(
+        self,
+        name: str,
+        report: Callable[[float | None, str], None],
+        warn: Callable[[str], None] = ignore_warning,
+    ) -> Iterator[Work]:
         """The work on the proxy of an object, which people see and may stop; `report` hears of its progress as well."""
         running = RunningWork(name, Event())
 
@@ -146,7 +151,7 @@ class SceneProxies(torch.nn.Module):
         self.running = running
         self._tell()
         try:
-            yield Work(progress, running.cancelled)
+            yield Work(progress, running.cancelled, warn)
         finally:
             self.running = None
             self._tell()

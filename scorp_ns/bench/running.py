@@ -96,7 +96,8 @@ def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) ->
     """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
-        settings += [plan.generator, str(plan.assets), dict(plan.settings)]
+        assets = None if plan.assets is None else fingerprint_of_files(plan.assets)
+        settings += [plan.generator, str(plan.assets), assets, dict(plan.settings)]
     if plan.composes:
         settings += [plan.mode]
     return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])

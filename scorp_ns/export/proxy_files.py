@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from scorp_ns.surfaces.mesh import ColoredMesh
 FORMAT = 1
 """Version of proxy.json; it grows when a reader of the old one would go wrong."""
 
+GAUSSIANS_FILE, MESH_FILE, FACTS_FILE = "proxy_gaussians.ply", "proxy_mesh.ply", "proxy.json"
+"""What is written of a proxy."""
+
 CELLS = 128
 """A proxy's diagonal is so many cells of the grid that its mesh is made on."""
 
@@ -29,17 +33,38 @@ def write_proxy(folder: Path, proxy: Proxy, capture_to_world: Similarity) -> Non
     """
     pose = proxy.T_world_proxy
     T_file_proxy = Similarity.identity() if pose is None else capture_to_world.inverse() @ pose
-    write_splats(transform_gaussians(proxy.gaussians, T_file_proxy), folder / "proxy_gaussians.ply")
+    write_splats(transform_gaussians(proxy.gaussians, T_file_proxy), folder / GAUSSIANS_FILE)
     mesh = mesh_of(proxy.field, 1 / CELLS).moved(T_file_proxy)
     try:
-        _write_mesh(folder / "proxy_mesh.ply", mesh)
-        write_json(folder / "proxy.json", _findings(proxy, pose is not None, T_file_proxy))
+        _write_mesh(folder / MESH_FILE, mesh)
+        write_json(folder / FACTS_FILE, _findings(proxy, pose is not None, T_file_proxy))
     except OSError as error:
-        raise OutputError(
-            f"The proxy cannot be written to {folder} ({error.strerror or error}).",
-            "A folder that can be written, with room for some megabytes, is needed.",
-            "Free some space, mend its permissions or choose another place with --output-dir.",
-        ) from error
+        raise _cannot_write(folder, error) from error
+
+
+def remove_proxy(folder: Path) -> None:
+    """Remove what an earlier run wrote of a proxy that there is no more."""
+    try:
+        for name in (GAUSSIANS_FILE, MESH_FILE, FACTS_FILE):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def write_reasons(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write proxies.json: per object that has no proxy, or none with a place, why."""
+    try:
+        write_json(folder / "proxies.json", {"format": FORMAT, "failed": dict(reasons)})
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"The proxy cannot be written to {folder} ({error.strerror or error}).",
+        "A folder that can be written, with room for some megabytes, is needed.",
+        "Free some space, mend its permissions or choose another place with --output-dir.",
+    )
 
 
 def _write_mesh(path: Path, mesh: ColoredMesh) -> None:

@@ -39,11 +39,10 @@ def generate_cached(
     generator: Generator, request: ProxyRequest, work: Work, folder: Path, regenerate: bool = False
 ) -> ProxyAsset:
     """The stored reply to such a request; a new one, which is then stored, if there is none or it shall be new."""
-    fingerprint = generator.fingerprint(request)
-    if fingerprint is None:
+    key = _key(generator, request)
+    if key is None:
         return generator.generate(request, work)
-    key = hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
-    path = folder / f"{key}.npz"
+    path = _path(folder, key)
     stored = None if regenerate else read_reply(path, key)
     if stored is not None:
         work.report(1.0, "stored already")
@@ -53,8 +52,28 @@ def generate_cached(
         write_reply(path, key, asset)
     # What another package replies may be more than a file can hold.
     except (OSError, TypeError, ValueError) as error:
-        work.report(1.0, f"done, but the reply cannot be stored in {folder} ({error})")
+        work.warn(f"The reply for '{request.name}' cannot be stored in {folder} ({error}): the next run asks again.")
     return asset
+
+
+def forget_reply(generator: Generator, request: ProxyRequest, folder: Path) -> None:
+    """Drop the stored reply to such a request, if there is one, as it is of no use."""
+    with suppress(Exception):  # The generator of another package may fail here as well.
+        key = _key(generator, request)
+        if key is not None:
+            _path(folder, key).unlink(missing_ok=True)
+
+
+def _key(generator: Generator, request: ProxyRequest) -> str | None:
+    """What a reply is stored under; None for replies that cost little."""
+    fingerprint = generator.fingerprint(request)
+    if fingerprint is None:
+        return None
+    return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _path(folder: Path, key: str) -> Path:
+    return folder / f"{key}.npz"
 
 
 def write_reply(path: Path, key: str, asset: ProxyAsset) -> None:

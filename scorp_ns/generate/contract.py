@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Real
 from threading import Event
 from typing import Any
 
@@ -52,7 +53,7 @@ def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, 
     for share, text in reports:
         assert share is None or 0 <= share <= 1, f"The share {share} was reported; it goes from 0 to 1, or is None."
         assert text.strip() and "\n" not in text, f"{text!r} was reported; one line is needed."
-    _check_asset(asset)
+    check_asset(asset)
     return asset, fingerprint
 
 
@@ -65,8 +66,8 @@ def _fingerprint(generator: Generator, request: ProxyRequest) -> str | None:
     return fingerprint
 
 
-def _check_asset(asset: Any) -> None:
-    """Returns if the reply is one, and all of its numbers are numbers."""
+def check_asset(asset: Any) -> None:
+    """Returns if the reply is one, and all of its numbers are numbers; an AssertionError tells what is wrong."""
     assert isinstance(asset, ProxyAsset), f"generate() gave a {type(asset).__name__}; a ProxyAsset is needed."
     assert isinstance(asset.made_by, str) and asset.made_by.strip(), "'made_by' is empty; it is shown to people."
     shape, pose = asset.shape, asset.T_capture_asset
@@ -84,9 +85,7 @@ def _check_asset(asset: Any) -> None:
     )
     assert asset.up is None or abs(math.hypot(*asset.up) - 1) < UNIT_TOLERANCE, "'up' is not of unit length."
     for key, value in asset.evidence.items():
-        assert isinstance(key, str) and isinstance(value, (float, int, str)), (
-            f"The evidence '{key}' is no number or text."
-        )
+        assert isinstance(key, str) and isinstance(value, (Real, str)), f"The evidence '{key}' is no number or text."
     assert asset.license is None or asset.license.strip(), "'license' is empty; None says that nothing is known."
 
 

@@ -15,6 +15,10 @@ def ignore_progress(share: float | None, text: str) -> None:
     """Does nothing with progress."""
 
 
+def ignore_warning(text: str) -> None:
+    """Does nothing with a warning."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What connects a generator at work with people: they see how far it has come, and may stop it."""
@@ -23,6 +27,8 @@ class Work:
     """Takes the share that is done, if it is known, and what is being done, in a few words."""
     cancelled: Event = field(default_factory=Event)
     """Set when somebody wants the work to stop."""
+    warn: Callable[[str], None] = ignore_warning
+    """Takes what people should know though the work goes on."""
 
     def check(self, name: str) -> None:
         """A CancelledError if the work on the object with this name shall stop."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from scorp_ns.errors import GenerationError, ScorpError
+from scorp_ns.errors import CancelledError, GenerationError, ScorpError
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import surface_gaussians
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.generate.cache import generate_cached
+from scorp_ns.generate.cache import forget_reply, generate_cached
 from scorp_ns.generate.canonical.canonicalising import canonicalise
+from scorp_ns.generate.contract import check_asset
 from scorp_ns.generate.generator import Generator, Work
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.lift.sights import camera_in_capture, gather_sights
@@ -91,9 +94,31 @@ def propose(
 ) -> Proxy:
     """The proxy that a generator makes of an object; a ScorpError says why there is none.
 
-    Stored replies of an earlier run are used again, unless it shall be generated anew.
+    Stored replies of an earlier run are used again, unless it shall be generated anew. Those that no proxy can be made
+    of are not kept.
     """
-    asset = _generated(request, generator, work, cache, regenerate)
+    try:
+        asset = generate_cached(generator, request, work, cache, regenerate)
+        check_asset(asset)
+        return _proxy_of(asset, request, capture_to_world, config, work)
+    except CancelledError:
+        raise
+    except ScorpError:
+        forget_reply(generator, request, cache)
+        raise
+    except (Exception, SystemExit) as error:  # A foreign generator may fail in any way, and costs its object only.
+        forget_reply(generator, request, cache)
+        raise GenerationError(
+            f"The generator of '{request.name}' failed ({type(error).__name__}: {error}).",
+            "A complete object was expected of it.",
+            "Mend the generator, or choose another with --pipeline.model.generator.name.",
+        ) from error
+
+
+def _proxy_of(
+    asset: ProxyAsset, request: ProxyRequest, capture_to_world: Similarity, config: FieldConfig, work: Work
+) -> Proxy:
+    """What a generator's reply is made into."""
     work.check(request.name)
     shape = canonicalise(asset, request.name)
     work.check(request.name)
@@ -110,21 +135,12 @@ def propose(
         T_asset_proxy=shape.T_asset_proxy,
         T_world_start=told,
         made_by=asset.made_by,
-        evidence=asset.evidence,
+        evidence={str(fact): _plain(value) for fact, value in asset.evidence.items()},
         notes=shape.notes,
         license=asset.license,
     )
 
 
-def _generated(request: ProxyRequest, generator: Generator, work: Work, cache: Path, regenerate: bool) -> ProxyAsset:
-    """The generator's reply, or the GenerationError that anything it raises amounts to."""
-    try:
-        return generate_cached(generator, request, work, cache, regenerate)
-    except ScorpError:
-        raise
-    except Exception as error:  # A foreign generator may fail in any way, and costs its object only.
-        raise GenerationError(
-            f"The generator of '{request.name}' failed ({type(error).__name__}: {error}).",
-            "A complete object was expected of it.",
-            "Mend the generator, or choose another with --pipeline.model.generator.name.",
-        ) from error
+def _plain(value: Any) -> float | str:
+    """What checkpoints and JSON can hold, of what a foreign package tells."""
+    return float(value) if isinstance(value, Real) else str(value)

@@ -92,6 +92,8 @@ def test_a_generator_that_fails_costs_its_object_only_and_may_try_again(
     assert list(state["facts"]) == others
     assert "exit code 3" in state["failures"][one]
     assert "no proxy" in capsys.readouterr().out
+    failed = json.loads((folder / "scorp" / "proxies.json").read_text())["failed"]
+    assert "exit code 3" in failed[one]
 
     again = train(capture, tmp_path / "second", *chosen, "--load-dir", folder, "--regenerate", one)
     state = state_of(again)
