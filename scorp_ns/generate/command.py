@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from string import Formatter
 from typing import Literal
@@ -31,6 +33,12 @@ WORDS = ("name", "prompt")
 
 PLACEHOLDERS = (*PATHS, "seed", *WORDS)
 
+INTERPRETER = re.compile(r"(ba|z|k|da|a|c|tc|fi)?sh|busybox|python|perl|ruby|node")
+"""Programs that take a script as an argument; versions may follow their names."""
+
+SCRIPT_OPTION = re.compile(r"-[A-Za-z]*[ceE][A-Za-z]*|--command|--eval")
+"""Options of theirs that a script follows."""
+
 MOST_SCRIPT_BYTES = 1 << 20
 """Files of up to this size that the command names count as part of its settings."""
 
@@ -38,6 +46,9 @@ SHOWN_CHARACTERS = 80
 """Of a line that the program prints, as progress."""
 
 OPTION = "--pipeline.model.generator.command"
+GIVE_TO_SCRIPT = (
+    """Give it a script that takes them as arguments: bash -c 'python run.py "$1" "$2"' run {name} {job}."""
+)
 EXAMPLE = f'For example: {OPTION}.template "conda run -n trellis python run.py {{job}} {{result}}".'
 
 
@@ -159,8 +170,14 @@ def _parse(template: str) -> list[str]:
         raise _unusable(f"The command template has the unknown placeholder {{{unknown[0]}}}.")
     if not used & set(PATHS):
         raise _unusable("The command template has neither {job} nor {result}, so the program cannot find its job.")
-    for argument, names in zip(arguments, fields, strict=True):
+    for index, (argument, names) in enumerate(zip(arguments, fields, strict=True)):
         _check_words(argument, names)
+        if names & set(WORDS) and _is_before_script(arguments[:index]):
+            raise _unusable(
+                f"The command template gives {argument} to {arguments[index - 1]!r} as a script, "
+                "which would run what a name says.",
+                GIVE_TO_SCRIPT,
+            )
     _check_program(arguments[0])
     return arguments
 
@@ -187,6 +204,13 @@ def _check_words(argument: str, names: set[str]) -> None:
             )
 
 
+def _is_before_script(arguments: Sequence[str]) -> bool:
+    """Whether an interpreter is called by these arguments, which takes the next for a script."""
+    options = list(takewhile(lambda argument: argument.startswith(("-", "+")), reversed(arguments)))
+    names = [re.sub(r"[\d.]*(\.exe)?$", "", Path(argument).name) for argument in arguments]
+    return any(map(SCRIPT_OPTION.fullmatch, options)) and any(map(INTERPRETER.fullmatch, names))
+
+
 def _check_program(program: str) -> None:
     if shutil.which(program) is None:
         raise UnsupportedError(
@@ -196,13 +220,13 @@ def _check_program(program: str) -> None:
         )
 
 
-def _unusable(found: str) -> GenerationError:
+def _unusable(found: str, do: str = EXAMPLE) -> GenerationError:
     names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     return GenerationError(
         found,
         f"A command with {{job}} or {{result}} is needed; placeholders are {names}, and {{{{ and }}}} are braces; "
         "{name} and {prompt} stand alone, or after '--option='.",
-        EXAMPLE,
+        do,
     )
 
 

@@ -54,6 +54,7 @@ template_fault("has_an_open_brace", "python run.py {job")
 template_fault("has_an_unknown_placeholder", "python run.py {folder} {job}")
 template_fault("tells_nothing_of_the_job", "python run.py {name}")
 template_fault("gives_words_to_a_shell", "bash -c 'make {name} {job}'")
+template_fault("gives_words_as_a_script", "bash -c {name} {job}")
 template_fault("names_a_program_that_is_not_there", "no-such-program {job}")
 
 

@@ -146,6 +146,9 @@ def test_names_that_are_no_text_arrive_as_far_as_they_can(program: Program):
         'echo "{job}',
         "bash -c 'make {name}' {job}",
         "bash -c 'make --name={name}' {job}",
+        "bash -c {name} {job}",
+        "/bin/sh -ec -- {prompt} {job}",
+        "env A=1 python3.11 -c {name} {job}",
         "echo {name}{job}",
         "echo x={name} {job}",
     ],
@@ -153,6 +156,13 @@ def test_names_that_are_no_text_arrive_as_far_as_they_can(program: Program):
 def test_templates_that_cannot_work_are_refused_when_built(template: str):
     with pytest.raises(GenerationError):
         CommandConfig(template).build()
+
+
+@pytest.mark.parametrize(
+    "template", ["bash -c 'make $1' run {name} {job}", "echo -c {name} {job}", "bash run.sh --name {name} {job}"]
+)
+def test_templates_in_which_words_stay_words_are_taken(template: str):
+    CommandConfig(template).build()
 
 
 def test_a_program_that_is_not_there_is_told_of_when_built():
