@@ -101,6 +101,7 @@ def test_small_holes_are_closed_without_touching_the_rest() -> None:
     assert_same_surface(shape, BALL)
 
 
+@pytest.mark.slow
 def test_a_large_hole_is_closed_across() -> None:
     shape = canonical(without(BALL, middles(BALL)[:, 2] > 0.24))
     back = shape.mesh.moved(shape.T_asset_proxy)
@@ -118,6 +119,7 @@ def test_what_crosses_itself_becomes_one_body() -> None:
     assert volume(back) == pytest.approx(2 * volume(BALL) - overlap, rel=0.02)
 
 
+@pytest.mark.slow
 def test_loose_triangles_become_a_body() -> None:
     random = np.random.default_rng(0)
     corners = BALL.vertices[BALL.faces].reshape(-1, 3)
