@@ -32,6 +32,12 @@ from pathlib import Path
 MOST_BYTES = 1 << 30
 """Of a job, packed and unpacked."""
 
+MOST_DISCARDED_BYTES = 64 << 20
+"""Of a job that is refused; a connection that is closed before may lose the answer."""
+
+PATIENCE_S = 5
+"""How long the next bytes of a job that is refused are waited for."""
+
 
 class Job:
     """A folder in which a program is at work."""
@@ -144,13 +150,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        if not 0 < length <= MOST_BYTES:
-            return self.say(413, {"message": "no job, or too large a one"})
-        content = self.rfile.read(length)
         if not self.is_known() or self.path != "/jobs":
-            return self.say(401 if self.path == "/jobs" else 404, {"message": "not here"})
+            return self.refuse(401 if self.path == "/jobs" else 404, "not here", length)
+        if not 0 < length <= MOST_BYTES:
+            return self.refuse(413, "no job, or too large a one", length)
         try:
-            name = self.jobs.add(content, self.headers.get("Idempotency-Key"))
+            name = self.jobs.add(self.rfile.read(length), self.headers.get("Idempotency-Key"))
         except (zipfile.BadZipFile, ValueError, OSError) as error:
             return self.say(400, {"message": f"this is no job: {error}"})
         self.say(201, {"id": name})
@@ -180,6 +185,15 @@ class Handler(BaseHTTPRequestHandler):
             self.headers.get("Authorization", "").encode(), f"Bearer {self.token}".encode()
         )
 
+    def refuse(self, status: int, message: str, length: int) -> None:
+        """Answer without the job, and pass over what is sent of it."""
+        self.say(status, {"message": message})
+        self.connection.settimeout(PATIENCE_S)
+        left = min(length, MOST_DISCARDED_BYTES)
+        with suppress(OSError):
+            while left > 0 and (chunk := self.rfile.read1(min(left, 1 << 16))):
+                left -= len(chunk)
+
     def say(self, status: int, content: dict) -> None:
         """Answer with JSON."""
         self.say_bytes(status, json.dumps(content).encode(), "application/json")
@@ -198,7 +212,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the program and its arguments, with {job}")
     options = parser.parse_args()
-    Handler.jobs = Jobs([word for word in options.command if word != "--"])
+    Handler.jobs = Jobs(options.command[1:] if options.command[:1] == ["--"] else options.command)
     Handler.token = os.environ.get("GENERATOR_TOKEN", "")
     server = ThreadingHTTPServer((options.host, options.port), Handler)
     sys.stdout.write(f"http://{options.host}:{server.server_port}\n")

@@ -6,6 +6,7 @@ import math
 import os
 import runpy
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -117,6 +118,21 @@ def test_the_example_of_a_server_tells_how_its_program_failed_and_stops_it(tmp_p
         with pytest.raises(CancelledError):
             HttpConfig(url, poll_s=0.05).build().generate(REQUEST, cancel)
         assert not list(tmp_path.iterdir())
+
+
+def test_the_example_of_a_server_refuses_strangers_before_they_send_a_job(tmp_path: Path):
+    with example_server(tmp_path, "true", GENERATOR_TOKEN="open sesame") as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"POST /jobs HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n")
+            assert b" 401 " in connection.recv(1000)
+
+
+def test_the_example_of_a_server_leaves_the_dashes_of_its_program(tmp_path: Path):
+    program = "import sys; sys.exit(str(sys.argv[1:3]))"
+    failed = pytest.raises(GenerationError, match=r"exit code 1: \['--', 'a'\]")
+    with example_server(tmp_path, sys.executable, "-c", program, "--", "a", "{job}") as url, failed:
+        HttpConfig(url, poll_s=0.05).build().generate(REQUEST, Work())
 
 
 def test_the_example_of_a_package_is_found_once_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
