@@ -163,7 +163,7 @@ def test_files_of_others_count_as_absent(kind: str, tmp_path: Path, monkeypatch:
 def test_a_reply_that_cannot_be_stored_is_not_lost(tmp_path: Path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     said: list[str] = []
-    work = Work(report=lambda share, text: said.append(text))
+    work = Work(warn=said.append)
     assert generate_cached(Counting(), REQUEST, work, tmp_path / "cache") is POSED
     assert "cannot be stored" in said[-1]
 
