@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores; libraries that start a thread per core in each of them wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The kernels of render/cpu are compiled by numba, which cannot look through a checking wrapper.
 install_import_hook(
     [
