@@ -69,7 +69,10 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     capture = write_object_masks(write_capture(folder / "capture"))
-    options = ("--max-num-iterations", "300", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8")
+    options = (
+        *("--max-num-iterations", "300", "--save-objects", "True"),
+        *("--pipeline.model.schedule.propose-at", "0.8", "--pipeline.model.schedule.compose-at", "2"),
+    )
     code, output = run("ns-train", *train_arguments(capture, folder, *options))
     assert code == 0, output
     (folder / "printed.txt").write_text(output)

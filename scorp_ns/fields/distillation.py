@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -35,6 +36,22 @@ def distill(
     seed: int = 0,
 ) -> ProxyField:
     """The field of a closed mesh of diagonal 1: equal for equal meshes and seeds."""
+    with _one_thread():
+        return _distilled(mesh, config, report, seed)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums come in one order, and so to the same result."""
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+
+
+def _distilled(mesh: ColoredMesh, config: FieldConfig, report: Callable[[float, str], None], seed: int) -> ProxyField:
     report(0.0, "measuring distances")
     queries = SurfaceQueries(mesh)
     grid = Grid.around(*mesh.bounds, config.base_spacing, MARGIN)

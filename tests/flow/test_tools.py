@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from captures import write_capture
 from plyfile import PlyData
-from tools import run, run_here
+from tools import run, run_folder, run_here, train_arguments
 
 CAMERA_PATH = {
     "camera_type": "perspective",
@@ -119,7 +120,9 @@ def test_export_poisson_writes_a_mesh(config: Path, tmp_path: Path):
     assert len(trimesh.load(tmp_path / "poisson_mesh.ply", process=False).faces) > 100
 
 
-def test_export_marching_cubes_says_what_it_needs(config: Path, tmp_path: Path):
+def test_export_marching_cubes_says_what_it_needs(tmp_path: Path):
+    run_here("ns-train", *train_arguments(write_capture(tmp_path / "capture"), tmp_path, "--max-num-iterations", "2"))
+    config = run_folder(tmp_path) / "config.yml"
     code, output = run("ns-export", "marching-cubes", "--load-config", config, "--output-dir", tmp_path)
     assert code == 1
     assert "No proxy is placed" in output and "ns-export tsdf" in output
