@@ -16,6 +16,7 @@ from captures import (
     BALL_COLORS,
     BALL_NAMES,
     BALL_RADII,
+    FOCAL,
     write_ball_assets,
     write_capture,
     write_object_masks,
@@ -26,6 +27,9 @@ from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splat_ply import read_splats
 
 BRIEF = ("--max-num-iterations", "60", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8")
+
+PIXEL = 2.0 / FOCAL
+"""What a pixel covers where the balls stand, two metres from the cameras. Small objects lose up to two at outlines."""
 
 GENERATOR = "--pipeline.model.generator"
 
@@ -59,7 +63,7 @@ def test_a_ball_is_completed_where_it_stands(tiny_run: Path):
         mesh = trimesh.load(folder / "proxy_mesh.ply")
         assert mesh.is_watertight
         away = np.linalg.norm(mesh.sample(2000) - center, axis=1)
-        assert np.abs(np.median(away) - radius) < 0.3 * radius, name
+        assert np.abs(np.median(away) - radius) < 2.5 * PIXEL, name
         mean_color = np.asarray(mesh.visual.vertex_colors)[:, :3].mean(axis=0) / 255
         assert np.linalg.norm(mean_color / mean_color.max() - color / color.max()) < 0.25, name
         splats = read_splats(folder / "proxy_gaussians.ply")
