@@ -15,6 +15,40 @@ SOFT = 0.05
 
 
 @kernel
+def outermost(R, normal, corners):
+    """How far the turned hull reaches along a normal, and the number of the corner that does."""
+    x = R[0, 0] * normal[0] + R[1, 0] * normal[1] + R[2, 0] * normal[2]
+    y = R[0, 1] * normal[0] + R[1, 1] * normal[1] + R[2, 1] * normal[2]
+    z = R[0, 2] * normal[0] + R[1, 2] * normal[1] + R[2, 2] * normal[2]
+    best, place = -1e30, 0
+    for j in range(len(corners)):
+        value = corners[j, 0] * x + corners[j, 1] * y + corners[j, 2] * z
+        if value > best:
+            best, place = value, j
+    return best, place
+
+
+@kernel
+def touch_planes(R, planes, corners, touched):
+    """Write the turned corner that reaches furthest along each plane's normal."""
+    for i in range(len(planes)):
+        _, place = outermost(R, planes[i], corners)
+        for k in range(3):
+            touched[i, k] = R[k, 0] * corners[place, 0] + R[k, 1] * corners[place, 1] + R[k, 2] * corners[place, 2]
+
+
+@kernel
+def cost_of_touch(R, s, t, corners, planes, offsets):
+    """How far the planes are from touching the hull, softly: 0 where all touch, 1 where none nearly does."""
+    cost = 0.0
+    for i in range(len(planes)):
+        reach, _ = outermost(R, planes[i], corners)
+        r = offsets[i] - (s * reach + planes[i, 0] * t[0] + planes[i, 1] * t[1] + planes[i, 2] * t[2])
+        cost += r * r / (r * r + SOFT * SOFT)
+    return cost / len(planes)
+
+
+@kernel
 def fit_tangents(chunk, num_chunks, rotations, corners, planes, offsets, low, high, scales, translations, costs):
     """Scales, translations and (changed in place) rotations at which the hull touches the planes, with their costs.
 
@@ -28,25 +62,12 @@ def fit_tangents(chunk, num_chunks, rotations, corners, planes, offsets, low, hi
         R, s = rotations[index], 1.0
         t = translations[index]
         weights[:] = 1.0
-        cost = 0.0
         for step in range(RELAXATIONS + TURNS):
             size = 4 if step < RELAXATIONS else 7
             H[:] = 0
             g[:] = 0
             if step == 0 or step >= RELAXATIONS:
-                for i in range(m):
-                    x = R[0, 0] * planes[i, 0] + R[1, 0] * planes[i, 1] + R[2, 0] * planes[i, 2]
-                    y = R[0, 1] * planes[i, 0] + R[1, 1] * planes[i, 1] + R[2, 1] * planes[i, 2]
-                    z = R[0, 2] * planes[i, 0] + R[1, 2] * planes[i, 1] + R[2, 2] * planes[i, 2]
-                    best, place = -1e30, 0
-                    for j in range(len(corners)):
-                        value = corners[j, 0] * x + corners[j, 1] * y + corners[j, 2] * z
-                        if value > best:
-                            best, place = value, j
-                    for k in range(3):
-                        touched[i, k] = (
-                            R[k, 0] * corners[place, 0] + R[k, 1] * corners[place, 1] + R[k, 2] * corners[place, 2]
-                        )
+                touch_planes(R, planes, corners, touched)
             for i in range(m):
                 a0, a1, a2 = planes[i, 0], planes[i, 1], planes[i, 2]
                 q0, q1, q2 = touched[i, 0], touched[i, 1], touched[i, 2]
@@ -75,16 +96,5 @@ def fit_tangents(chunk, num_chunks, rotations, corners, planes, offsets, low, hi
                 t[k] += g[1 + k]
             if size == 7:
                 turn(R, g[4], g[5], g[6])
-        for i in range(m):
-            r = offsets[i]
-            x = R[0, 0] * planes[i, 0] + R[1, 0] * planes[i, 1] + R[2, 0] * planes[i, 2]
-            y = R[0, 1] * planes[i, 0] + R[1, 1] * planes[i, 1] + R[2, 1] * planes[i, 2]
-            z = R[0, 2] * planes[i, 0] + R[1, 2] * planes[i, 1] + R[2, 2] * planes[i, 2]
-            best = -1e30
-            for j in range(len(corners)):
-                value = corners[j, 0] * x + corners[j, 1] * y + corners[j, 2] * z
-                best = max(best, value)
-            r -= s * best + planes[i, 0] * t[0] + planes[i, 1] * t[1] + planes[i, 2] * t[2]
-            cost += r * r / (r * r + SOFT * SOFT)
         scales[index] = s
-        costs[index] = cost / m
+        costs[index] = cost_of_touch(R, s, t, corners, planes, offsets)

@@ -5,8 +5,6 @@ After a deliberate change of wording, `SCORP_WRITE_MESSAGES=1 pytest tests/error
 
 from __future__ import annotations
 
-import json
-import os
 import struct
 import tracemalloc
 import zipfile
@@ -26,6 +24,7 @@ from asset_making import (
     write_glb,
     write_ply,
 )
+from message_snapshots import check_message, check_names
 
 from scorp_ns.errors import GenerationError
 from scorp_ns.generate.asset_files import source
@@ -260,16 +259,11 @@ def said_about(name: str, folder: Path) -> str:
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_is_wrong_with_an_asset_is_said(name: str, tmp_path: Path) -> None:
     said = said_about(name, tmp_path / "assets")
-    messages = json.loads(MESSAGES.read_text()) if MESSAGES.exists() else {}
-    if os.environ.get("SCORP_WRITE_MESSAGES"):
-        kept = {known: messages[known] for known in FAULTS if known in messages}
-        MESSAGES.write_text(json.dumps(kept | {name: said}, indent=2, ensure_ascii=False) + "\n")
-        return
-    assert said == messages[name]
+    check_message(MESSAGES, name, said, FAULTS)
 
 
 def test_there_is_a_message_for_every_fault_and_no_other() -> None:
-    assert set(json.loads(MESSAGES.read_text())) == set(FAULTS)
+    check_names(MESSAGES, FAULTS)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ After a deliberate change of wording, `SCORP_WRITE_MESSAGES=1 pytest tests/error
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import socket
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 from job_servers import Answer, archive, box_file, die_half_way, hang, hunyuan, plain, serving, states
+from message_snapshots import check_message, check_names
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.generate.command import CommandConfig
@@ -224,13 +224,8 @@ def said_by(name: str, folder: Path) -> str:
 def test_what_is_wrong_with_generators_is_said(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.01)
     said = said_by(name, tmp_path / "folder")
-    messages = json.loads(MESSAGES.read_text()) if MESSAGES.exists() else {}
-    if os.environ.get("SCORP_WRITE_MESSAGES"):
-        kept = {known: messages[known] for known in FAULTS if known in messages}
-        MESSAGES.write_text(json.dumps(kept | {name: said}, indent=2, ensure_ascii=False) + "\n")
-        return
-    assert said == messages[name]
+    check_message(MESSAGES, name, said, FAULTS)
 
 
 def test_there_is_a_message_for_every_fault_and_no_other() -> None:
-    assert set(json.loads(MESSAGES.read_text())) == set(FAULTS)
+    check_names(MESSAGES, FAULTS)

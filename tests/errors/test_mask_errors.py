@@ -6,7 +6,6 @@ After a deliberate change of wording, `SCORP_WRITE_MESSAGES=1 pytest tests/error
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -31,6 +30,7 @@ from mask_files import (
     write_maps,
     write_transforms,
 )
+from message_snapshots import check_message, check_names
 from PIL import Image
 
 from scorp_ns.errors import MaskError
@@ -359,16 +359,11 @@ def test_what_is_wrong_with_masks_is_said(name: str, tmp_path: Path, monkeypatch
     if "gigantic" in name:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     said = said_about(name, tmp_path / "capture")
-    messages = json.loads(MESSAGES.read_text()) if MESSAGES.exists() else {}
-    if os.environ.get("SCORP_WRITE_MESSAGES"):
-        kept = {known: messages[known] for known in FAULTS if known in messages}
-        MESSAGES.write_text(json.dumps(kept | {name: said}, indent=2, ensure_ascii=False) + "\n")
-        return
-    assert said == messages[name]
+    check_message(MESSAGES, name, said, FAULTS)
 
 
 def test_there_is_a_message_for_every_fault_and_no_other() -> None:
-    assert set(json.loads(MESSAGES.read_text())) == set(FAULTS)
+    check_names(MESSAGES, FAULTS)
 
 
 def test_an_object_that_covers_whole_images_is_left_out_and_the_run_goes_on(tmp_path: Path) -> None:

@@ -9,20 +9,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Float64, UInt8
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.products import BACKGROUND, VISIBLE, Sight
 from scorp_ns.render import rasterization
-
-FRONT = 0.8
-"""The surface lies so many standard deviations of a Gaussian before its centre, as seen by a camera: trained Gaussians
-lie within the surface and reach up to it, so the depths of their centres are too deep by 1 to 2 % of an object."""
-
-SOLID = 0.5
-"""Pixels with less opacity of the object's own Gaussians have no depth of the object."""
+from scorp_ns.render.fronts import SOLID, front_depths
 
 STEEP = 0.15
 """Surfaces that a camera sees at a smaller cosine than this tell no depth."""
@@ -80,7 +73,9 @@ def observe(sights: Sequence[Sight], gaussians: Gaussians, frame: UprightFrame) 
 def _observe(sight: Sight, gaussians: Gaussians, frame: UprightFrame) -> Observation:
     is_object = sight.roles == VISIBLE
     possible = sight.roles != BACKGROUND
-    surface, is_solid = front_depths(gaussians, sight)
+    height, width = sight.depth.shape
+    front, is_front = front_depths(gaussians, sight.viewmat, sight.K, width, height)
+    surface, is_solid = front.cpu().numpy(), is_front.cpu().numpy()
     is_known = is_object & is_solid
     depth = np.where(np.isfinite(sight.depth), sight.depth, FAR)
     depth = np.where(is_object, np.where(is_solid, surface, 0.0), depth).astype(np.float32)
@@ -108,24 +103,6 @@ def _signed_pixels(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"
         return np.full(inside.shape, -float(max(inside.shape)), np.float32)
     depth, distance = (np.asarray(ndimage.distance_transform_edt(part)) for part in (inside, ~inside))
     return np.where(inside, 0.5 - depth, distance - 0.5).astype(np.float32)
-
-
-def front_depths(gaussians: Gaussians, sight: Sight) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """How deep the front of the object's own Gaussians lies, and where there is any."""
-    viewmat = sight.viewmat.float().to(gaussians.means)
-    height, width = sight.depth.shape
-    wxyz = gaussians.quats.cpu().numpy()
-    rotations = torch.from_numpy(Rotation.from_quat(wxyz[:, [1, 2, 3, 0]]).as_matrix()).to(gaussians.means)
-    directions = torch.nn.functional.normalize(gaussians.means + viewmat[:3, :3].T @ viewmat[:3, 3], dim=1)
-    reach = (torch.einsum("nij,ni->nj", rotations, directions) * gaussians.scales).norm(dim=1)
-    depths = gaussians.means @ viewmat[2, :3] + viewmat[2, 3] - FRONT * reach
-    image, opacity, _ = rasterization(
-        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities,
-        depths[:, None].expand(-1, 3).contiguous(), viewmat[None], sight.K.float().to(viewmat)[None], width, height,
-    )  # fmt: skip
-    opacity = opacity[0, ..., 0]
-    depth = image[0, ..., 0] / opacity.clamp_min(1e-6)
-    return depth.cpu().numpy(), (opacity > SOLID).cpu().numpy()
 
 
 def _facing(
