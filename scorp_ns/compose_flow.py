@@ -76,7 +76,8 @@ class ComposeFlow:
             try:
                 own = self.store.own(one)
                 proxy = self.model.scene_proxies.proxy(one.name)
-                made.append((one, compose(depths, own, proxy, to_world, self.model.config.compose)))
+                with self.clock.of_object(one.name):
+                    made.append((one, compose(depths, own, proxy, to_world, self.model.config.compose)))
             except ScorpError as error:
                 self.store.fail(one.name, str(error))
         for one, composed in made:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scorp_ns.gaussians.similarity import Similarity
 
 
 class ScorpError(Exception):
@@ -54,12 +57,16 @@ class CancelledError(GenerationError):
 class PlacingError(ScorpError):
     """Nobody knows where an object's proxy belongs; the object keeps what was lifted."""
 
-    def __init__(self, found: str, needed: str, do: str, confidence: Mapping[str, float]) -> None:
+    def __init__(
+        self, found: str, needed: str, do: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
+    ) -> None:
         super().__init__(found, needed, do)
         self.confidence = confidence
+        self.T_world_refused = T_world_refused
+        """Where the proxy fits best all the same, for people to look at; None where nothing could be compared."""
 
     def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
-        return type(self), (self.found, self.needed, self.do, self.confidence)
+        return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
 
 
 class CompositionError(ScorpError):

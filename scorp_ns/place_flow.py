@@ -59,12 +59,12 @@ class PlaceFlow:
 
         to_world = capture_to_world(self.objects.datamanager)
         request = request_proxy(depths, one, ObjectInfo(one.name), (), to_world, self.seed)
-        with self.store.at_work(one.name, report) as work:
+        with self.clock.of_object(one.name), self.store.at_work(one.name, report) as work:
             try:
                 found = place(self.store.proxy(one.name), request, to_world, self.model.config.place, work)
                 self.store.settle(one.name, found.T_world_proxy, found.confidence)
             except PlacingError as error:
-                self.store.give_up(one.name, str(error), error.confidence)
+                self.store.give_up(one.name, str(error), error.confidence, error.T_world_refused)
             except ScorpError as error:
-                self.store.give_up(one.name, str(error), {})
+                self.store.give_up(one.name, str(error), {}, None)
         progress.remove_task(task)

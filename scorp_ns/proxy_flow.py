@@ -105,7 +105,7 @@ class ProxyFlow:
 
         began, maker = perf_counter(), self.choice.name_for(one.name)
         CONSOLE.print(f"Making a proxy of '{one.name}': {maker} ...", markup=False)
-        with self.store.at_work(one.name, report, _warn) as work:
+        with self.clock.of_object(one.name), self.store.at_work(one.name, report, _warn) as work:
             try:
                 generator = self.choice.build(maker)
                 request = self._request(one, depths)

@@ -114,11 +114,15 @@ class SceneProxies(torch.nn.Module):
     def settle(self, name: str, T_world_proxy: Similarity, confidence: Mapping[str, float]) -> None:
         """Remember where a proxy belongs, and what speaks for that."""
         self._facts[name] |= {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
+        self._facts[name]["refused"] = None
         self._tell()
 
-    def give_up(self, name: str, reason: str, confidence: Mapping[str, float]) -> None:
-        """Remember why nobody knows where a proxy belongs."""
+    def give_up(
+        self, name: str, reason: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
+    ) -> None:
+        """Remember why nobody knows where a proxy belongs, and where it would fit best."""
         self._facts[name] |= {"pose": None, "confidence": dict(confidence), "misplaced": reason}
+        self._facts[name]["refused"] = _numbers(T_world_refused)
         self._tell()
 
     def is_placed(self, name: str) -> bool:
@@ -128,6 +132,10 @@ class SceneProxies(torch.nn.Module):
     def misplaced(self, name: str) -> str | None:
         """Why nobody knows where the proxy belongs; None if it has its place, or nobody has searched."""
         return self._facts[name].get("misplaced")
+
+    def refused(self, name: str) -> Similarity | None:
+        """The best place that was found for a proxy and is not believed; None if there is no such place."""
+        return _pose(self._facts[name].get("refused"))
 
     def confidence(self, name: str) -> Mapping[str, float]:
         """What speaks for or against the place that was found for the proxy; nothing if none was searched."""

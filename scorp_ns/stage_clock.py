@@ -26,6 +26,8 @@ class StageClock:
 
     def __init__(self) -> None:
         self.costs: dict[str, dict[str, float]] = {}
+        self.of_objects: dict[str, dict[str, float]] = {}
+        """Per object, the seconds that each stage spent on it alone."""
         self._running: list[str] = []
         self._since = 0.0
 
@@ -42,14 +44,27 @@ class StageClock:
             self._settle()
             self._running.pop()
 
+    @contextmanager
+    def of_object(self, name: str) -> Iterator[None]:
+        """Count the time of the block as this object's too, in the stage that is running."""
+        stage, began = self._running[-1], time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = self.of_objects.setdefault(name, {})
+            seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began
+
     def state(self) -> dict[str, dict[str, float]]:
         """The costs up to now, for a checkpoint."""
         self._settle()
         return {name: dict(cost) for name, cost in self.costs.items()}
 
-    def load_state(self, state: Mapping[str, Mapping[str, float]]) -> None:
+    def load_state(
+        self, costs: Mapping[str, Mapping[str, float]], of_objects: Mapping[str, Mapping[str, float]]
+    ) -> None:
         """Go on from the costs of an interrupted run."""
-        self.costs = {name: dict(cost) for name, cost in state.items()}
+        self.costs = {name: dict(cost) for name, cost in costs.items()}
+        self.of_objects = {name: dict(seconds) for name, seconds in of_objects.items()}
 
     def _settle(self) -> None:
         """Give the time since the last look, and the GPU's peak, to the stage that is running."""

@@ -139,7 +139,7 @@ class ScorpTrainer(Trainer):
             for name, value in state["scorp"]["strategy"].items()
         }
         self._random_state_to_restore = state["scorp"]["random"]
-        self.clock.load_state(state["scorp"].get("costs", {}))
+        self.clock.load_state(state["scorp"].get("costs", {}), state["scorp"].get("object_costs", {}))
         CONSOLE.print(f"Continuing at step {self._start_step} from {path}", markup=False)
 
     def _load_optimizers(self, state: dict[str, Any]) -> None:
@@ -185,5 +185,6 @@ class ScorpTrainer(Trainer):
                 "sampling": self._datamanager.sampling_state(),
                 "random": random_state(),
                 "costs": self.clock.state(),
+                "object_costs": deepcopy(self.clock.of_objects),
             },
         }

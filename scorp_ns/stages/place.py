@@ -46,6 +46,7 @@ def place(
             "A proxy has to agree with the photographs in one place better than elsewhere.",
             "Use another proxy or generator; the object keeps what was lifted of it.",
             confidence,
+            None if result.best is None else capture_to_world @ result.best.T_capture_proxy,
         )
     return PlacedProxy(capture_to_world @ result.best.T_capture_proxy, confidence)
 

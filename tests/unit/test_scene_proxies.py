@@ -86,12 +86,16 @@ def test_a_proxy_after_a_failure_ends_the_failure_and_a_failure_keeps_the_old_pr
 def test_a_place_that_is_found_lasts_and_so_does_one_that_is_not():
     store = filled()
     store.settle("unplaced", PLACE, {"explained": 0.98})
-    store.give_up(ODD_NAME, "It fits nowhere.", {"explained": 0.3})
+    store.give_up(ODD_NAME, "It fits nowhere.", {"explained": 0.3}, PLACE)
     loaded = saved_and_loaded(store)
     assert loaded.is_placed("unplaced") and loaded.misplaced("unplaced") is None
     assert torch.equal(loaded.proxy("unplaced").T_world_proxy.matrix, PLACE.matrix)
     assert not loaded.is_placed(ODD_NAME) and loaded.misplaced(ODD_NAME) == "It fits nowhere."
     assert loaded.confidence(ODD_NAME) == {"explained": 0.3}
+    refused = loaded.refused(ODD_NAME)
+    assert refused is not None and torch.equal(refused.matrix, PLACE.matrix) and loaded.refused("unplaced") is None
+    loaded.settle(ODD_NAME, PLACE, {})
+    assert loaded.refused(ODD_NAME) is None
 
 
 def test_work_is_seen_while_it_goes_on_and_stops_when_it_is_cancelled():

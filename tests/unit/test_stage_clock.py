@@ -40,11 +40,23 @@ def test_a_resumed_run_adds_to_what_was_saved():
     with first.stage("scene"):
         time.sleep(0.05)
         saved = first.state()
-    second.load_state(saved)
+    second.load_state(saved, {})
     with second.stage("scene"):
         time.sleep(0.05)
     assert second.costs["scene"]["seconds"] >= 0.1
     assert second.costs["scene"]["peak_mb"] >= saved["scene"]["peak_mb"]
+
+
+def test_an_object_has_its_part_of_each_stage():
+    first, second = StageClock(), StageClock()
+    for _ in range(2):
+        with first.stage("place"), first.of_object("mug"):
+            time.sleep(0.02)
+    second.load_state(first.state(), first.of_objects)
+    with second.stage("compose"), second.of_object("mug"):
+        time.sleep(0.02)
+    assert set(second.of_objects["mug"]) == {"place", "compose"}
+    assert 0.04 <= second.of_objects["mug"]["place"] <= second.costs["place"]["seconds"]
 
 
 def test_costs_are_read_back(tmp_path: Path):
