@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"errors", "cameras", "wording"},
-    {"json_files"},
+    {"json_files", "documents"},
     {"gaussians"},
     {"surfaces"},
     {"fields"},

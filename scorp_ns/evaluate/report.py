@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from scorp_ns.errors import OutputError, ScorpError
+from scorp_ns.documents.schema import Number
+from scorp_ns.documents.writing import document_text, plain_json, write_text
+from scorp_ns.errors import ScorpError
 from scorp_ns.evaluate.report_html import report_html
 from scorp_ns.evaluate.report_markdown import report_markdown
-from scorp_ns.evaluate.report_schema import NUMBERS, Number, check_report
+from scorp_ns.evaluate.report_schema import NUMBERS, check_report
 
 HIGHEST = ("peak_mb", "peak_gpu_mb")
 """Of these the highest counts, not the mean."""
@@ -59,9 +60,9 @@ def average_stages(splits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def write_report(report: Mapping[str, Any], folder: Path) -> Path:
     """Write report.json, report.md and report.html; the path of the last. Numbers that are not finite become null."""
-    plain = _plain(report)
+    plain = plain_json(report)
     check_report(plain)
-    write_text(folder / "report.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(folder / "report.json", document_text(plain))
     write_text(folder / "report.md", report_markdown(plain))
     return write_text(folder / "report.html", report_html(plain, folder))
 
@@ -80,22 +81,6 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write the file whole or not at all; its path."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}).",
-            "A folder that can be written, with room on the disk, is needed.",
-            "Choose another place with --output, or mend its permissions.",
-        ) from error
-    return path
-
-
 def _numbers(split: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in split.items() if key in NUMBERS}
 
@@ -106,7 +91,7 @@ def _merged(results: Sequence[Mapping[str, Any]], reduce: Reduce) -> dict[str, A
     for key in dict.fromkeys(key for result in results for key in result):
         values = [result[key] for result in results if key in result]
         parts = [value for value in values if isinstance(value, Mapping)]
-        numbers = [_plain(value) for value in values if _is_number(value)]
+        numbers = [plain_json(value) for value in values if _is_number(value)]
         value = _merged(parts, reduce) if parts else reduce(key, numbers) if numbers else None
         if value is not None and value != {}:
             merged[key] = value
@@ -127,16 +112,3 @@ def _reason(reasons: list[str | None]) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it: numbers of numpy become Python's, those that are not finite null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.evaluate.report import write_text
+from scorp_ns.documents.page import page, section, tables_html
+from scorp_ns.documents.schema import Number
+from scorp_ns.documents.tables import Cell, Table
+from scorp_ns.documents.writing import write_text
 from scorp_ns.evaluate.report_markdown import escaped, table_markdown
-from scorp_ns.evaluate.report_page import page, section, tables_html
-from scorp_ns.evaluate.report_schema import SETS, STAGES, Number
+from scorp_ns.evaluate.report_schema import SETS, STAGES
 from scorp_ns.evaluate.report_tables import (
     ALONE,
     AVERAGE,
-    Cell,
-    Table,
     change,
     gain_cell,
     measured_metrics,

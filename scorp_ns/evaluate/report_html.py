@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from scorp_ns.documents.page import page, section, tables_html, terms_html
+from scorp_ns.documents.tables import shown
 from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
-from scorp_ns.evaluate.report_page import page, section, tables_html, terms_html
 from scorp_ns.evaluate.report_pictures import pictures_html
 from scorp_ns.evaluate.report_schema import STAGES
 from scorp_ns.evaluate.report_tables import (
@@ -20,7 +21,6 @@ from scorp_ns.evaluate.report_tables import (
     parts_with_average,
     scores_of,
     set_tables,
-    shown,
     split_label,
     views_of,
 )

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scorp_ns.documents.tables import Cell, Table, head_spans
 from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
-from scorp_ns.evaluate.report_tables import Cell, Table, facts_of, head_spans, set_tables, views_of
+from scorp_ns.evaluate.report_tables import facts_of, set_tables, views_of
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:

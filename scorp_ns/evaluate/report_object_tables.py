@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scorp_ns.evaluate.report_schema import SETS, Number
+from scorp_ns.documents.schema import Number
+from scorp_ns.documents.tables import Cell, Table, memory_text, shown, time_text
+from scorp_ns.evaluate.report_schema import SETS
 from scorp_ns.evaluate.report_tables import (
     ALONE,
-    Cell,
-    Table,
     measured_metrics,
     metric_of,
     ordered_splits,
     pair_cell,
     parts_with_average,
     scores_of,
-    shown,
     split_label,
 )
 
@@ -156,18 +155,3 @@ def _seconds(times: Mapping[str, Any], stage: str) -> Number | None:
 
 def _time_cell(seconds: Number | None, longest: Number) -> Cell:
     return Cell(time_text(seconds), share=None if seconds is None or not longest else seconds / longest)
-
-
-def time_text(seconds: Number | None) -> str:
-    """A duration for people."""
-    if seconds is None or seconds < 100:
-        return shown(seconds, 1) + (" s" if seconds is not None else "")
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def memory_text(megabytes: Number | None) -> str:
-    """An amount of memory for people."""
-    if megabytes is None or megabytes < 1000:
-        return shown(megabytes, 0) + (" MB" if megabytes is not None else "")
-    return f"{megabytes / 1000:.1f} GB"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -12,14 +10,12 @@ from typing import Any
 
 from PIL import Image
 
+from scorp_ns.documents.pictures import absent_html, embedded, figure_html, picture_html
 from scorp_ns.evaluate.report_schema import PICTURES
 from scorp_ns.evaluate.report_tables import ordered_splits, split_label
 
 LONGER_SIDE = 720
 """Larger pictures are made smaller, in pixels."""
-
-QUALITY = 85
-"""Of the embedded JPEG pictures."""
 
 
 def pictures_html(report: Mapping[str, Any], folder: Path) -> str:
@@ -40,13 +36,9 @@ def _sets(rows: Sequence[Mapping[str, str]], folder: Path) -> Iterator[str]:
 
 
 def _view(row: Mapping[str, str], folder: Path) -> str:
-    """One view: its pictures in a row, each a button that shows it large."""
+    """One view: its pictures in a row."""
     names = [name for name in PICTURES if row.get(name)]
-    pictures = "".join(_picture(row, name, _caption(name, names), folder) for name in names)
-    return (
-        f'<figure class="view"><figcaption>{escape(row["view"])}</figcaption>'
-        f'<div class="pictures" style="--columns:{max(1, len(names))}">{pictures}</div></figure>'
-    )
+    return figure_html(row["view"], [_picture(row, name, _caption(name, names), folder) for name in names])
 
 
 def _caption(name: str, names: Sequence[str]) -> str:
@@ -54,25 +46,16 @@ def _caption(name: str, names: Sequence[str]) -> str:
 
 
 def _picture(row: Mapping[str, str], name: str, caption: str, folder: Path) -> str:
-    source = embedded(folder / row[name])
-    label = f'<span class="name {escape(name)}">{escape(caption)}</span>'
+    source = embedded_file(folder / row[name])
     if source is None:
-        return f'<div class="picture"><div class="absent">{escape(row[name])} is not there</div>{label}</div>'
-    described = escape(f"{caption}, {row['view']}, {row['set']}".replace("_", " "))
-    return (
-        f'<button class="picture" type="button" data-name="{escape(caption)}">'
-        f'<img src="{source}" alt="{described}">{label}</button>'
-    )
+        return absent_html(f"{row[name]} is not there", name, caption)
+    return picture_html(source, name, caption, f"{caption}, {row['view']}, {row['set']}".replace("_", " "))
 
 
-def embedded(path: Path) -> str | None:
+def embedded_file(path: Path) -> str | None:
     """The picture as the address of itself; None where there is no picture that can be read."""
     try:
         with Image.open(path) as picture:
-            small = picture.convert("RGB")
+            return embedded(picture, LONGER_SIDE)
     except (OSError, ValueError):
         return None
-    small.thumbnail((LONGER_SIDE, LONGER_SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

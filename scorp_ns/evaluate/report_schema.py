@@ -5,17 +5,9 @@ Within a format, keys may be added; a key that goes, or changes its meaning, mak
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from scorp_ns.errors import ScorpError
-from scorp_ns.wording import json_kind
-
-Number = int | float
-"""What JSON has for numbers."""
+from scorp_ns.documents.schema import Each, Group, Leaf, Node, Rows, check_node, rows_of, wrong
 
 FORMAT = 1
 """The version of the schema."""
@@ -28,42 +20,6 @@ STAGES = ("before", "after")
 
 PICTURES = ("truth", "before", "after", "error", "error_after")
 """The pictures that a view may have."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A single value."""
-
-    kind: str
-    """`number` (or null), `whole`, `text`, `path` or `any`."""
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """A JSON object with keys of its own."""
-
-    fields: Mapping[str, Node]
-    needed: tuple[str, ...] = ()
-    """Keys that may not be absent."""
-
-
-@dataclass(frozen=True)
-class Each:
-    """A JSON object with one entry for each of something, under its name."""
-
-    placeholder: str
-    of: Node
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A JSON list."""
-
-    of: Node
-
-
-Node = Leaf | Group | Each | Rows
 
 
 def _scores(what: str) -> dict[str, Node]:
@@ -173,91 +129,13 @@ SCHEMA = Group(
 
 def check_report(report: Any, only_known_keys: bool = True) -> None:
     """Raise an error that names the first place where the report is not as the schema says."""
-    _check(report, SCHEMA, "report", only_known_keys)
+    check_node(report, SCHEMA, "report", only_known_keys)
     if report["format"] != FORMAT:
-        raise _wrong(f"report.format is {report['format']}", f"This version of scorp knows format {FORMAT}.")
+        raise wrong(f"report.format is {report['format']}", f"This version of scorp knows format {FORMAT}.")
     if not report["splits"]:
-        raise _wrong("report.splits is empty", "A report has at least one split.")
+        raise wrong("report.splits is empty", "A report has at least one split.")
 
 
 def schema_rows() -> list[tuple[str, str, str]]:
     """Path, kind and meaning of every value, for the documentation."""
-    return list(_rows(SCHEMA, ""))
-
-
-def _rows(node: Node, path: str) -> Iterator[tuple[str, str, str]]:
-    if isinstance(node, Leaf):
-        yield path, node.kind, node.meaning
-    elif isinstance(node, Rows):
-        yield from _rows(node.of, f"{path}[]")
-    else:
-        fields = node.fields if isinstance(node, Group) else {node.placeholder: node.of}
-        for key, below in fields.items():
-            yield from _rows(below, f"{path}.{key}" if path else key)
-
-
-def _check(value: Any, node: Node, path: str, only_known_keys: bool) -> None:
-    if isinstance(node, Leaf):
-        if not _is_kind(value, node.kind):
-            raise _wrong(f"{path} is {_described(value)}", f"It has to be {_KIND_NAMES[node.kind]}: {node.meaning}.")
-    elif isinstance(node, Rows):
-        if not isinstance(value, list):
-            raise _wrong(f"{path} is {_described(value)}", "It has to be a list.")
-        for index, item in enumerate(value):
-            _check(item, node.of, f"{path}[{index}]", only_known_keys)
-    else:
-        for key, below in _fields(value, node, path, only_known_keys):
-            _check(value[key], below, f"{path}.{key}", only_known_keys)
-
-
-def _fields(value: Any, node: Group | Each, path: str, only_known_keys: bool) -> Iterator[tuple[str, Node]]:
-    """The keys that are there, with what each has to be."""
-    if not isinstance(value, dict):
-        raise _wrong(f"{path} is {_described(value)}", "It has to be an object.")
-    if any(not isinstance(key, str) for key in value):
-        raise _wrong(f"{path} has a key that is no text", "Keys are names.")
-    if isinstance(node, Each):
-        yield from ((key, node.of) for key in value)
-        return
-    absent = [key for key in node.needed if key not in value]
-    if absent:
-        raise _wrong(f"{path} has no '{absent[0]}'", "It may not be absent.")
-    for key in value:
-        if key in node.fields:
-            yield key, node.fields[key]
-        elif only_known_keys:
-            raise _wrong(f"{path}.{key} is unknown", f"There can be {', '.join(node.fields)}.")
-
-
-_KIND_NAMES = {
-    "number": "a number or null",
-    "whole": "a whole number",
-    "text": "a string",
-    "path": "a path with forward slashes that stays in the report's folder",
-    "any": "a string, a number, a truth value or null",
-}
-
-
-def _is_kind(value: Any, kind: str) -> bool:
-    if kind in ("number", "whole"):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole or (kind == "number" and (value is None or isinstance(value, float)))
-    if kind == "path":
-        return isinstance(value, str) and _stays_inside(value)
-    return isinstance(value, str) or (kind == "any" and isinstance(value, (int, float, type(None))))
-
-
-def _stays_inside(text: str) -> bool:
-    path = PurePosixPath(text)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\\", ":"} & set(text)
-
-
-def _described(value: Any) -> str:
-    """The value itself where it is short."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return f"{json_kind(value)} ({value!r:.60})" if isinstance(value, (str, int, float)) else json_kind(value)
-
-
-def _wrong(found: str, needed: str) -> ScorpError:
-    return ScorpError(f"The report is wrong: {found}.", needed, "Correct it, or run the bench again.")
+    return list(rows_of(SCHEMA))

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorp_ns.evaluate.report_schema import SETS, Number
+from scorp_ns.documents.schema import Number
+from scorp_ns.documents.tables import NOTHING, Cell, Table, shown
+from scorp_ns.evaluate.report_schema import SETS
 
 ALONE = "alone"
 """The set whose scores stand in the split itself."""
 
 AVERAGE = "average"
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -55,46 +56,6 @@ METRICS = {
     "translation_pct": Metric("translation %", 2, -1),
 }
 """The known metrics, in the order of columns: first as in the paper."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What stands in one place of a table."""
-
-    text: str
-    before: str = ""
-    """The value that the text improves on, where both share the cell."""
-    is_best: bool = False
-    tone: str = ""
-    """`better` or `worse` for changes."""
-    share: float | None = None
-    """The length of a bar behind the text; 1 for the longest of the table."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells; the first `num_heads` of each say what the row is about."""
-
-    title: str
-    note: str
-    columns: list[str]
-    rows: list[list[Cell]]
-    num_heads: int
-
-
-def head_spans(table: Table) -> list[list[int]]:
-    """Over how many rows each head reaches; 0 where it is the head of a row above that reaches on."""
-    heads = [[cell.text for cell in row[: table.num_heads]] for row in table.rows]
-    spans = [[1] * table.num_heads for _ in heads]
-    for column in range(table.num_heads - 1):
-        first = 0
-        for row in range(1, len(heads)):
-            if heads[row][: column + 1] == heads[first][: column + 1]:
-                spans[first][column] += 1
-                spans[row][column] = 0
-            else:
-                first = row
-    return spans
 
 
 def metric_of(name: str) -> Metric:
@@ -170,14 +131,6 @@ def _stage_rows(
             ]
     if before and after:
         yield [Cell(label), Cell("gain"), *(gain_cell(key, before.get(key), after.get(key)) for key in metrics)]
-
-
-def shown(value: Number | None, digits: int, spread: Number | None = None) -> str:
-    """The number with so many digits, and its spread if it is known."""
-    if value is None:
-        return NOTHING
-    text = f"{value:,.{digits}f}".replace("-", "−").replace(",", " ")
-    return text if spread is None else f"{text} ± {spread:.{digits}f}"
 
 
 def score_cell(key: str, value: Number | None, other: Number | None, spread: Number | None = None) -> Cell:
