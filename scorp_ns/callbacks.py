@@ -8,6 +8,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.engine.optimizers import Optimizers
 
 from scorp_ns.compose_flow import ComposeFlow
+from scorp_ns.correction_flow import CorrectionFlow
 from scorp_ns.object_flow import ObjectFlow
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
@@ -33,12 +34,14 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     places = PlaceFlow(model, trainer, objects)
     composing = ComposeFlow(model, trainer, objects)
     composing.check_choice()
-    model.show = AFTER
+    corrections = CorrectionFlow(model, proxies, places, composing)
+    model.show, model.schedule = AFTER, schedule
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
 
     def after_iteration(step: int) -> None:
+        corrections.carry_out()
         if schedule.lifts(step):
             objects.lift()
         if schedule.proposes(step):
@@ -49,6 +52,8 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             composing.compose()
 
     def after_training(step: int) -> None:
+        if model.corrections.waiting:
+            after_iteration(step)
         if proxies.wanted_again:
             proxies.propose()
             places.place()

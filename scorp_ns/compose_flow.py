@@ -63,15 +63,14 @@ class ComposeFlow:
             return []
         proxies, again = self.model.scene_proxies, self.wanted_again
         tried = {name for name in (*self.store.names, *self.store.failures) if not again & {name, ALL}}
-        return [
-            one for one in self.model.scene_objects.objects() if one.name in proxies.names and one.name not in tried
-        ]
+        wanted = {*proxies.names} - tried - proxies.rejected
+        return [one for one in self.model.scene_objects.objects() if one.name in wanted]
 
     def _compose(self, waiting: list[LiftedObject]) -> None:
         to_world = capture_to_world(self.objects.datamanager)
         views = captured_views(self.model, self.objects.datamanager)
         depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
-        made = []
+        made, failed = [], {}
         for one in waiting:
             try:
                 own = self.store.own(one)
@@ -79,10 +78,12 @@ class ComposeFlow:
                 with self.clock.of_object(one.name):
                     made.append((one, compose(depths, own, proxy, to_world, self.model.config.compose)))
             except ScorpError as error:
-                self.store.fail(one.name, str(error))
+                failed[one.name] = str(error)
+        for name, reason in failed.items():
+            self.take_back(name)
+            self.store.fail(name, reason)
         for one, composed in made:
-            if one.name in self.store.names:
-                self._take_back(one.name)
+            self.take_back(one.name)
             self._insert(one.name, composed)
 
     def _insert(self, name: str, composed: ComposedObject) -> None:
@@ -95,8 +96,10 @@ class ComposeFlow:
         model.scene_objects.adopt(one.label, composed.seen.float())
         self.store.take(one, composed, dict(model.gauss_params.items()))
 
-    def _take_back(self, name: str) -> None:
-        """Remove what filled an object, and show again what it replaced."""
+    def take_back(self, name: str) -> None:
+        """Remove what filled an object, if it is composed, and show again what that replaced."""
+        if name not in self.store.names:
+            return
         model = self.model
         (one,) = (one for one in model.scene_objects.objects() if one.name == name)
         kept = self.store.forget(one)

@@ -69,5 +69,9 @@ class PlacingError(ScorpError):
         return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
 
 
+class CorrectionError(ScorpError):
+    """What somebody asked for in the viewer cannot be done."""
+
+
 class CompositionError(ScorpError):
     """An object cannot be put together from what was lifted and its proxy; it keeps what was lifted."""

@@ -22,6 +22,7 @@ from torch.nn import Parameter, ParameterDict
 from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
 from scorp_ns.compose.config import ComposeConfig
+from scorp_ns.corrections import Corrections
 from scorp_ns.errors import CheckpointError
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
@@ -39,7 +40,7 @@ from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_proxies import SceneProxies
-from scorp_ns.schedule import DensificationSteps, ScheduleConfig
+from scorp_ns.schedule import DensificationSteps, Schedule, ScheduleConfig
 from scorp_ns.shown_gaussians import AFTER, ShownGaussians
 from scorp_ns.viewer.picking import ObjectPicking
 from scorp_ns.viewer.proxy_progress import ProxyProgress
@@ -135,7 +136,9 @@ class ScorpModel(ShownGaussians):
         self.scene_objects = SceneObjects()
         self.scene_proxies = SceneProxies()
         self.scene_composite = SceneComposite()
+        self.corrections = Corrections()
         self.show = self.config.show
+        self.schedule: Schedule | None = None
         self.object_picking = ObjectPicking(self)
         self.proxy_progress = ProxyProgress(self)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")

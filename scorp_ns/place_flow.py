@@ -40,7 +40,8 @@ class PlaceFlow:
 
     def _unplaced(self) -> set[str]:
         store = self.store
-        return {name for name in store.names if not store.is_placed(name) and store.misplaced(name) is None}
+        open_names = {*store.names} - store.rejected
+        return {name for name in open_names if not store.is_placed(name) and store.misplaced(name) is None}
 
     def _place(self, waiting: Sequence[LiftedObject]) -> None:
         views = captured_views(self.model, self.objects.datamanager)

@@ -73,8 +73,9 @@ class ProxyFlow:
                 self._propose(waiting)
 
     def _new_names(self) -> set[str]:
-        """The objects of which nobody has tried to make a proxy."""
-        return {*self.model.scene_objects.names} - {*self.store.names} - {*self.store.failures}
+        """The objects of which nobody has tried to make a proxy, nor said that they need none."""
+        tried = {*self.store.names, *self.store.failures, *self.store.rejected}
+        return {*self.model.scene_objects.names} - tried
 
     def _waiting(self) -> list[tuple[LiftedObject, bool]]:
         """The objects that need a proxy, and whether it shall be made anew."""
@@ -103,7 +104,8 @@ class ProxyFlow:
         def report(share: float | None, text: str) -> None:
             progress.update(task, total=1, completed=share, description=_line(one.name, text))
 
-        began, maker = perf_counter(), self.choice.name_for(one.name)
+        began = perf_counter()
+        maker = self.store.makers.get(one.name) or self.choice.name_for(one.name)
         CONSOLE.print(f"Making a proxy of '{one.name}': {maker} ...", markup=False)
         with self.clock.of_object(one.name), self.store.at_work(one.name, report, _warn) as work:
             try:

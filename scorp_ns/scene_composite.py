@@ -49,8 +49,8 @@ class SceneComposite(torch.nn.Module):
 
     @property
     def is_composed(self) -> bool:
-        """Whether anything is not as it was lifted, so that there is a before and an after."""
-        return any(facts["dropped"] or facts["filled"] for facts in self._facts.values())
+        """Whether there is a before and an after, though both may be alike once all objects were taken back."""
+        return len(self.layers) > 0
 
     def facts(self, name: str) -> dict[str, Any]:
         """Numbers of Gaussians that were `kept`, `dropped` and `filled`, the `color_map`, and `evidence`."""

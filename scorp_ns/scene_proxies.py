@@ -33,6 +33,10 @@ class ProxyShape(torch.nn.Module):
         return Gaussians(**{part.name: getattr(self, part.name) for part in fields(Gaussians)})
 
 
+PERSON = "person"
+"""Who accepted a place, or told where to search for it, if it was somebody at the viewer."""
+
+
 @dataclass(frozen=True)
 class RunningWork:
     """The proxy that is being generated now."""
@@ -60,6 +64,10 @@ class SceneProxies(torch.nn.Module):
         self._facts: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, str] = {}
         """Per object that has no proxy, why."""
+        self.rejected: set[str] = set()
+        """The objects that shall keep what was lifted of them, as somebody decided."""
+        self.makers: dict[str, str] = {}
+        """The generators that somebody chose for objects, in place of those that the run was started with."""
         self.is_proposed = False
         """Whether the stage that generates proxies is behind, with or without any."""
         self.running: RunningWork | None = None
@@ -113,8 +121,50 @@ class SceneProxies(torch.nn.Module):
 
     def settle(self, name: str, T_world_proxy: Similarity, confidence: Mapping[str, float]) -> None:
         """Remember where a proxy belongs, and what speaks for that."""
-        self._facts[name] |= {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
-        self._facts[name]["refused"] = None
+        place = {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
+        self._facts[name] |= place | {"refused": None, "accepted_by": None}
+        self._tell()
+
+    def accept(self, name: str, T_world_proxy: Similarity) -> None:
+        """Remember where somebody put a proxy for good."""
+        self.settle(name, T_world_proxy, {})
+        self._facts[name]["accepted_by"] = PERSON
+        self._tell()
+
+    def start_from(self, name: str, T_world_start: Similarity) -> None:
+        """Forget where a proxy belongs, and remember where somebody believes that it does."""
+        start = {"start": _numbers(T_world_start), "started_by": PERSON}
+        place = {"pose": None, "confidence": {}, "misplaced": None, "refused": None, "accepted_by": None}
+        self._facts[name] |= start | place
+        self._tell()
+
+    @contextmanager
+    def keeping_place(self, name: str) -> Iterator[None]:
+        """Give a proxy its place back if it has none when the block ends, but keep why not until then."""
+        before = dict(self._facts[name])
+        try:
+            yield
+        finally:
+            if not self.is_placed(name) and before["pose"] is not None:
+                self._facts[name] = before
+                self._tell()
+
+    def accepted_by(self, name: str) -> str | None:
+        """PERSON if somebody put the proxy where it is, which nothing but their own wish may change."""
+        return self._facts[name].get("accepted_by")
+
+    def started_by(self, name: str) -> str | None:
+        """PERSON if somebody told where to search for the place of the proxy."""
+        return self._facts[name].get("started_by")
+
+    def reject(self, name: str) -> None:
+        """Remember that an object shall keep what was lifted of it."""
+        self.rejected.add(name)
+        self._tell()
+
+    def restore(self, name: str) -> None:
+        """Forget that an object was rejected."""
+        self.rejected.discard(name)
         self._tell()
 
     def give_up(
@@ -178,11 +228,19 @@ class SceneProxies(torch.nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What checkpoints hold beside the tensors: plain types and tensors only."""
-        return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "is_proposed": self.is_proposed}
+        return {
+            "facts": deepcopy(self._facts),
+            "failures": dict(self.failures),
+            "is_proposed": self.is_proposed,
+            "rejected": sorted(self.rejected),
+            "makers": dict(self.makers),
+        }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""
         self._facts, self.failures, self.is_proposed = state["facts"], state["failures"], state["is_proposed"]
+        # Older checkpoints know nothing of people's decisions.
+        self.rejected, self.makers = set(state.get("rejected", ())), dict(state.get("makers", {}))
         self._tell()
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:

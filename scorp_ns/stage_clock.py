@@ -54,6 +54,11 @@ class StageClock:
             seconds = self.of_objects.setdefault(name, {})
             seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began
 
+    @property
+    def running(self) -> str | None:
+        """The stage that time counts for now."""
+        return self._running[-1] if self._running else None
+
     def state(self) -> dict[str, dict[str, float]]:
         """The costs up to now, for a checkpoint."""
         self._settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ from scorp_ns.stage_clock import StageClock
 if TYPE_CHECKING:
     from scorp_ns.datamanager import ScorpDataManager
     from scorp_ns.model import ScorpModel
+
+
+LOOK_EVERY_S = 0.05
+"""How often a complete run that stays open looks whether somebody asks for something."""
 
 
 @dataclass
@@ -94,6 +99,7 @@ class ScorpTrainer(Trainer):
                 f"This run is complete: it has {self._start_step} of {num_iterations} iterations. "
                 "A larger --max-num-iterations trains on, with the whole schedule stretched to that length."
             )
+            self._open_complete_run()
             return
         # The host counts what is still to do, the rest of the program the whole run.
         self.config.max_num_iterations = num_iterations - self._start_step
@@ -110,6 +116,40 @@ class ScorpTrainer(Trainer):
             for callback in self.callbacks:
                 callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN)
         self.save_checkpoint(step)
+
+    def _open_complete_run(self) -> None:
+        """Let people correct a complete run in the viewer, if they asked for one that stays."""
+        if self.viewer_state is None or self.config.viewer.quit_on_train_completion:
+            return
+        self.step = self._start_step - 1
+        self._model.step = self.step
+        outputs = self._datamanager.train_dataparser_outputs
+        outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
+        self._init_viewer_state()
+        with cores_for_kernels() if self.device == "cpu" else nullcontext():
+            self._train_complete_viewer()
+
+    def _train_complete_viewer(self) -> None:
+        """Stay for the viewer, and do to the objects of the complete run what people ask for in it."""
+        if self.viewer_state is None:
+            return
+        self.training_state = "completed"
+        self.viewer_state.training_complete()
+        CONSOLE.print("Use ctrl+c to quit", justify="center")
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            if self._model.corrections.waiting:
+                self._correct_complete_run()
+
+    def _correct_complete_run(self) -> None:
+        with self.train_lock:
+            self.pipeline.train()
+            for callback in self.callbacks:
+                callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
+        try:
+            self.save_checkpoint(self.step)
+        except CheckpointError as error:
+            self._model.corrections.answer(str(error))
 
     @property
     def _model(self) -> ScorpModel:

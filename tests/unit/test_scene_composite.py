@@ -184,7 +184,7 @@ def test_an_object_can_be_taken_back_and_composed_again():
     kept = model.scene_composite.forget(mug)
     with model.scene_objects.following(model.strategy_state) as state:
         keep_rows(model.gauss_params, model.optimizers, state, kept)
-    assert not model.scene_composite.is_composed
+    assert model.scene_composite.names == ()
     assert torch.equal(rendered(model, AFTER), without)
     compose(model)
     assert model.scene_composite.facts("mug")["filled"] == NUM_FILL

@@ -10,7 +10,7 @@ from ball_proxies import ball_proxy
 
 from scorp_ns.errors import CancelledError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.scene_proxies import SceneProxies
+from scorp_ns.scene_proxies import PERSON, SceneProxies
 
 ODD_NAME = "a/b. ü"
 
@@ -25,6 +25,12 @@ def saved_and_loaded(store: SceneProxies) -> SceneProxies:
     loaded = SceneProxies()
     loaded.load_state_dict(torch.load(file, weights_only=True))
     return loaded
+
+
+def place_of(store: SceneProxies, name: str) -> torch.Tensor:
+    pose = store.proxy(name).T_world_proxy
+    assert pose is not None
+    return pose.matrix
 
 
 def filled() -> SceneProxies:
@@ -89,13 +95,49 @@ def test_a_place_that_is_found_lasts_and_so_does_one_that_is_not():
     store.give_up(ODD_NAME, "It fits nowhere.", {"explained": 0.3}, PLACE)
     loaded = saved_and_loaded(store)
     assert loaded.is_placed("unplaced") and loaded.misplaced("unplaced") is None
-    assert torch.equal(loaded.proxy("unplaced").T_world_proxy.matrix, PLACE.matrix)
+    assert torch.equal(place_of(loaded, "unplaced"), PLACE.matrix)
     assert not loaded.is_placed(ODD_NAME) and loaded.misplaced(ODD_NAME) == "It fits nowhere."
     assert loaded.confidence(ODD_NAME) == {"explained": 0.3}
     refused = loaded.refused(ODD_NAME)
     assert refused is not None and torch.equal(refused.matrix, PLACE.matrix) and loaded.refused("unplaced") is None
     loaded.settle(ODD_NAME, PLACE, {})
     assert loaded.refused(ODD_NAME) is None
+
+
+def test_what_a_person_decided_lasts():
+    store = filled()
+    store.accept("unplaced", PLACE)
+    store.start_from(ODD_NAME, PLACE)
+    store.reject("ghost")
+    store.makers["ghost"] = "asset"
+    loaded = saved_and_loaded(store)
+    assert loaded.accepted_by("unplaced") == PERSON and loaded.is_placed("unplaced")
+    assert loaded.started_by(ODD_NAME) == PERSON and not loaded.is_placed(ODD_NAME)
+    start = loaded.proxy(ODD_NAME).T_world_start
+    assert start is not None and torch.equal(start.matrix, PLACE.matrix)
+    assert loaded.rejected == {"ghost"} and loaded.makers == {"ghost": "asset"}
+    loaded.settle("unplaced", PLACE, {"explained": 0.9})
+    loaded.restore("ghost")
+    assert loaded.accepted_by("unplaced") is None and not loaded.rejected
+
+
+def test_a_checkpoint_from_before_people_could_decide_is_read():
+    state = filled().state_dict()
+    for name in ("rejected", "makers"):
+        del state["_extra_state"][name]
+    store = SceneProxies()
+    store.load_state_dict(state)
+    assert store.names and not store.rejected and not store.makers
+
+
+def test_a_search_in_vain_leaves_the_place_that_was_known():
+    store = filled()
+    store.accept(ODD_NAME, PLACE)
+    with store.keeping_place(ODD_NAME):
+        store.start_from(ODD_NAME, Similarity.identity())
+        store.give_up(ODD_NAME, "It fits nowhere.", {}, None)
+    assert torch.equal(place_of(store, ODD_NAME), PLACE.matrix)
+    assert store.accepted_by(ODD_NAME) == PERSON and store.misplaced(ODD_NAME) is None
 
 
 def test_work_is_seen_while_it_goes_on_and_stops_when_it_is_cancelled():
