@@ -12,6 +12,7 @@ from scorp_ns.correction_flow import CorrectionFlow
 from scorp_ns.object_flow import ObjectFlow
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
+from scorp_ns.report_flow import ReportFlow
 from scorp_ns.schedule import Schedule
 from scorp_ns.shown_gaussians import AFTER
 
@@ -35,6 +36,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     composing = ComposeFlow(model, trainer, objects)
     composing.check_choice()
     corrections = CorrectionFlow(model, proxies, places, composing)
+    report = ReportFlow(model, trainer, objects)
     model.show, model.schedule = AFTER, schedule
 
     def before_iteration(step: int) -> None:
@@ -62,6 +64,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
         objects.finish()
         proxies.finish()
         composing.finish()
+        report.finish()
 
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),

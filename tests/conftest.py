@@ -45,6 +45,7 @@ install_import_hook(
         "scorp_ns.scene_objects",
         "scorp_ns.shown_gaussians",
         "scorp_ns.ray_outputs",
+        "scorp_ns.report",
         "scorp_ns.render.label_weights",
         "scorp_ns.render.photometric",
         "scorp_ns.render.rasterization",

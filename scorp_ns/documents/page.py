@@ -26,8 +26,31 @@ def page(title: str, body: str) -> str:
 
 def section(title: str, body: str) -> str:
     """A part of the page that can be linked to; nothing without content."""
-    name = escape(title.lower().replace(" ", "-"))
+    name = escape(_anchor(title))
     return f'<section id="{name}"><h2>{escape(title)}</h2>{body}</section>\n' if body else ""
+
+
+def links_html(titles: Iterable[str]) -> str:
+    """Links to the sections with these titles."""
+    return "".join(f'<a href="#{escape(_anchor(title))}">{escape(title)}</a>' for title in titles)
+
+
+def facts_html(facts: Mapping[str, str]) -> str:
+    """Short facts in a row that wraps."""
+    shown = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
+    return f'<dl class="facts">{shown}</dl>'
+
+
+def tile_html(what: str, value: str, below: str) -> str:
+    """A number that matters, large, with a word on it below."""
+    return (
+        f'<div class="tile"><div class="what">{escape(what)}</div><div class="value">{escape(value)}</div>'
+        f'<div class="change">{escape(below)}</div></div>'
+    )
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def terms_html(texts: Mapping[str, str]) -> str:
@@ -60,7 +83,7 @@ def _rows(table: Table) -> Iterator[str]:
     spans = head_spans(table)
     for row, row_spans in zip(table.rows, spans, strict=True):
         heads = "".join(
-            _head(cell.text, span, is_group=index == 0)
+            _head(cell, span, is_group=index == 0)
             for index, (cell, span) in enumerate(zip(row, row_spans, strict=False))
             if span
         )
@@ -72,10 +95,11 @@ LONG = 24
 """Texts from here on may be broken into lines."""
 
 
-def _head(text: str, span: int, is_group: bool) -> str:
-    classes = "head" + (" group" if is_group else "") + (" long" if len(text) > LONG else "")
+def _head(cell: Cell, span: int, is_group: bool) -> str:
+    classes = "head" + (" group" if is_group else "") + (" long" if len(cell.text) > LONG else "")
     rows = f' rowspan="{span}"' if span > 1 else ""
-    return f'<th scope="{"rowgroup" if span > 1 else "row"}" class="{classes}"{rows}>{escape(text)}</th>'
+    text = f'<a href="{escape(cell.link)}">{escape(cell.text)}</a>' if cell.link else escape(cell.text)
+    return f'<th scope="{"rowgroup" if span > 1 else "row"}" class="{classes}"{rows}>{text}</th>'
 
 
 def _cell(cell: Cell) -> str:

@@ -82,8 +82,27 @@ dialog button { font: inherit; padding: .3rem .9rem; border-radius: 6px; border:
   background: none; color: inherit; cursor: pointer; }
 dialog button[aria-pressed=true] { background: var(--after); border-color: var(--after); color: var(--paper); }
 dl.terms dt { font-weight: 650; margin-top: .7rem; } dl.terms dd { margin: 0; }
+.card { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: .2rem 1.1rem 1rem;
+  margin: 1.2rem 0; scroll-margin-top: 1rem; }
+.lazy { content-visibility: auto; contain-intrinsic-size: auto 900px; }
+.stages { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; font-size: .92rem; }
+.stages dt { font-weight: 600; } .stages dd { margin: 0; max-width: none; } .card h4 + .note { margin-top: -.3rem; }
+.card h3 { font-size: 1.25rem; margin: .9rem 0 .2rem; overflow-wrap: anywhere; }
+.card .facts { margin: 0; font-size: inherit; } .card .facts dt { font-weight: 400; }
+.steps { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem; margin: .5rem 0; padding: 0;
+  font-size: .85rem; }
+.steps li { border: 1px solid var(--rule); border-radius: 99px; padding: .05rem .7rem; color: var(--faint); }
+.steps .done { color: var(--better); border-color: currentColor; } .steps .done::before { content: "✓ "; }
+.steps .failed { color: var(--worse); border-color: currentColor; } .steps .failed::before { content: "✗ "; }
+.decision { border-left: 3px solid var(--after); padding-left: .7rem; }
+.reason { border-left: 3px solid var(--worse); padding-left: .7rem; } .notes { padding-left: 1.1rem; }
+.view figcaption:empty { display: none; }
+pre { overflow: auto; background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
+  padding: .6rem .8rem; }
 @media (max-width: 640px) { main { padding: 1.4rem .9rem 3rem; } h1 { font-size: 1.6rem; }
-  .tiles { grid-template-columns: 1fr 1fr; } .pictures { grid-template-columns: repeat(min(2, var(--columns)), 1fr); }
+  .stages { grid-template-columns: minmax(0, 1fr); } .pictures.small { grid-template-columns: repeat(4, 1fr); }
+  .tiles { grid-template-columns: 1fr 1fr; } .tile .value { font-size: 1.35rem; }
+  .pictures { grid-template-columns: repeat(min(2, var(--columns)), 1fr); }
   .picture:first-child:nth-last-child(odd) { grid-column: 1 / -1; } th, td { padding: .34rem .55rem; } }
 @media print { .scroll { max-height: none; } nav { display: none; } }
 """

@@ -9,6 +9,9 @@ from scorp_ns.documents.schema import Number
 NOTHING = "–"
 """Stands for what is not known."""
 
+GAP = "\u202f"
+"""Between the thousands of a number, where no line breaks."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -22,6 +25,8 @@ class Cell:
     """`better` or `worse` for changes."""
     share: float | None = None
     """The length of a bar behind the text; 1 for the longest of the table."""
+    link: str = ""
+    """Where the text of a head leads to on the page."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def shown(value: Number | None, digits: int, spread: Number | None = None) -> st
     """The number with so many digits, and its spread if it is known."""
     if value is None:
         return NOTHING
-    text = f"{value:,.{digits}f}".replace("-", "−").replace(",", " ")
+    text = f"{value:,.{digits}f}".replace("-", "−").replace(",", GAP)
     return text if spread is None else f"{text} ± {spread:.{digits}f}"
 
 

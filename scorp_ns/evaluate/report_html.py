@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from scorp_ns.documents.page import page, section, tables_html, terms_html
+from scorp_ns.documents.page import facts_html, links_html, page, section, tables_html, terms_html
 from scorp_ns.documents.tables import shown
 from scorp_ns.evaluate.report_object_tables import object_tables, stage_table
 from scorp_ns.evaluate.report_pictures import pictures_html
@@ -52,14 +52,9 @@ def report_html(report: Mapping[str, Any], folder: Path) -> str:
 
 
 def _header(report: Mapping[str, Any], sections: Mapping[str, str]) -> str:
-    facts = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in facts_of(report))
-    links = "".join(
-        f'<a href="#{escape(title.lower().replace(" ", "-"))}">{escape(title)}</a>'
-        for title, content in sections.items()
-        if content
-    )
+    links = links_html([title for title, content in sections.items() if content])
     return (
-        f'<header><h1>{escape(report["capture"])}: missing viewpoints</h1><dl class="facts">{facts}</dl>'
+        f"<header><h1>{escape(report['capture'])}: missing viewpoints</h1>{facts_html(dict(facts_of(report)))}"
         f"<nav>{links}</nav></header>\n{_summary(report)}"
     )
 

@@ -66,7 +66,11 @@ class MaskCheck:
 
     def report_lines(self) -> list[str]:
         """A table for the terminal, then what to look at, most severe first."""
-        return [*_table(self), *_left_out(self), *_suspicious(self)]
+        return [*_table(self), *self.warning_lines()]
+
+    def warning_lines(self) -> list[str]:
+        """What to look at, most severe first."""
+        return [*_left_out(self), *_suspicious(self)]
 
 
 def check_masks(masks: ObjectMasks, frames: Sequence[Frame]) -> MaskCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splat_ply import read_splats
 from scorp_ns.model import ScorpModel
+from scorp_ns.report.schema import check_run_report
 from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
 
 OPTIONS = (
@@ -91,6 +93,20 @@ def test_the_files_of_objects_hold_the_composite(composed: tuple[Path, torch.Ten
         assert len(splats) == facts["kept"] + facts["filled"]
 
 
+def test_the_report_says_what_every_ball_is_made_of(composed: tuple[Path, torch.Tensor]):
+    model, _ = loaded(composed[0])
+    report = json.loads((composed[0] / "report.json").read_text())
+    check_run_report(report)
+    numbers = {show: len(model.owned(show)[0]) for show in (BEFORE, AFTER)}
+    assert report["scene"]["gaussians"] == numbers[AFTER] and report["scene"]["gaussians_before"] == numbers[BEFORE]
+    for name in BALL_NAMES:
+        told, facts = report["objects"][name]["compose"], model.scene_composite.facts(name)
+        assert told["state"] == "done" and told["seconds"] > 0
+        assert all(told[key] == facts[key] for key in ("kept", "dropped", "filled", "evidence"))
+    page = (composed[0] / "report.html").read_text()
+    assert "before, in the scene" in page and "after, alone" in page
+
+
 def test_tools_show_what_the_run_was_told_to_show(composed: tuple[Path, torch.Tensor], tmp_path: Path):
     model, _ = loaded(composed[0])
     config = composed[0] / "config.yml"
@@ -129,3 +145,6 @@ def test_an_object_is_composed_again_with_a_new_proxy(
         assert after.scene_composite.facts(name)["filled"] == before.scene_composite.facts(name)["filled"]
     assert len(after.scene_before.means) == len(after.scene_composite.layers) == len(after.scene_objects.labels)
     assert torch.equal(after.owned(BEFORE)[0].means, before.owned(BEFORE)[0].means)
+    report = json.loads((run_folder(tmp_path) / "report.json").read_text())
+    check_run_report(report)
+    assert report["iterations"] == 80 and report["objects"][one]["compose"]["state"] == "done"

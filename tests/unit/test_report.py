@@ -195,7 +195,7 @@ Each object by the definition of alone, unless the column says which views.
 
 | object | missing | PSNR ↑ | Gaussians | mask IoU ↑ |
 | ------ | ------- | -----: | --------: | ---------: |
-| mug    | 4/5     |  25.00 |     1 990 |      0.970 |
+| mug    | 4/5     |  25.00 |     1 990 |      0.970 |
 
 ## Times and memory
 

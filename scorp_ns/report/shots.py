@@ -1,0 +1,166 @@
+"""Cameras for the pictures of an object: windows of photographs, and orbits to where no photograph was taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.products import CapturedView
+from scorp_ns.render import rasterization
+
+MARGIN = 0.18
+"""Room around what a window shows, as a share of its side."""
+
+LEAST_WINDOW = 48
+"""Windows of photographs have at least so many pixels a side."""
+
+MOST_BEYOND = 0.5
+"""Windows reach no further beyond their image than this share of it."""
+
+NEAR = 0.01
+"""The near plane that training has."""
+
+ROOM_BEFORE = 1.2
+"""Orbits cut away what stands before an object by more than this many of its diagonals."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A square picture's camera."""
+
+    viewmat: Float[Tensor, "4 4"]
+    """World to OpenCV camera."""
+    K: Float[Tensor, "3 3"]
+    size: int
+    near: float = NEAR
+    """What is nearer than this is not shown."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of a photograph, in its pixels; it may reach beyond."""
+
+    left: int
+    top: int
+    side: int
+
+    def shot(self, view: CapturedView, size: int) -> Shot:
+        """The window as a picture of so many pixels a side."""
+        moved = view.K.double().clone()
+        moved[0, 2] -= self.left
+        moved[1, 2] -= self.top
+        share = size / self.side
+        return Shot(view.viewmat.double(), torch.diag(moved.new_tensor([share, share, 1.0])) @ moved, size)
+
+
+@torch.no_grad()
+def shoot(
+    gaussians: Gaussians, shot: Shot, antialiased: bool, background: float = 1.0
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
+    """What the camera sees of the Gaussians over an even background, and how opaque it is."""
+    if len(gaussians) == 0:  # gsplat does not draw nothing.
+        return np.full((shot.size, shot.size, 3), background, np.float32), np.zeros((shot.size,) * 2, np.float32)
+    like = gaussians.means
+    image, alpha, _ = rasterization(
+        means=like, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
+        colors=gaussians.harmonics, sh_degree=gaussians.sh_degree, viewmats=shot.viewmat[None].to(like),
+        Ks=shot.K[None].to(like), width=shot.size, height=shot.size, near_plane=shot.near, packed=False,
+        backgrounds=like.new_full((1, 3), background), rasterize_mode="antialiased" if antialiased else "classic",
+    )  # fmt: skip
+    return image[0].clamp(0, 1).cpu().numpy(), alpha[0, ..., 0].cpu().numpy()
+
+
+def project(points: Float[Tensor, "n 3"], view: CapturedView) -> Float64[np.ndarray, "m 2"]:
+    """The pixels in which a view shows those points that are before its camera."""
+    local = points.double().cpu() @ view.viewmat[:3, :3].double().cpu().T + view.viewmat[:3, 3].double().cpu()
+    homogeneous = local[local[:, 2] > NEAR] @ view.K.double().cpu().T
+    return (homogeneous[:, :2] / homogeneous[:, 2:]).numpy()
+
+
+def window_around(pixels: Sequence[Float64[np.ndarray, "_ 2"]], view: CapturedView) -> Window | None:
+    """The window of the view that shows all these pixels, as far as they are near its image; None if none is."""
+    size = np.array([view.width, view.height])
+    low, high = -MOST_BEYOND * size, (1 + MOST_BEYOND) * size
+    shown = [each.clip(low, high) for each in pixels if len(each) and ((each >= 0) & (each < size)).all(axis=1).any()]
+    if not shown:
+        return None
+    corners = np.concatenate(shown)
+    start, end = corners.min(axis=0), corners.max(axis=0)
+    side = max(LEAST_WINDOW, math.ceil(float((end - start).max()) / (1 - 2 * MARGIN)))
+    left, top = np.round((start + end) / 2 - side / 2).astype(int)
+    return Window(int(left), int(top), side)
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Directions around an object, as seen from it."""
+
+    center: Float64[Tensor, " 3"]
+    diagonal: float
+    up: Float64[Tensor, " 3"]
+    ahead: Float64[Tensor, " 3"]
+    """The level direction of azimuth 0."""
+    elevation: float
+    """In radians above the level, that of the middle photograph."""
+    distance: float
+    """Of the middle photograph's camera."""
+    azimuths: tuple[float, ...]
+    """Of the photographs' cameras, in radians."""
+
+    def shot(self, azimuth: float, size: int, share: float) -> Shot:
+        """A camera that looks at the object, whose diagonal fills this share of the picture."""
+        aside = torch.linalg.cross(self.up, self.ahead)
+        level = math.cos(azimuth) * self.ahead + math.sin(azimuth) * aside
+        towards = math.cos(self.elevation) * level + math.sin(self.elevation) * self.up
+        right = torch.nn.functional.normalize(torch.linalg.cross(self.up, level), dim=0)
+        rotation = torch.stack([right, torch.linalg.cross(-towards, right), -towards])
+        viewmat = torch.eye(4, dtype=torch.float64)
+        viewmat[:3, :3] = rotation
+        viewmat[:3, 3] = -rotation @ (self.center + self.distance * towards)
+        focal = share * size * self.distance / self.diagonal
+        K = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]], dtype=torch.float64)
+        return Shot(viewmat, K, size, max(NEAR, self.distance - ROOM_BEFORE * self.diagonal))
+
+    def unseen(self) -> tuple[float, float]:
+        """The azimuth in the middle of the widest gap between photographs, and half of that gap, in radians."""
+        around = sorted(azimuth % (2 * math.pi) for azimuth in self.azimuths)
+        gaps = [later - earlier for earlier, later in zip(around, [*around[1:], around[0] + 2 * math.pi], strict=True)]
+        widest = int(np.argmax(gaps))
+        return around[widest] + gaps[widest] / 2, gaps[widest] / 2
+
+
+def orbit_around(
+    center: Float[Tensor, " 3"], diagonal: float, up: Float[Tensor, " 3"], views: Sequence[CapturedView]
+) -> Orbit:
+    """The orbit around an object that these views show, at their middle distance and height."""
+    middle, axis = center.double().cpu(), torch.nn.functional.normalize(up.double().cpu(), dim=0)
+    away = torch.stack([torch.linalg.inv(view.viewmat.double().cpu())[:3, 3] - middle for view in views])
+    heights = away @ axis
+    levels = away - heights[:, None] * axis
+    elevations = torch.atan2(heights, levels.norm(dim=1))
+    ahead = _level_direction(levels[0], axis)
+    aside = torch.linalg.cross(axis, ahead)
+    return Orbit(
+        center=middle,
+        diagonal=diagonal,
+        up=axis,
+        ahead=ahead,
+        elevation=float(elevations.median().clamp(-1.2, 1.2)),
+        distance=max(float(away.norm(dim=1).median()), diagonal),
+        azimuths=tuple(torch.atan2(levels @ aside, levels @ ahead).tolist()),
+    )
+
+
+def _level_direction(direction: Float64[Tensor, " 3"], up: Float64[Tensor, " 3"]) -> Float64[Tensor, " 3"]:
+    """The direction's unit vector; any level one if the camera looks straight down."""
+    if float(direction.norm()) > 1e-6:
+        return direction / direction.norm()
+    other = torch.eye(3, dtype=torch.float64)[int(up.abs().argmin())]
+    return torch.nn.functional.normalize(torch.linalg.cross(up, other), dim=0)

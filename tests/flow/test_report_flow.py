@@ -1,0 +1,119 @@
+"""The report that `ns-train` leaves says the truth about the run: what the model remembers, failures included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from captures import BALL_NAMES, write_capture
+from nerfstudio.utils.eval_utils import eval_setup
+from tools import run_folder, run_here, train_arguments
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.model import ScorpModel
+from scorp_ns.object_flow import ObjectFlow, capture_to_world
+from scorp_ns.report.schema import check_run_report
+from scorp_ns.report_flow import PAGE_FILE, REPORT_FILE, ReportFlow
+from scorp_ns.stage_clock import StageClock, read_costs
+
+RED, GREEN, YELLOW = BALL_NAMES
+REASON = "It covers <half> of its masks & no more."
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The report in a folder, checked."""
+    report = json.loads((folder / REPORT_FILE).read_text())
+    check_run_report(report)
+    return report
+
+
+@pytest.fixture
+def pipeline(tiny_run: Path) -> Any:
+    """The finished run's pipeline, as nerfstudio's tools load it."""
+    return eval_setup(tiny_run / "config.yml", test_mode="test")[1]
+
+
+def report_again(pipeline: Any, tiny_run: Path, folder: Path, **seconds: dict[str, float]) -> None:
+    """Write the report of a loaded run to another folder, as the end of training would."""
+    config = eval_setup(tiny_run / "config.yml", test_mode="inference")[0]
+    clock = StageClock()
+    clock.load_state({"scene": {"seconds": 1.0, "peak_mb": 2.0}}, seconds)
+    trainer: Any = SimpleNamespace(config=config, clock=clock, base_dir=folder, pipeline=pipeline)
+    ReportFlow(pipeline.model, trainer, ObjectFlow(pipeline.model, trainer)).finish()
+
+
+def test_the_report_says_what_the_model_remembers(tiny_run: Path, pipeline: Any):
+    report, model = read(tiny_run), pipeline.model
+    assert isinstance(model, ScorpModel)
+    assert set(report["objects"]) == {*BALL_NAMES} and report["iterations"] == 300
+    assert report["scene"]["gaussians"] == report["scene"]["gaussians_before"] == len(model.scene)
+    to_world = capture_to_world(pipeline.datamanager)
+    for one in model.scene_objects.objects():
+        entry, proxy = report["objects"][one.name], model.scene_proxies.proxy(one.name)
+        assert entry["lift"]["gaussians"] == len(one.indices)
+        assert entry["lift"]["mask_iou"] == pytest.approx(one.mask_iou)
+        assert entry["propose"]["made_by"] == proxy.made_by and entry["propose"]["evidence"] == dict(proxy.evidence)
+        assert proxy.T_world_proxy is not None
+        pose = to_world @ Similarity.from_matrix(torch.tensor(entry["place"]["proxy_to_capture"]).double())
+        torch.testing.assert_close(pose.matrix, proxy.T_world_proxy.matrix, rtol=1e-4, atol=1e-4)
+        assert entry["place"]["by"] == "generator" and len(entry["place"]["overlays"]) == 3
+        assert all(each["iou"] > 0.4 for each in entry["place"]["overlays"])
+        assert entry["compose"]["state"] == "skipped" and entry["reached"] == "place"
+        assert entry["masks"]["frames"] >= 11
+
+
+def test_the_report_knows_the_cost_of_every_stage(tiny_run: Path):
+    stages, written = read(tiny_run)["stages"], read_costs(tiny_run / "scorp" / "stages.json")
+    assert {*written} < {*stages} and "report" in stages
+    for name in ("lift", "propose"):
+        assert stages[name]["seconds"] == pytest.approx(written[name]["seconds"], abs=0.02)
+    assert all(entry["propose"]["seconds"] > 0 for entry in read(tiny_run)["objects"].values())
+
+
+def test_the_page_shows_every_object_and_the_run_tells_where_it_is(tiny_run: Path):
+    page = (tiny_run / PAGE_FILE).read_text()
+    assert all(f">{name}</h3>" in page for name in BALL_NAMES)
+    assert page.count("data:image/jpeg") > 3 * 20 and "src=x" not in page
+    told = "".join((tiny_run.parents[2] / "printed.txt").read_text().split())
+    assert f"objects:{tiny_run / PAGE_FILE}".replace(" ", "") in told
+
+
+def test_failures_and_decisions_are_told_word_for_word(tiny_run: Path, pipeline: Any, tmp_path: Path):
+    store = pipeline.model.scene_proxies
+    place = store.proxy(RED).T_world_proxy
+    store.give_up(RED, REASON, {"explained": 0.5}, place)
+    store.fail(GREEN, "No server answered.")
+    store.reject(YELLOW)
+    pipeline.model.scene_objects.failures["ghost"] = "It has no pixels."
+    report_again(pipeline, tiny_run, tmp_path, **{RED: {"place": 4.5}})
+    red, green, yellow, ghost = (read(tmp_path)["objects"][name] for name in (*BALL_NAMES, "ghost"))
+    assert (red["place"]["state"], red["place"]["reason"], red["place"]["seconds"]) == ("failed", REASON, 4.5)
+    assert red["place"]["confidence"] == {"explained": 0.5} and len(red["place"]["overlays"]) == 3
+    assert red["place"]["proxy_to_capture"] and red["compose"]["state"] == "skipped"
+    assert green["propose"]["state"] == "done" and green["propose"]["reason"].endswith("No server answered.")
+    assert yellow["decision"] == "rejected" and "viewer" in yellow["compose"]["reason"]
+    assert ghost["lift"] == {"state": "failed", "reason": "It has no pixels."} and ghost["reached"] == "nothing"
+    page = (tmp_path / PAGE_FILE).read_text()
+    assert "It covers &lt;half&gt; of its masks &amp; no more." in page and "outlines, refused, IoU" in page
+
+
+def test_a_report_that_cannot_be_written_costs_the_report_only(
+    tiny_run: Path, pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    report_again(pipeline, tiny_run, in_the_way)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "cannot be written" in said and "The run itself is complete." in said
+
+
+def test_a_run_without_masks_has_a_report_that_says_how_to_add_objects(tmp_path: Path):
+    capture = write_capture(tmp_path / "capture")
+    run_here("ns-train", *train_arguments(capture, tmp_path, "--max-num-iterations", "4"))
+    report = read(run_folder(tmp_path))
+    assert report["objects"] == {} and "masks" not in report and report["scene"]["gaussians"] > 0
+    assert "Pick by click" in (run_folder(tmp_path) / PAGE_FILE).read_text()
