@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 from scorp_ns.errors import ScorpError
 
 STAGES = ("scene", "lift", "propose", "place", "compose")
 """The stages of a run, in their order."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """One way to go on from a trained scene."""
+
+    generator: str = "symmetry"
+    """Who makes the proxies."""
+    mode: str = "blend"
+    """How objects are composed."""
+
+    @property
+    def label(self) -> str:
+        """What people and folders call it."""
+        return f"{self.generator}_{self.mode}"
 
 
 @dataclass(frozen=True)
@@ -29,16 +45,23 @@ class BenchPlan:
     """Names of the objects to measure; none for all."""
     stop_after: str
     """The last stage that is run and measured."""
-    generator: str = "symmetry"
-    """Who makes the proxies."""
-    mode: str = "blend"
-    """How objects are composed."""
+    generators: tuple[str, ...] = ("symmetry",)
+    """Who makes the proxies; every one goes on from the same trained scene."""
+    modes: tuple[str, ...] = ("blend",)
+    """How objects are composed; likewise."""
     assets: Path | None = None
     """Where the generator `asset` finds its files."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the generator, by name."""
     compare_with: tuple[Path, ...] = ()
     """Reports of other benches, to be shown beside this one's."""
+
+    @property
+    def refinements(self) -> tuple[Refinement, ...]:
+        """All ways to go on from the scene that are compared; the first trains the scene for all."""
+        modes = self.modes if self.composes else self.modes[:1]
+        generators = self.generators if self.proposes else self.generators[:1]
+        return tuple(Refinement(*pair) for pair in product(generators, modes))
 
     @property
     def lifts(self) -> bool:

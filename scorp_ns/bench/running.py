@@ -14,9 +14,8 @@ from typing import Any
 from scorp_ns import __version__
 from scorp_ns.bench.captures import BenchCapture, fingerprint_of_files, read_bench_capture, write_split_capture
 from scorp_ns.bench.measuring import load_run, measure, stage_costs
-from scorp_ns.bench.plan import BenchPlan
-from scorp_ns.bench.training import train
-from scorp_ns.config import scorp, scorp_quick
+from scorp_ns.bench.plan import BenchPlan, Refinement
+from scorp_ns.bench.training import num_iterations, train
 from scorp_ns.errors import OutputError
 from scorp_ns.evaluate.learned import absent_metrics
 from scorp_ns.evaluate.missing_views import MissingSplit, split_name
@@ -26,31 +25,45 @@ from scorp_ns.evaluate.report_comparison import write_comparison
 from scorp_ns.evaluate.report_schema import FORMAT
 from scorp_ns.json_files import write_json
 
-METHODS = {"scorp": scorp, "scorp-quick": scorp_quick}
-
 Say = Callable[[str], None]
 """Tells people how far the bench has come."""
 
 
 def run_bench(plan: BenchPlan, say: Say) -> Path:
-    """Run what is not done yet, and write the report; its folder."""
+    """Run what is not done yet, and write the reports; their folder.
+
+    Of several ways to go on from the scene the first has its report in the folder itself, the others in folders of
+    their own below it, and a comparison shows them all.
+    """
     others = [read_report(path) for path in plan.compare_with]
     capture = read_bench_capture(plan.data)
+    reports = []
+    for way in plan.refinements:
+        folder = plan.output if way == plan.refinements[0] else plan.output / way.label
+        reports.append(_report(plan, way, capture, folder, say))
+        write_report(reports[-1], folder)
+    if len([*others, *reports]) > 1:
+        write_comparison([*others, *reports], plan.output)
+    return plan.output
+
+
+def _report(plan: BenchPlan, way: Refinement, capture: BenchCapture, folder: Path, say: Say) -> dict[str, Any]:
+    """The report of one way to go on, which lies in the folder."""
     splits = {
         split_name(missing): mean_and_spread(
-            [_result(plan, capture, capture.split(missing, seed), seed, say) for seed in plan.seeds]
+            [_result(plan, way, capture, capture.split(missing, seed), seed, folder, say) for seed in plan.seeds]
         )
         for missing in plan.missing
     }
-    report = {
+    return {
         "format": FORMAT,
         "scorp": __version__,
         "date": date.today().isoformat(),
         "capture": capture.folder.absolute().name,
         "method": plan.method,
-        **({"generator": plan.generator} if plan.proposes else {}),
-        **({"mode": plan.mode} if plan.composes else {}),
-        "iterations": plan.iterations or METHODS[plan.method].config.max_num_iterations,
+        **({"generator": way.generator} if plan.proposes else {}),
+        **({"mode": way.mode} if plan.composes else {}),
+        "iterations": num_iterations(plan),
         "seeds": list(plan.seeds),
         "machine": {"cores": os.cpu_count(), "system": platform.platform()},
         "definitions": DEFINITIONS,
@@ -59,19 +72,29 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
         "average": average_of(splits),
         "stages": average_stages(splits),
     }
-    write_report(report, plan.output)
-    if others:
-        write_comparison([*others, report], plan.output)
-    return plan.output
 
 
-def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: int, say: Say) -> dict[str, Any]:
+def _result(
+    plan: BenchPlan,
+    way: Refinement,
+    capture: BenchCapture,
+    split: MissingSplit,
+    seed: int,
+    report_folder: Path,
+    say: Say,
+) -> dict[str, Any]:
     """One split's figures with one seed, read back where they were measured before."""
-    folder = plan.output / "work" / f"{split.name}_seed_{seed}_{_fingerprint(plan, capture, split)}"
+    origin, folder = (
+        place / "work" / f"{split.name}_seed_{seed}_{_fingerprint(plan, one, capture, split)}"
+        for place, one in ((plan.output, plan.refinements[0]), (report_folder, way))
+    )
     measured = folder / f"objects_{_digest(plan.objects)}"
     path = measured / "result.json"
+    title = f"{split.name}, seed {seed}"
+    if plan.proposes:
+        title += f", {way.generator}, {way.mode}"
     if path.is_file():
-        say(f"{split.name}, seed {seed}: measured before")
+        say(f"{title}: measured before")
         return json.loads(path.read_text(encoding="utf-8"))
     try:
         data = write_split_capture(capture, split, folder / "capture")
@@ -81,25 +104,25 @@ def _result(plan: BenchPlan, capture: BenchCapture, split: MissingSplit, seed: i
             "Runs and results go there.",
             "Choose another place with --output, or free some space.",
         ) from error
-    say(f"{split.name}, seed {seed}: training on {len(split.train)} views, with its log in {folder / 'train.log'}")
-    config = train(plan, data, seed, folder)
-    say(f"{split.name}, seed {seed}: measuring {len(split.withheld)} withheld views")
+    say(f"{title}: training on {len(split.train)} views, with its log in {folder / 'train.log'}")
+    config = train(plan, way, data, seed, folder, origin)
+    say(f"{title}: measuring {len(split.withheld)} withheld views")
     run = load_run(config, plan)
     if not run.labels:
         say("No object masks, or no objects lifted: only whole images are measured.")
-    result = measure(run, capture, split, measured / "pictures", plan.output) | {"stages": stage_costs(config)}
+    result = measure(run, capture, split, measured / "pictures", report_folder) | {"stages": stage_costs(config)}
     write_json(path, result)
     return result
 
 
-def _fingerprint(plan: BenchPlan, capture: BenchCapture, split: MissingSplit) -> str:
+def _fingerprint(plan: BenchPlan, way: Refinement, capture: BenchCapture, split: MissingSplit) -> str:
     """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
         assets = None if plan.assets is None else fingerprint_of_files(plan.assets)
-        settings += [plan.generator, str(plan.assets), assets, dict(plan.settings)]
+        settings += [way.generator, str(plan.assets), assets, dict(plan.settings)]
     if plan.composes:
-        settings += [plan.mode]
+        settings += [way.mode]
     return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
 
 

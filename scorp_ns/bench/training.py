@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from scorp_ns.bench.plan import BenchPlan
+from scorp_ns.bench.plan import BenchPlan, Refinement
+from scorp_ns.checkpoint import checkpoint_path
+from scorp_ns.config import scorp, scorp_quick
 from scorp_ns.errors import OutputError
 from scorp_ns.generator_choice import BUILT_IN
+from scorp_ns.model import ScorpModelConfig
+
+METHODS = {"scorp": scorp.config, "scorp-quick": scorp_quick.config}
 
 GENERATOR = "--pipeline.model.generator"
 """How options about generators begin."""
@@ -20,9 +26,20 @@ SHOWN_LINES = 15
 """Lines of a failed run's log that are shown."""
 
 
-def train(plan: BenchPlan, capture: Path, seed: int, folder: Path) -> Path:
-    """Train on the capture, and go on with an interrupted run if there is one; the run's config.yml."""
-    run = folder / "run" / plan.method / "bench"
+def num_iterations(plan: BenchPlan) -> int:
+    """The length of each training run."""
+    return plan.iterations or METHODS[plan.method].max_num_iterations
+
+
+def train(plan: BenchPlan, way: Refinement, capture: Path, seed: int, folder: Path, origin: Path) -> Path:
+    """Train on the capture, and go on with an interrupted run if there is one; the run's config.yml.
+
+    The run in the folder `origin`, if it is another one, has trained the scene: it is taken over from there.
+    """
+    run, fork = _run_folder(plan, folder), _fork(plan)
+    checkpoints = run / "nerfstudio_models"
+    if origin != folder:
+        _take_over(_run_folder(plan, origin) / "nerfstudio_models", checkpoints, fork)
     arguments = [
         plan.method,
         *("--data", capture, "--output-dir", folder, "--experiment-name", "run", "--timestamp", "bench"),
@@ -30,31 +47,53 @@ def train(plan: BenchPlan, capture: Path, seed: int, folder: Path) -> Path:
     ]
     if plan.iterations is not None:
         arguments += ["--max-num-iterations", plan.iterations]
-    arguments += _options_of_stages(plan)
-    if any((run / "nerfstudio_models").glob("step-*.ckpt")):
-        arguments += ["--load-dir", run / "nerfstudio_models"]
+    if fork > 0:
+        arguments += ["--steps-per-save", fork, "--save-only-latest-checkpoint", "False"]
+    arguments += _options_of_stages(plan, way)
+    if any(checkpoints.glob("step-*.ckpt")):
+        arguments += ["--load-dir", checkpoints]
     _run([sys.executable, "-m", "nerfstudio.scripts.train", *arguments], folder / "train.log")
     return run / "config.yml"
 
 
-def _options_of_stages(plan: BenchPlan) -> list[object]:
+def _run_folder(plan: BenchPlan, folder: Path) -> Path:
+    return folder / "run" / plan.method / "bench"
+
+
+def _fork(plan: BenchPlan) -> int:
+    """The last step at which all ways to go on have the same scene."""
+    model = METHODS[plan.method].pipeline.model
+    assert isinstance(model, ScorpModelConfig)
+    return round(model.schedule.lift_at * num_iterations(plan)) - 1
+
+
+def _take_over(source: Path, target: Path, fork: int) -> None:
+    """Begin with the scene of another run, unless this one has begun."""
+    if not any(target.glob("step-*.ckpt")):
+        target.mkdir(parents=True, exist_ok=True)
+        unfinished = target / "unfinished"
+        shutil.copyfile(checkpoint_path(source, fork), unfinished)
+        unfinished.rename(checkpoint_path(target, fork))
+
+
+def _options_of_stages(plan: BenchPlan, way: Refinement) -> list[object]:
     """What the plan says of the stages after the scene's training."""
     if not plan.lifts:
         return ["--pipeline.model.schedule.lift-at", NEVER]
     if not plan.proposes:
         return ["--pipeline.model.schedule.propose-at", NEVER]
-    options: list[object] = [f"{GENERATOR}.name", plan.generator]
+    options: list[object] = [f"{GENERATOR}.name", way.generator]
     if not plan.places:
         options += ["--pipeline.model.schedule.place-at", NEVER]
     if plan.composes:
-        options += ["--pipeline.model.compose.mode", plan.mode]
+        options += ["--pipeline.model.compose.mode", way.mode]
     else:
         options += ["--pipeline.model.schedule.compose-at", NEVER]
     if plan.assets is not None:
         options += [f"{GENERATOR}.asset.folder", plan.assets.absolute()]
-    if plan.generator in BUILT_IN:
+    if way.generator in BUILT_IN:
         return options + [
-            part for name, value in plan.settings.items() for part in (f"{GENERATOR}.{plan.generator}.{name}", value)
+            part for name, value in plan.settings.items() for part in (f"{GENERATOR}.{way.generator}.{name}", value)
         ]
     pairs = [part for pair in plan.settings.items() for part in pair]
     return [*options, f"{GENERATOR}.options", *pairs] if pairs else options

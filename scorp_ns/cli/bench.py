@@ -25,14 +25,16 @@ class Bench:
     """Length of each training run; the method's own where not given."""
     stop_after: Literal["scene", "lift", "propose", "place", "compose"] = "compose"
     """The last stage to run and measure."""
-    generator: str = "symmetry"
-    """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or the name of an installed plugin."""
-    mode: Literal["blend", "replace", "keep"] = "blend"
-    """How objects are put together with their proxies."""
+    generator: tuple[str, ...] = ("symmetry",)
+    """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or names of installed plugins.
+
+    Several are compared, each going on from the same trained scene."""
+    mode: tuple[Literal["blend", "replace", "keep"], ...] = ("blend",)
+    """How objects are put together with their proxies; several are compared, likewise."""
     assets: Path | None = None
     """Folder of the objects' files, for the generator `asset`."""
     settings: dict[str, str] = field(default_factory=dict)
-    """Further settings of the generator, such as `template "python run.py {job} {result}"` of `command`."""
+    """Further settings of the one generator, such as `template "python run.py {job} {result}"` of `command`."""
     objects: tuple[str, ...] = ()
     """Names of the objects to measure; all where none is given."""
     seeds: int = 1
@@ -53,6 +55,14 @@ class Bench:
             raise ScorpError(f"--seeds is {self.seeds}.", "At least one run per share is needed.", "Correct it.")
         if self.iterations is not None and self.iterations < 1:
             raise ScorpError(f"--iterations is {self.iterations}.", "At least one is needed.", "Correct it.")
+        if not self.generator or not self.mode:
+            raise ScorpError("--generator or --mode is empty.", "Both take one name or more.", "Give one.")
+        if self.settings and len(self.generator) > 1:
+            raise ScorpError(
+                f"--settings are given for {len(self.generator)} generators.",
+                "Settings belong to one.",
+                "Run a bench for each, and show them beside each other with --compare-with.",
+            )
         plan = BenchPlan(
             data=self.data,
             output=self.output,
@@ -62,13 +72,14 @@ class Bench:
             iterations=self.iterations,
             objects=self.objects,
             stop_after=self.stop_after,
-            generator=self.generator,
-            mode=self.mode,
+            generators=tuple(dict.fromkeys(self.generator)),
+            modes=tuple(dict.fromkeys(self.mode)),
             assets=self.assets,
             settings=self.settings,
             compare_with=self.compare_with,
         )
         folder = run_bench(plan, lambda text: CONSOLE.print(text, markup=False, highlight=False))
-        CONSOLE.print(Markdown((folder / "report.md").read_text(encoding="utf-8")))
+        for page in ("report.md", "comparison.md") if len(plan.refinements) > 1 else ("report.md",):
+            CONSOLE.print(Markdown((folder / page).read_text(encoding="utf-8")))
         CONSOLE.print(f"To look at it, open {folder / 'report.html'}", markup=False)
         return 0

@@ -80,6 +80,17 @@ def test_an_interrupted_bench_goes_on_from_what_is_trained(capture: Path, finish
     assert "This run is complete" in (result.parents[1] / "train.log").read_text()
 
 
+def test_ways_to_go_on_are_compared_over_the_same_scene(capture: Path, tmp_path: Path):
+    bench(capture, tmp_path, "--mode", "replace", "blend")
+    replaced, blended = split_of(tmp_path), split_of(tmp_path / "symmetry_blend")
+    assert replaced["before"] == blended["before"], "one scene was trained"
+    assert replaced["after"] != blended["after"]
+    logs = [log.read_text() for log in tmp_path.glob("**/train.log")]
+    assert sorted("Continuing at step 48" in log for log in logs) == [False, True]
+    assert "replace" in (tmp_path / "comparison.md").read_text()
+    assert all((tmp_path / "symmetry_blend" / picture["truth"]).is_file() for picture in blended["pictures"])
+
+
 def test_shares_and_names_that_make_no_sense_are_refused(capture: Path, finished: Path, tmp_path: Path, capsys):
     for options in (("--missing", "3/2"), ("--missing", "half"), ("--seeds", "0"), ("--missing", "9/10")):
         with pytest.raises(SystemExit) as ended:
