@@ -20,6 +20,10 @@ class ComposeConfig:
     """Lifted Gaussians that showed some photograph this share of themselves stay, whatever the proxy says."""
     overreach: float = 0.08
     """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out."""
+    objection: float = 0.05
+    """What comes from a proxy goes again where photographs show it and are truer without it, by so much per pixel.
+
+    It is a difference of colours, each from 0 to 1, summed over the three of them."""
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
@@ -28,5 +32,7 @@ class ComposeConfig:
             raise ValueError(f"compose.least_denials is {self.least_denials}; it must be 1 or more.")
         if not 0 <= self.well_seen <= 1:
             raise ValueError(f"compose.well_seen is {self.well_seen}; it must lie between 0 and 1.")
+        if not self.objection >= 0:
+            raise ValueError(f"compose.objection is {self.objection}; it must be 0 or more.")
         if not self.overreach > 0:
             raise ValueError(f"compose.overreach is {self.overreach}; it must be more than 0.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -44,6 +44,18 @@ class Gaussians:
     def base_colors(self) -> Float[Tensor, "n 3"]:
         """Colours without what depends on the view, in [0, 1]."""
         return (0.5 + SH_C0 * self.harmonics[:, 0]).clamp(0, 1)
+
+
+def join_gaussians(parts: Sequence[Gaussians]) -> Gaussians:
+    """All of several sets in their order, with the colours of the highest degree among them."""
+    most = max(part.harmonics.shape[1] for part in parts)
+    harmonics = [torch.nn.functional.pad(part.harmonics, (0, 0, 0, most - part.harmonics.shape[1])) for part in parts]
+    rest = {
+        field.name: torch.cat([getattr(part, field.name) for part in parts])
+        for field in fields(Gaussians)
+        if field.name != "harmonics"
+    }
+    return Gaussians(**rest, harmonics=torch.cat(harmonics))
 
 
 def gaussians_from_parameters(parameters: Mapping[str, Tensor], sh_degree: int) -> Gaussians:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import torch
 from gsplat.utils import normalized_quat_to_rotmat
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from scorp_ns.appearance.color_map import ColorMap, fit_color_map
 from scorp_ns.compose.blending import choose
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import gather_evidence
+from scorp_ns.compose.objections import find_objections
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.lift.sights import gather_sights
-from scorp_ns.products import ComposedObject, LiftedObject, Proxy
+from scorp_ns.lift.sights import camera_in_capture, gather_sights
+from scorp_ns.products import ComposedObject, LiftedObject, Proxy, Sight
 
 
 def compose(
@@ -58,20 +60,42 @@ def compose(
         placed.scale,
         config,
     )
-    if not bool(blend.kept.any() or blend.filled.any()):
+    fill = transform_gaussians(_recolored(proxy_surface[blend.filled], color_map), pose)
+    filled = torch.nonzero(blend.filled)[:, 0]
+    if config.mode == "blend" and len(fill):
+        dropped = one.indices[~blend.kept.to(one.indices.device)]
+        agreed = ~_objections(depths.gaussians, dropped, fill, sights, to_capture, config)
+        fill, filled = fill[agreed], filled[agreed]
+    if not len(fill) and not bool(blend.kept.any()):
         raise _nothing_left(one.name)
     return ComposedObject(
         name=one.name,
         kept=blend.kept,
-        fill=transform_gaussians(_recolored(proxy_surface[blend.filled], color_map), pose),
-        seen=evidence.seen[blend.filled] >= 1,
+        fill=fill,
+        seen=evidence.seen[filled] >= 1,
         color_map=torch.cat([color_map.matrix, color_map.offset[:, None]], dim=1),
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
             "denied": float((evidence.denied >= config.least_denials).float().mean()),
-            "filled_share": float(blend.filled.float().mean()),
+            "filled_share": len(filled) / len(surface),
         },
     )
+
+
+def _objections(
+    scene: Gaussians,
+    dropped: Int64[Tensor, " d"],
+    fill: Gaussians,
+    sights: Sequence[Sight],
+    to_capture: Similarity,
+    config: ComposeConfig,
+) -> Bool[Tensor, " n"]:
+    """Which of what fills an object its photographs object to, when it stands in the scene."""
+    stays = torch.ones(len(scene), dtype=torch.bool, device=scene.means.device)
+    stays[dropped] = False
+    composite = join_gaussians([scene[stays], _on_device_of(scene, fill)])
+    viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
+    return find_objections(composite, sights, viewmats, config.objection)[-len(fill) :].cpu()
 
 
 def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:
@@ -96,6 +120,10 @@ def _recolored(surface: Gaussians, color_map: ColorMap) -> Gaussians:
 
 def _on_cpu(gaussians: Gaussians) -> Gaussians:
     return Gaussians(**{part.name: getattr(gaussians, part.name).detach().cpu() for part in fields(Gaussians)})
+
+
+def _on_device_of(scene: Gaussians, gaussians: Gaussians) -> Gaussians:
+    return Gaussians(**{part.name: getattr(gaussians, part.name).to(scene.means) for part in fields(Gaussians)})
 
 
 def _no_sights(name: str) -> CompositionError:
