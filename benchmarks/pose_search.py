@@ -82,7 +82,7 @@ def main() -> None:
     rows: dict[str, list[Row]] = {"search": [], "icp": []}
     for capture in arguments.captures:
         for missing in arguments.missing:
-            for request in _requests(capture.resolve(), missing, arguments.requests):
+            for request in read_requests(capture.resolve(), missing, arguments.requests):
                 for seed in range(arguments.seeds):
                     mesh, truth = _turned_proxy(capture, request.name, seed)
                     for by, row in measure(request, mesh, truth).items():
@@ -151,7 +151,7 @@ def _turned_proxy(capture: Path, name: str, seed: int) -> tuple[ColoredMesh, Tru
     )
 
 
-def _requests(capture: Path, missing: str, folder: Path | None) -> list[ProxyRequest]:
+def read_requests(capture: Path, missing: str, folder: Path | None) -> list[ProxyRequest]:
     """What generators are told of each object: from pickles, or from a scene that is trained now."""
     if folder is not None:
         paths = sorted(folder.glob(f"{capture.name}_missing_{missing}__*.pkl"))
@@ -159,10 +159,10 @@ def _requests(capture: Path, missing: str, folder: Path | None) -> list[ProxyReq
     with tempfile.TemporaryDirectory() as name:
         data = with_split(capture, missing, Path(name) / "capture")
         config = train(data, capture / "masks", Path(name), "true", [])
-        return _requests_of(config)
+        return _of_run(config)
 
 
-def _requests_of(config: Path) -> list[ProxyRequest]:
+def _of_run(config: Path) -> list[ProxyRequest]:
     """The requests of a finished run."""
     from nerfstudio.utils.eval_utils import eval_setup
 

@@ -10,9 +10,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from scorp_ns.errors import PlacingError, ScorpError
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.generate.generator import Work
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
-from scorp_ns.products import LiftedObject, ObjectInfo
+from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
+from scorp_ns.stages.mend import mend
 from scorp_ns.stages.place import place
 from scorp_ns.stages.propose import request_proxy
 
@@ -64,8 +67,21 @@ class PlaceFlow:
             try:
                 found = place(self.store.proxy(one.name), request, to_world, self.model.config.place, work)
                 self.store.settle(one.name, found.T_world_proxy, found.confidence)
+                self._mend(one.name, request, to_world, work)
             except PlacingError as error:
                 self.store.give_up(one.name, str(error), error.confidence, error.T_world_refused)
             except ScorpError as error:
                 self.store.give_up(one.name, str(error), {}, None)
         progress.remove_task(task)
+
+    def _mend(self, name: str, request: ProxyRequest, to_world: Similarity, work: Work) -> None:
+        """Mend the shape of a proxy that has its place; a failure costs the new shape only."""
+        config = self.model.config.place
+        try:
+            mended = mend(self.store.proxy(name), request, to_world, config.shape, config.seed, work)
+        except ScorpError as error:
+            CONSOLE.print(f"The proxy of '{name}' keeps its shape. {error}", style="yellow", markup=False)
+            return
+        if mended is not None and mended.T_world_proxy is not None:
+            self.store.reshape(mended)
+            self.store.settle(name, mended.T_world_proxy, self.store.confidence(name))

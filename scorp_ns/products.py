@@ -294,7 +294,10 @@ class ProxyAsset:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A complete object in a frame of its own: the box around it is centred at the origin and has the diagonal 1."""
+    """A complete object in a frame of its own: the box around it is centred at the origin and has the diagonal 1.
+
+    Mending its shape leaves the frame as it is, so that afterwards this holds but for some percent.
+    """
 
     name: str
     field: ProxyField

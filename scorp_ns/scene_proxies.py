@@ -89,6 +89,15 @@ class SceneProxies(torch.nn.Module):
             self.failures.pop(proxy.name, None)
         self._tell()
 
+    def reshape(self, proxy: Proxy) -> None:
+        """Remember the new shape of a proxy, and what is known of it; where it stands is another matter."""
+        with self._lock:
+            facts = self._facts[proxy.name]
+            self.shapes[facts["key"]] = ProxyShape(proxy.field, proxy.gaussians).to(self.place.device)
+            new = _facts_of(proxy, facts["key"])
+            self._facts[proxy.name] = facts | {key: new[key] for key in ("field", "evidence", "notes")}
+        self._tell()
+
     def fail(self, name: str, reason: str) -> None:
         """Remember why an object has no proxy; an earlier one stays."""
         self.failures[name] = reason

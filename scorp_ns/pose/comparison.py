@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from scorp_ns.pose.observation import Pixels
 from scorp_ns.pose.proxy_shape import ProxyShape
 from scorp_ns.products import BACKGROUND, VISIBLE
+from scorp_ns.surfaces.queries import Hits
 
 SPILL_PRICE, DEPTH_PRICE, COLOR_PRICE = 1.5, 0.5, 0.5
 """What it costs to cover free space, to lie at wrong depths, and to have wrong colours, all over;
@@ -44,15 +45,23 @@ class Agreement:
     @property
     def cost(self) -> float:
         """0 where everything agrees."""
-        return 1 - self.explained + SPILL_PRICE * self.spill + DEPTH_PRICE * self.depth + COLOR_PRICE * self.color
+        return self.shape_cost + COLOR_PRICE * self.color
+
+    @property
+    def shape_cost(self) -> float:
+        """The same without colours."""
+        return 1 - self.explained + SPILL_PRICE * self.spill + DEPTH_PRICE * self.depth
 
 
 def compare(shape: ProxyShape, pose: Float64[np.ndarray, " 19"], pixels: Pixels) -> Agreement:
     """The agreement of the proxy at a pose of the fit with the photographs."""
     inverse = np.linalg.inv(pose[:9].reshape(3, 3)).T
-    hits = shape.queries.cast(
-        ((pixels.origins - pose[9:12]) @ inverse).astype(np.float32), (pixels.directions @ inverse).astype(np.float32)
-    )
+    origins, directions = (pixels.origins - pose[9:12]) @ inverse, pixels.directions @ inverse
+    return compare_hits(shape.queries.cast(origins.astype(np.float32), directions.astype(np.float32)), pixels)
+
+
+def compare_hits(hits: Hits, pixels: Pixels) -> Agreement:
+    """The agreement of what the pixels' rays meet with what the photographs show there."""
     is_hit, is_mask = np.isfinite(hits.distances), pixels.roles == VISIBLE
     is_free = (pixels.roles == BACKGROUND) & is_hit & (hits.distances < pixels.depths + BEHIND)
     both = is_mask & is_hit & np.isfinite(pixels.depths)

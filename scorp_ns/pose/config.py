@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from scorp_ns.pose.shape_config import ShapeConfig
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,26 @@ class SearchConfig:
     """A pose is believed if photographs from directions this far apart show the object: one view tells no distance."""
     seed: int = 0
     """Decides which points and pixels are looked at."""
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
+    """How the proxy's shape is mended once its place is found."""
 
     def __post_init__(self) -> None:
-        counts = (self.num_rotations, self.num_azimuths, self.num_sights, self.num_fitted, self.num_compared)
-        assert min(counts) >= 1 and 1 <= self.num_polished <= self.num_compared and self.num_resting_faces >= 0
-        assert 0 < self.smallest_scale < 1 < self.largest_scale
-        assert 0 <= self.least_explained <= 1 and min(self.most_spill, self.most_distance, self.least_margin) >= 0
+        for name, low, high in (
+            ("num_rotations", 1, 1_000_000),
+            ("num_azimuths", 1, 10_000),
+            ("num_resting_faces", 0, 10_000),
+            ("num_sights", 1, 1000),
+            ("num_fitted", 1, 1_000_000),
+            ("num_compared", 1, 10_000),
+            ("num_polished", 1, self.num_compared),
+            ("smallest_scale", 1e-3, 1.0),
+            ("largest_scale", 1.0, 1e3),
+            ("least_explained", 0.0, 1.0),
+            ("most_spill", 0.0, 1e3),
+            ("most_distance", 0.0, 1e3),
+            ("least_margin", 0.0, 1e3),
+            ("least_parallax_deg", 0.0, 180.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"place.{name} is {value}; it must be from {low:g} to {high:g}.")

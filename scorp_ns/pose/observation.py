@@ -5,7 +5,7 @@ All of it is in a frame of its own, in which the object is at the origin and abo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -67,6 +67,12 @@ class Pixels:
     colors: Float32[np.ndarray, "n 3"]
     """sRGB as pictures store it, in [0, 1]."""
 
+    def of(self, sights: np.ndarray) -> Pixels:
+        """Those of some of the photographs, which are numbered anew."""
+        kept = np.isin(self.sights, sights)
+        chosen = Pixels(*(getattr(self, field.name)[kept] for field in fields(self)))
+        return replace(chosen, sights=np.unique(chosen.sights, return_inverse=True)[1].astype(np.int64))
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -114,7 +120,7 @@ def observe(request: ProxyRequest, config: SearchConfig) -> Observation | None:
     points, towards, colors = _points(views, random)
     planes, offsets = _tangents(searched, points, towards)
     return Observation(
-        points, towards, colors, planes, offsets, _rays(searched, random), _pixels(views),
+        points, towards, colors, planes, offsets, _rays(searched, random), pixels_of(views),
         request.up.double().cpu().numpy(), _parallax_deg(views), T_capture_observed,
     )  # fmt: skip
 
@@ -136,13 +142,13 @@ def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray,
         colors.append(view.sight.photograph[inner] / 255.0)
     every, dirs, paint = np.concatenate(points), np.concatenate(towards), np.concatenate(colors)
     order = random.permutation(len(every))[:MOST_TESTED]
-    order = order[(np.linalg.norm(every[order], axis=1) < FAR_AWAY) & ~_is_fog(views, every[order])]
+    order = order[(np.linalg.norm(every[order], axis=1) < FAR_AWAY) & ~is_fog(views, every[order])]
     _, first = np.unique(np.floor(every[order] / POINT_SPACING).astype(np.int64), axis=0, return_index=True)
     kept = order[np.sort(first)[:MOST_POINTS]]
     return every[kept], dirs[kept], paint[kept]
 
 
-def _is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
+def is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
     """Which points more sights see through than see: hollows of trained scenes are full of what is not there."""
     through, agreeing = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
@@ -157,7 +163,7 @@ def _is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.nd
     return through > agreeing
 
 
-def _outline(view: View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
+def outline(view: View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
     """Columns and rows between the mask's pixels and others, and where that is the object's own outline."""
     height, width = view.mask.shape
     roles, depth = np.pad(view.sight.roles, 1, constant_values=OCCLUDER), np.pad(view.depth, 1, constant_values=np.inf)
@@ -182,7 +188,7 @@ def _tangents(
     angles = np.arange(NUM_TANGENTS) * 2 * np.pi / NUM_TANGENTS
     normals, offsets = [np.empty((0, 3))], [np.empty(0)]
     for view in views:
-        columns, rows, own = _outline(view)
+        columns, rows, own = outline(view)
         heights = np.outer(np.cos(angles), columns) + np.outer(np.sin(angles), rows)
         best = heights.argmax(axis=1)
         lines = np.stack([np.cos(angles), np.sin(angles), -heights.max(axis=1)], axis=1)[own[best]]
@@ -202,7 +208,7 @@ def _rays(views: list[View], random: np.random.Generator) -> Rays:
     """Rays along outlines, and rays through space that is free up to where they end."""
     origins, directions, ends = [np.empty((0, 3))], [np.empty((0, 3))], [np.empty(0)]
     for view in views:
-        columns, rows, own = _outline(view)
+        columns, rows, own = outline(view)
         chosen = random.permutation(np.nonzero(own)[0])[:OUTLINE_RAYS]
         along = view.directions(columns[chosen], rows[chosen])
         pixels = random.permutation(np.nonzero(view.sight.roles.ravel() != OCCLUDER)[0])[:FREE_RAYS]
@@ -217,7 +223,7 @@ def _rays(views: list[View], random: np.random.Generator) -> Rays:
     return Rays(np.concatenate(origins), np.concatenate(directions), np.concatenate(ends))
 
 
-def _pixels(views: list[View]) -> Pixels:
+def pixels_of(views: list[View]) -> Pixels:
     """Every n-th pixel of every row and column of the sights."""
     step = max(1, int(np.ceil((sum(view.mask.size for view in views) / MOST_PIXELS) ** 0.5)))
     parts: list[tuple[np.ndarray, ...]] = []

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.pose.alignment import nearest_similarity
 from scorp_ns.pose.comparison import Agreement, compare
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.fitting import Fitted, fit, touch
@@ -115,14 +115,6 @@ def _as_pose(similarity: Similarity) -> Float64[np.ndarray, " 19"]:
 
 
 def _as_similarity(shape: ProxyShape, pose: Float64[np.ndarray, " 19"]) -> Similarity:
-    """The similarity that takes the proxy's surface nearest to where the stretched pose takes it (Umeyama)."""
+    """The similarity that takes the proxy's surface nearest to where the stretched pose takes it."""
     points = shape.skin.points.astype(np.float64)
-    middle, placed = points.mean(axis=0), points @ pose[:9].reshape(3, 3).T + pose[9:12]
-    centered, target = points - middle, placed - placed.mean(axis=0)
-    U, values, Vt = np.linalg.svd(target.T @ centered)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
-    scale = float((values * signs).sum() / (centered**2).sum())
-    rotation = U * signs @ Vt
-    return Similarity(
-        torch.from_numpy(rotation), torch.from_numpy(placed.mean(axis=0) - scale * rotation @ middle), scale
-    )
+    return nearest_similarity(points, points @ pose[:9].reshape(3, 3).T + pose[9:12])

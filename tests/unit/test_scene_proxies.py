@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,6 +59,21 @@ def test_a_checkpoint_brings_back_every_proxy_exactly():
     assert placed is not None and torch.equal(placed.matrix, PLACE.matrix)
     assert after.proxy("unplaced").T_world_proxy is None
     assert after.failures == {"ghost": "No server answered."} and after.is_proposed
+
+
+def test_a_new_shape_leaves_place_and_origin_of_a_proxy():
+    store = filled()
+    store.settle(ODD_NAME, PLACE, {"explained": 0.9})
+    old = store.proxy(ODD_NAME)
+    gaussians = replace(old.gaussians, means=1.1 * old.gaussians.means)
+    new = replace(old, gaussians=gaussians, evidence={"largest_bend": 0.02}, notes=("It was bent.",))
+    store.reshape(new)
+    for one in (store, saved_and_loaded(store)):
+        proxy = one.proxy(ODD_NAME)
+        assert torch.equal(proxy.gaussians.means, new.gaussians.means)
+        assert (proxy.evidence, proxy.notes) == ({"largest_bend": 0.02}, ("It was bent.",))
+        assert torch.equal(place_of(one, ODD_NAME), PLACE.matrix) and proxy.made_by == old.made_by
+        assert one.confidence(ODD_NAME) == {"explained": 0.9} and one.seconds(ODD_NAME) == 2.0
 
 
 def test_a_store_takes_what_another_checkpoint_has_in_place_of_its_own():
