@@ -1,7 +1,7 @@
 """How well are complete proxies placed by partial views, beside ICP from many starts at the scale of bounding boxes?
 
     python benchmarks/pose_search.py CAPTURE [CAPTURE ...] [--missing 2_3 4_5 6_7] [--seeds 2]
-    python benchmarks/pose_search.py CAPTURE [CAPTURE ...] --requests FOLDER
+    python benchmarks/pose_search.py CAPTURE [CAPTURE ...] --requests FOLDER [--matcher none] [--rotations 3000]
 
 A capture is a folder like those in shared/captures: `proxies/` holds a proxy of each object and its true pose, `gt/`
 the true surfaces. Scenes are trained by `ns-train scorp-quick`; FOLDER may hold requests of finished runs instead,
@@ -9,6 +9,7 @@ pickled as <capture>_missing_<share>__<object>.pkl. Each proxy is turned at rand
 seed.
 
 rot, scale, move: errors in degrees, % and % of the diagonal, modulo true symmetries; right: below 5, 4 and 3. The rows
+of `matches` are the first of the poses that the matcher gave the search to start from, wrong where it gave none; those
 of `icp` are open3d's point-to-point ICP from 64 rotations, which is told the observed points and the scale of boxes.
 """
 
@@ -33,6 +34,10 @@ from scorp_ns.evaluate.pose import PoseErrors, pose_errors
 from scorp_ns.evaluate.symmetries import SymmetryGroup
 from scorp_ns.evaluate.truth import read_true_pose
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.match.config import MatchingConfig
+from scorp_ns.match.matcher import Matcher
+from scorp_ns.match.poses import matched_poses
+from scorp_ns.matcher_choice import MatcherChoice
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.rotations import even_rotations
 from scorp_ns.pose.search import search_pose
@@ -76,26 +81,35 @@ def main() -> None:
     parser.add_argument("--missing", nargs="+", default=["2_3", "4_5", "6_7"])
     parser.add_argument("--requests", type=Path)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--matcher", default=MatcherChoice().name)
+    parser.add_argument("--rotations", type=int, default=SearchConfig().num_rotations)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{'capture':10} {'missing':8} {'object':16} {'by':7} {'rot':>6} {'scale':>6} {'move':>6} {'s':>5}")
-    rows: dict[str, list[Row]] = {"search": [], "icp": []}
+    rows: dict[str, list[Row]] = {"matches": [], "search": [], "icp": []}
+    matcher, config = MatcherChoice(arguments.matcher).build(), SearchConfig(num_rotations=arguments.rotations)
     for capture in arguments.captures:
         for missing in arguments.missing:
             for request in read_requests(capture.resolve(), missing, arguments.requests):
                 for seed in range(arguments.seeds):
                     mesh, truth = _turned_proxy(capture, request.name, seed)
-                    for by, row in measure(request, mesh, truth).items():
+                    for by, row in measure(request, mesh, truth, matcher, config).items():
                         rows[by].append(row)
                         _print_row(f"{capture.name:10} {missing:8} {request.name:16} {by:7}", row)
     for by, found in rows.items():
         _print_summary(by, found)
 
 
-def measure(request: ProxyRequest, mesh: ColoredMesh, truth: Truth) -> dict[str, Row]:
-    """Errors of the search and of ICP."""
+def measure(
+    request: ProxyRequest, mesh: ColoredMesh, truth: Truth, matcher: Matcher | None, config: SearchConfig
+) -> dict[str, Row]:
+    """Errors of matches, of the search that starts from them too, and of ICP."""
     started = time.process_time()
-    result = search_pose(request, mesh, SearchConfig())
+    starts = () if matcher is None else matched_poses(request, mesh, matcher, MatchingConfig())
+    matching_seconds = time.process_time() - started
+    by_matches = starts[0] if starts else Similarity.identity()
+    started = time.process_time()
+    result = search_pose(request, mesh, config, starts)
     seconds, best = time.process_time() - started, result.best
     found = Similarity.identity() if best is None else best.T_capture_proxy
     facts = f"margin {result.margin:.3f}"
@@ -104,6 +118,7 @@ def measure(request: ProxyRequest, mesh: ColoredMesh, truth: Truth) -> dict[str,
     started = time.process_time()
     by_icp = _icp(request, mesh)
     return {
+        "matches": Row(truth.errors(by_matches), matching_seconds, True, ""),
         "search": Row(truth.errors(found), seconds, result.is_trusted, facts),
         "icp": Row(truth.errors(by_icp), time.process_time() - started, True, ""),
     }

@@ -33,6 +33,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     proxies = ProxyFlow(model, trainer, objects)
     proxies.check_choice()
     places = PlaceFlow(model, trainer, objects)
+    places.check_choice()
     composing = ComposeFlow(model, trainer, objects)
     composing.check_choice()
     corrections = CorrectionFlow(model, proxies, places, composing)

@@ -73,5 +73,9 @@ class CorrectionError(ScorpError):
     """What somebody asked for in the viewer cannot be done."""
 
 
+class MatchingError(ScorpError):
+    """Pictures of an object cannot be matched; its proxy is placed without matches."""
+
+
 class CompositionError(ScorpError):
     """An object cannot be put together from what was lifted and its proxy; it keeps what was lifted."""

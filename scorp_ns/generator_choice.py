@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-import tyro
-
-from scorp_ns.errors import ScorpError
 from scorp_ns.generate.assets import AssetConfig
 from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.generator import Generator
 from scorp_ns.generate.http import HttpConfig
 from scorp_ns.generate.symmetry.config import SymmetryConfig
-from scorp_ns.plugins import GENERATORS, load_plugin
+from scorp_ns.plugins import GENERATORS, load_plugin, with_options
 
 BUILT_IN = ("symmetry", "asset", "command", "http")
 """The generators whose settings are fields of the choice."""
@@ -49,18 +45,7 @@ class GeneratorChoice:
 
     def build(self, name: str) -> Generator:
         """The generator with this name; a ScorpError if it is not installed or its settings cannot work."""
-        config = getattr(self, name) if name in BUILT_IN else load_plugin(GENERATORS, name)
-        return (config if name in BUILT_IN else _with_options(config, self.options, name)).build()
-
-
-def _with_options(config: Any, options: dict[str, str], name: str) -> Any:
-    """A plugin's settings with those that the user gave as text."""
-    arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
-    try:
-        return tyro.cli(type(config), default=config, args=arguments) if arguments else config
-    except SystemExit as error:
-        raise ScorpError(
-            f"--pipeline.model.generator.options {' '.join(f'{key} {value}' for key, value in options.items())}",
-            f"These are not settings of the generator '{name}', or not values that they take; see above.",
-            "Correct them.",
-        ) from error
+        if name in BUILT_IN:
+            return getattr(self, name).build()
+        config = load_plugin(GENERATORS, name)
+        return with_options(config, self.options, f"generator '{name}'", "generator.options").build()

@@ -33,6 +33,7 @@ from scorp_ns.gaussians.seeding import random_points, seed_gaussians
 from scorp_ns.generator_choice import GeneratorChoice
 from scorp_ns.host import let_marching_cubes_run_without_cuda
 from scorp_ns.lift.config import LiftConfig
+from scorp_ns.matcher_choice import MatcherChoice
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
@@ -105,6 +106,8 @@ class ScorpModelConfig(ModelConfig):
     """What proxies are made of."""
     place: SearchConfig = field(default_factory=SearchConfig)
     """How the place of a proxy is searched for."""
+    matcher: MatcherChoice = field(default_factory=MatcherChoice)
+    """Who matches photographs with renders of a proxy, for poses to start from."""
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     """What of the proxies takes the place of what was lifted."""
     show: str = AFTER

@@ -16,7 +16,7 @@ from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
 from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
 from scorp_ns.stages.mend import mend
-from scorp_ns.stages.place import place
+from scorp_ns.stages.place import FeatureMatching, place
 from scorp_ns.stages.propose import request_proxy
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ class PlaceFlow:
         self.model, self.objects, self.clock = model, objects, trainer.clock
         self.store = model.scene_proxies
         self.seed = trainer.config.machine.seed
+
+    def check_choice(self) -> None:
+        """Build the matcher that is chosen, so that mistakes show before training."""
+        if self.objects.lifting.masked_objects:
+            self.model.config.matcher.build()
 
     def place(self) -> None:
         """Find the place of every proxy that has none, and for which nobody has searched in vain."""
@@ -49,12 +54,25 @@ class PlaceFlow:
     def _place(self, waiting: Sequence[LiftedObject]) -> None:
         views = captured_views(self.model, self.objects.datamanager)
         depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
+        matching = self._matching()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=CONSOLE, transient=True) as progress:
             for one in waiting:
-                self._place_one(one, depths, progress)
+                self._place_one(one, depths, matching, progress)
 
-    def _place_one(self, one: LiftedObject, depths: SceneDepths, progress: Progress) -> None:
+    def _matching(self) -> FeatureMatching | None:
+        """The matcher that is chosen, if there is one and it can be had."""
+        choice = self.model.config.matcher
+        try:
+            matcher = choice.build()
+        except ScorpError as error:
+            _warn(f"Proxies are placed without matches. {error}")
+            return None
+        return None if matcher is None else FeatureMatching(matcher, choice.matching)
+
+    def _place_one(
+        self, one: LiftedObject, depths: SceneDepths, matching: FeatureMatching | None, progress: Progress
+    ) -> None:
         """Place one proxy; a failure is remembered, and costs this object only."""
         task = progress.add_task(f"Placing {escape(one.name)}", total=1)
 
@@ -63,9 +81,10 @@ class PlaceFlow:
 
         to_world = capture_to_world(self.objects.datamanager)
         request = request_proxy(depths, one, ObjectInfo(one.name), (), to_world, self.seed)
-        with self.clock.of_object(one.name), self.store.at_work(one.name, report) as work:
+        with self.clock.of_object(one.name), self.store.at_work(one.name, report, _warn) as work:
             try:
-                found = place(self.store.proxy(one.name), request, to_world, self.model.config.place, work)
+                proxy = self.store.proxy(one.name)
+                found = place(proxy, request, to_world, self.model.config.place, work, matching)
                 self.store.settle(one.name, found.T_world_proxy, found.confidence)
                 self._mend(one.name, request, to_world, work)
             except PlacingError as error:
@@ -80,8 +99,12 @@ class PlaceFlow:
         try:
             mended = mend(self.store.proxy(name), request, to_world, config.shape, config.seed, work)
         except ScorpError as error:
-            CONSOLE.print(f"The proxy of '{name}' keeps its shape. {error}", style="yellow", markup=False)
+            _warn(f"The proxy of '{name}' keeps its shape. {error}")
             return
         if mended is not None and mended.T_world_proxy is not None:
             self.store.reshape(mended)
             self.store.settle(name, mended.T_world_proxy, self.store.confidence(name))
+
+
+def _warn(text: str) -> None:
+    CONSOLE.print(text, style="yellow", markup=False)

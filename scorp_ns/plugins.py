@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any
 
+import tyro
+
 from scorp_ns.errors import ScorpError
 from scorp_ns.wording import counted
 
@@ -13,6 +15,9 @@ MASK_SOURCES = "scorp.mask_sources"
 
 GENERATORS = "scorp.generators"
 """The group of entry points for generators of proxies."""
+
+MATCHERS = "scorp.matchers"
+"""The group of entry points for matchers of features."""
 
 
 def plugin_names(group: str) -> list[str]:
@@ -38,6 +43,19 @@ def load_plugin(group: str, name: str) -> Any:
             "Uninstall one of the packages.",
         )
     return _load(group, name, points[0])
+
+
+def with_options(config: Any, options: dict[str, str], plugin: str, option: str) -> Any:
+    """A plugin's settings with those that the user gave as text below `--pipeline.model.<option>`."""
+    arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
+    try:
+        return tyro.cli(type(config), default=config, args=arguments) if arguments else config
+    except SystemExit as error:
+        raise ScorpError(
+            f"--pipeline.model.{option} {' '.join(f'{key} {value}' for key, value in options.items())}",
+            f"These are not settings of the {plugin}, or not values that they take; see above.",
+            "Correct them.",
+        ) from error
 
 
 def _load(group: str, name: str, point: Any) -> Any:

@@ -97,7 +97,7 @@ def _plugins() -> list[Check]:
     return [
         Check("mask sources", plugged.mask_sources, REINSTALL, needs=needs),
         Check("generators", partial(plugged.plugins, "scorp.generators"), needs=needs),
-        Check("matchers", partial(plugged.plugins, "scorp.matchers"), needs=needs),
+        Check("matchers", plugged.matchers, REINSTALL, needs=needs),
     ]
 
 

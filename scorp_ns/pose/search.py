@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.alignment import nearest_similarity
+from scorp_ns.gaussians.umeyama import fit_similarity
 from scorp_ns.pose.comparison import Agreement, compare
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.fitting import Fitted, fit, touch
@@ -31,12 +31,12 @@ def search_pose(
     request: ProxyRequest,
     mesh: ColoredMesh,
     config: SearchConfig,
-    start: Similarity | None = None,
+    starts: Sequence[Similarity] = (),
     report: Callable[[float, str], None] = ignore_progress,
 ) -> PoseSearchResult:
     """Where the proxy belongs, from best to worst, and whether the best place is to be believed.
 
-    `mesh` is closed, its box is centred at the origin and has the diagonal 1. `start` is a pose to try besides.
+    `mesh` is closed, its box is centred at the origin and has the diagonal 1. `starts` are poses to try besides.
     """
     report(0.0, "looking at the photographs")
     observation = observe(request, config)
@@ -45,7 +45,7 @@ def search_pose(
     report(0.05, "measuring the proxy")
     shape = describe_proxy(mesh, config.num_resting_faces if request.support is not None else 0, config.seed)
     report(0.3, "trying rotations")
-    fitted = _try_rotations(shape, observation, config, start)
+    fitted = _try_rotations(shape, observation, config, starts)
     report(0.6, "fitting poses")
     fitted = _fit_best(shape, observation, config, fitted)
     report(0.8, "comparing renders with photographs")
@@ -55,19 +55,18 @@ def search_pose(
 
 
 def _try_rotations(
-    shape: ProxyShape, observation: Observation, config: SearchConfig, start: Similarity | None
+    shape: ProxyShape, observation: Observation, config: SearchConfig, starts: Sequence[Similarity]
 ) -> Fitted:
     """The most promising poses, fitted to a part of the evidence."""
     uprights = upright_rotations(shape.bottoms, observation.up, config.num_azimuths)
     rotations = np.concatenate([uprights, even_rotations(config.num_rotations)])
     poses = touch(shape, observation, rotations, config)
-    if start is not None:
-        poses = np.concatenate([_as_pose(observation.T_capture_observed.inverse() @ start)[None], poses])
+    T_observed_capture = observation.T_capture_observed.inverse()
+    poses = np.concatenate([*(_as_pose(T_observed_capture @ start)[None] for start in starts), poses])
     few = observation.thinned(4)
     costs = fit(shape, few, poses, config, 0, (0.05, 0.05)).costs
-    if start is not None:
-        costs[0] = -1.0
-    chosen = np.argsort(costs, kind="stable")[: config.num_fitted]
+    costs[: len(starts)] = -1.0
+    chosen = np.argsort(costs, kind="stable")[: config.num_fitted + len(starts)]
     return fit(shape, few, poses[chosen], config, 8, (0.06, 0.03))
 
 
@@ -117,4 +116,4 @@ def _as_pose(similarity: Similarity) -> Float64[np.ndarray, " 19"]:
 def _as_similarity(shape: ProxyShape, pose: Float64[np.ndarray, " 19"]) -> Similarity:
     """The similarity that takes the proxy's surface nearest to where the stretched pose takes it."""
     points = shape.skin.points.astype(np.float64)
-    return nearest_similarity(points, points @ pose[:9].reshape(3, 3).T + pose[9:12])
+    return fit_similarity(points, points @ pose[:9].reshape(3, 3).T + pose[9:12])

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.alignment import nearest_similarity
+from scorp_ns.gaussians.umeyama import fit_similarity
 from scorp_ns.pose.comparison import compare_hits
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.observation import Pixels
@@ -93,7 +93,7 @@ def mend_shape(
 
 def _place_of(warp: Warp, points: Float64[np.ndarray, "n 3"]) -> Similarity:
     """The similarity that comes nearest to what the warp does to these points of the proxy."""
-    return nearest_similarity(points, warp.push(points))
+    return fit_similarity(points, warp.push(points))
 
 
 class _Fitting:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scorp_ns.errors import PlacingError
+from scorp_ns.errors import CancelledError, PlacingError, ScorpError
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
+from scorp_ns.match.config import MatchingConfig
+from scorp_ns.match.matcher import Matcher
+from scorp_ns.match.poses import matched_poses
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.result import PoseSearchResult
 from scorp_ns.pose.search import search_pose
 from scorp_ns.products import Proxy, ProxyRequest
+from scorp_ns.surfaces.mesh import ColoredMesh
 
 CELLS = 96
 """A proxy's diagonal is so many cells of the grid that the searched mesh is made on."""
@@ -27,8 +31,21 @@ class PlacedProxy:
     """How well it agrees with the photographs there."""
 
 
+@dataclass(frozen=True)
+class FeatureMatching:
+    """Who matches photographs with renders of proxies, and how many."""
+
+    matcher: Matcher
+    config: MatchingConfig
+
+
 def place(
-    proxy: Proxy, request: ProxyRequest, capture_to_world: Similarity, config: SearchConfig, work: Work
+    proxy: Proxy,
+    request: ProxyRequest,
+    capture_to_world: Similarity,
+    config: SearchConfig,
+    work: Work,
+    matching: FeatureMatching | None = None,
 ) -> PlacedProxy:
     """The place of the proxy of the object that the request tells of; a PlacingError says why it is not to be found."""
 
@@ -36,9 +53,11 @@ def place(
         work.check(proxy.name)
         work.report(share, text)
 
-    told = proxy.T_world_start
-    start = None if told is None else capture_to_world.inverse() @ told
-    result = search_pose(request, mesh_of(proxy.field, 1 / CELLS), config, start, report)
+    mesh, told = mesh_of(proxy.field, 1 / CELLS), proxy.T_world_start
+    starts = () if told is None else (capture_to_world.inverse() @ told,)
+    if matching is not None:
+        starts += _matched_starts(request, mesh, matching, work)
+    result = search_pose(request, mesh, config, starts, report)
     confidence = confidence_of(result)
     if result.best is None or not result.is_trusted:
         raise PlacingError(
@@ -49,6 +68,26 @@ def place(
             None if result.best is None else capture_to_world @ result.best.T_capture_proxy,
         )
     return PlacedProxy(capture_to_world @ result.best.T_capture_proxy, confidence)
+
+
+def _matched_starts(
+    request: ProxyRequest, mesh: ColoredMesh, matching: FeatureMatching, work: Work
+) -> tuple[Similarity, ...]:
+    """Poses that matches speak for; none, with a warning, where the matcher fails."""
+
+    def step(share: float) -> None:
+        work.check(request.name)
+        work.report(share, "matching photographs with renders")
+
+    try:
+        return matched_poses(request, mesh, matching.matcher, matching.config, step)
+    except CancelledError:
+        raise
+    # Matchers of other packages may raise anything.
+    except Exception as error:
+        reason = str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
+        work.warn(f"The proxy of '{request.name}' is placed without matches. {reason}")
+        return ()
 
 
 def confidence_of(result: PoseSearchResult) -> dict[str, float]:

@@ -145,11 +145,20 @@ def test_plugins_are_listed_and_broken_ones_named(monkeypatch: pytest.MonkeyPatc
     assert plugged.mask_sources().state == "warning"
 
 
+def test_matchers_are_built_and_what_they_lack_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    answer = plugged.matchers()
+    assert answer.state == "ok" and answer.found == "sift; not transformers: transformers is not installed."
+    assert answer.do == "Install it: pip install 'transformers>=4.56'"
+    monkeypatch.setattr(plugged, "plugin_names", lambda group: [])
+    assert plugged.matchers().state == "warning"
+
+
 def test_optional_packages_may_be_absent_but_not_too_old(versions: dict[str, str | None]):
-    versions.update(diffusers=None, transformers="4.45.1", accelerate="0.9", tinycudann=None)
+    versions.update(diffusers=None, transformers="4.56.1", accelerate="0.9", tinycudann=None)
     absent = plugged.optional_package("diffusers", "for x")
     assert absent.state == "ok" and "diffusers>=0.30" in absent.do
-    assert plugged.optional_package("transformers", "for x") == ok("4.45.1")
+    assert plugged.optional_package("transformers", "for x") == ok("4.56.1")
     assert plugged.optional_package("accelerate", "for x").state == "warning"
     assert plugged.optional_package("tinycudann", "") == ok("absent; not needed")
     assert requirements.required("no-such-package") == "no-such-package"

@@ -7,11 +7,11 @@ from importlib import metadata
 from scorp_ns.cli.checks.requirements import pip_line, required, version_that_fits
 from scorp_ns.cli.findings import Answer, ok, warning
 from scorp_ns.errors import ScorpError
-from scorp_ns.plugins import MASK_SOURCES, load_plugin, plugin_names
+from scorp_ns.plugins import MASK_SOURCES, MATCHERS, load_plugin, plugin_names
 
 OPTIONAL_PACKAGES = {
     "diffusers": "for generators that run diffusion models",
-    "transformers": "for generators, and for metrics that use CLIP",
+    "transformers": "for generators, for matchers that are networks, and for metrics that use CLIP",
     "accelerate": "for generators that load large models",
     "trimesh": "for the tests",
     "tinycudann": "",
@@ -30,6 +30,22 @@ def mask_sources() -> Answer:
 def plugins(group: str) -> Answer:
     """The plugins in a group that this version brings none of itself, each loaded."""
     return _loaded(group) or ok("none in this version")
+
+
+def matchers() -> Answer:
+    """The matchers of features, each built: which can be used, and what the others lack."""
+    names = plugin_names(MATCHERS)
+    usable, lacking, remedies = [], [], []
+    for name in names:
+        try:
+            load_plugin(MATCHERS, name).build()
+            usable.append(name)
+        except ScorpError as error:
+            lacking.append(f"not {name}: {error.found}")
+            remedies.append(error.do)
+    if not usable:
+        return warning(" ".join(["none", *lacking]), "Install scorp again: pip install .")
+    return ok(f"{', '.join(usable)}{'; ' if lacking else ''}{' '.join(lacking)}", " ".join(remedies))
 
 
 def optional_package(package: str, use: str) -> Answer:

@@ -1,0 +1,99 @@
+"""Where a proxy may stand, by what photographs and renders of it have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.match.config import MatchingConfig
+from scorp_ns.match.consensus import Bounds, Pairs, agreed_similarities
+from scorp_ns.match.matcher import Matcher
+from scorp_ns.match.pictures import Picture, photograph_picture, render_pictures
+from scorp_ns.products import VISIBLE, ProxyRequest, Sight
+from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.surfaces.queries import SurfaceQueries
+
+SMALLEST_SCALE, LARGEST_SCALE = 0.3, 3.0
+"""Of the proxy's diagonal, in diagonals of the lifted object's box: the first may be incomplete, the second dirty."""
+
+LEAST_WEIGHT = 0.05
+"""Even a match that its matcher calls unsure counts a little."""
+
+TURNING_SIGHTS = 3
+"""So many photographs decide how each render is turned, for matchers that do not know turns."""
+
+TURNS = (0, 1, 2, 3)
+"""In quarters."""
+
+
+def ignore_step(share: float) -> None:
+    """Does nothing with progress."""
+
+
+def matched_poses(
+    request: ProxyRequest,
+    mesh: ColoredMesh,
+    matcher: Matcher,
+    config: MatchingConfig,
+    step: Callable[[float], None] = ignore_step,
+) -> tuple[Similarity, ...]:
+    """Poses T_capture_proxy that many matches agree on, best first; none where there are too few.
+
+    `mesh` is closed, its box is centred at the origin and has the diagonal 1. `step` hears which share is done, and may
+    raise to stop the work.
+    """
+    photographs = [photograph_picture(sight) for sight in _every_nth(request.sights, config.num_sights)]
+    shown = [picture for picture in photographs if picture is not None]
+    if not shown:
+        return ()
+    renders = render_pictures(SurfaceQueries(mesh), config.num_renders)
+    if not matcher.knows_turns:
+        renders = [_best_turned(render, shown, matcher) for render in renders]
+    pairs = []
+    for index, picture in enumerate(shown):
+        step(index / len(shown))
+        for group, render in enumerate(renders):
+            pairs.append(_pairs(picture, render, matcher, config.matches_per_sight, group))
+    diagonal = request.frame.diagonal
+    bounds = Bounds(
+        threshold=config.inlier_share * float(request.frame.extent.mean()),
+        smallest_scale=SMALLEST_SCALE * diagonal,
+        largest_scale=LARGEST_SCALE * diagonal,
+        least_inliers=config.least_inliers,
+    )
+    random = np.random.default_rng(config.seed)
+    return agreed_similarities(_together(pairs), bounds, config.num_samples, config.num_poses, random)
+
+
+def _every_nth(sights: Sequence[Sight], number: int) -> list[Sight]:
+    """So many of the sights that show much of the object, in even steps."""
+    areas = np.array([(sight.roles == VISIBLE).sum() for sight in sights])
+    large = [sight for sight, area in zip(sights, areas, strict=True) if area >= np.median(areas) / 2 and area > 0]
+    chosen = np.unique(np.linspace(0, len(large) - 1, min(number, len(large))).round().astype(int))
+    return [large[index] for index in chosen]
+
+
+def _best_turned(render: Picture, shown: Sequence[Picture], matcher: Matcher) -> Picture:
+    """The render at that of four turns at which the matcher finds most."""
+    some = shown[:: max(1, len(shown) // TURNING_SIGHTS)][:TURNING_SIGHTS]
+    turned = [render.turned(quarters) for quarters in TURNS]
+    found = [sum(matcher.match(picture.image, one.image).scores.sum() for picture in some) for one in turned]
+    return turned[int(np.argmax(found))]
+
+
+def _pairs(picture: Picture, render: Picture, matcher: Matcher, most: int, group: int) -> Pairs:
+    """The surest matches between a photograph and a render, as points of space."""
+    matches = matcher.match(picture.image, render.image)
+    source, target = render.places(matches.second), picture.places(matches.first)
+    is_known = np.isfinite(source).all(axis=1) & np.isfinite(target).all(axis=1) & np.isfinite(matches.scores)
+    order = np.argsort(-np.where(is_known, matches.scores, -np.inf), kind="stable")
+    kept = order[: min(most, int(is_known.sum()))]
+    weights = np.maximum(matches.scores[kept], LEAST_WEIGHT)
+    return Pairs(source[kept], target[kept], weights, np.full(len(kept), group))
+
+
+def _together(pairs: Sequence[Pairs]) -> Pairs:
+    columns = zip(*((one.source, one.target, one.weights, one.groups) for one in pairs), strict=True)
+    return Pairs(*(np.concatenate(column) for column in columns))
