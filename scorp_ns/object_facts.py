@@ -126,14 +126,16 @@ class ObjectFacts:
         store, seconds = self._composite, self._timed("compose", name)
         if name in store.names:
             facts = store.facts(name)
-            return {"state": DONE} | facts | {"color_map": facts["color_map"].tolist()} | seconds
+            told = {key: facts[key] for key in ("kept", "dropped", "filled", "evidence")}
+            return {"state": DONE} | told | {"color_map": facts["color_map"].tolist()} | seconds
+        is_placed = name in self._proxies.names and self._proxies.is_placed(name)
         if name in store.failures:
-            return _failed(store.failures[name]) | seconds
+            reason = store.failures[name]
+            return (_failed(reason) if is_placed else _skipped(reason)) | seconds
         if name in self._proxies.rejected:
             return _skipped(REJECTION)
         if self._mode == "keep":
             return _skipped("--pipeline.model.compose.mode keep leaves the scene as it is.")
-        is_placed = name in self._proxies.names and self._proxies.is_placed(name)
         return _skipped(NOT_YET if is_placed else self._missing(name))
 
     def _missing(self, name: str) -> str:

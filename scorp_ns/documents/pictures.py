@@ -35,13 +35,9 @@ def absent_html(reason: str, name: str, caption: str) -> str:
     return f'<div class="picture"><div class="absent">{escape(reason)}</div>{_label(name, caption)}</div>'
 
 
-SMALL = 6
-"""Rows of more pictures show them small."""
-
-
-def figure_html(title: str, pictures: Sequence[str]) -> str:
+def figure_html(title: str, pictures: Sequence[str], is_small: bool = False) -> str:
     """A row of pictures under its title, which are swapped in place for each other where one is shown large."""
-    classes = "pictures small" if len(pictures) > SMALL else "pictures"
+    classes = "pictures small" if is_small else "pictures"
     return (
         f'<figure class="view"><figcaption>{escape(title)}</figcaption>'
         f'<div class="{classes}" style="--columns:{max(1, len(pictures))}">{"".join(pictures)}</div></figure>'

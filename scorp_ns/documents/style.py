@@ -10,7 +10,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto,
   "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; }
-main { max-width: 1180px; margin: 0 auto; padding: 2.2rem 1.2rem 4rem; }
+main { max-width: 1180px; margin: 0 auto; padding: 2.2rem 1.2rem 4rem; overflow-wrap: anywhere; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.01em; overflow-wrap: anywhere; }
 h2 { font-size: 1.35rem; margin: 3rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
 h3 { font-size: 1.05rem; margin: 1.8rem 0 .3rem; }
@@ -18,7 +18,7 @@ h4 { font-size: .95rem; margin: 1.2rem 0 .4rem; color: var(--faint); font-weight
 p, dd, li { max-width: 75ch; overflow-wrap: anywhere; }
 .note { color: var(--faint); font-size: .9rem; margin: 0 0 .7rem; }
 .facts { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .6rem 0 0; color: var(--faint); font-size: .92rem; }
-.facts div { display: flex; gap: .4em; } .facts dt::after { content: ""; }
+.facts div { min-width: 0; } .facts dt, .facts dd { display: inline; } .facts dt::after { content: " "; }
 .facts dd { margin: 0; color: var(--ink); overflow-wrap: anywhere; }
 nav { margin-top: 1rem; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
 a { color: var(--after); text-underline-offset: .2em; }
@@ -67,7 +67,9 @@ details > summary { cursor: pointer; margin-top: 1rem; } details > summary h3 { 
 .view { margin: 0 0 1.2rem; } .view figcaption { font-size: .88rem; color: var(--faint); margin-bottom: .3rem;
   overflow-wrap: anywhere; }
 .pictures { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 340px)); gap: .5rem; }
+.pictures.small { grid-template-columns: repeat(auto-fill, minmax(100px, 130px)); }
 .picture { display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; }
+.picture { min-width: 0; overflow-wrap: anywhere; }
 button.picture { cursor: zoom-in; } .picture img { display: block; width: 100%; border-radius: 6px;
   border: 1px solid var(--rule); }
 .picture .name { font-size: .88rem; } .picture .before { color: var(--before); }
@@ -103,7 +105,8 @@ pre { overflow: auto; background: var(--card); border: 1px solid var(--rule); bo
   .stages { grid-template-columns: minmax(0, 1fr); } .pictures.small { grid-template-columns: repeat(4, 1fr); }
   .tiles { grid-template-columns: 1fr 1fr; } .tile .value { font-size: 1.35rem; }
   .pictures { grid-template-columns: repeat(min(2, var(--columns)), 1fr); }
-  .picture:first-child:nth-last-child(odd) { grid-column: 1 / -1; } th, td { padding: .34rem .55rem; } }
+  .pictures:not(.small) .picture:first-child:nth-last-child(odd) { grid-column: 1 / -1; }
+  th, td { padding: .34rem .55rem; } }
 @media print { .scroll { max-height: none; } nav { display: none; } }
 """
 

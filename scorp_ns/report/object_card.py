@@ -30,6 +30,9 @@ WORDS = {
 }
 """What facts are called for people, where their own names say little."""
 
+SMALL, MANY = 200, 6
+"""Pictures of at most so many pixels a side are shown small, and so are those of rows that have more than so many."""
+
 PLACED_BY = {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}
 
 SHARES = {"explained", "spill", "distance", "seen", "denied", "filled_share"}
@@ -157,4 +160,5 @@ def _row(name: str, row: Row) -> str:
         )
         for picture in row.pictures
     ]
-    return figure_html(row.title, pictures)
+    is_small = len(pictures) > MANY or max(picture.image.width for picture in row.pictures) <= SMALL
+    return figure_html(row.title, pictures, is_small)

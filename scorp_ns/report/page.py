@@ -7,10 +7,10 @@ from html import escape
 from pathlib import PurePath
 from typing import Any
 
-from scorp_ns.documents.page import facts_html, links_html, page, section, tables_html, terms_html, tile_html
+from scorp_ns.documents.page import facts_html, links_html, page, section, tables_html, tile_html
 from scorp_ns.documents.tables import Cell, Table, memory_text, shown, time_text
 from scorp_ns.report.object_card import object_card
-from scorp_ns.report.outcome import TITLES, reasons_of, tone_of
+from scorp_ns.report.outcome import TITLES, tone_of
 from scorp_ns.report.pictures import MOST_FULL, Row
 from scorp_ns.report.schema import DONE, FAILED, STAGES
 
@@ -32,11 +32,11 @@ def run_page(report: Mapping[str, Any], pictures: Mapping[str, Sequence[Row]]) -
     """The whole page; `pictures` has the rows of each object."""
     objects = report["objects"]
     sections = {
-        "Objects": _objects(report, pictures) if objects else ADDING,
         "Warnings": _warnings(report),
+        "Objects": _objects(report, pictures) if objects else ADDING,
         "Times and memory": tables_html([_times(report)]),
-        "Settings": terms_html({name: str(value) for name, value in report.get("settings", {}).items()}),
-        "Versions and machine": terms_html(
+        "Settings": tables_html([_settings(report)]) if report.get("settings") else "",
+        "Versions and machine": facts_html(
             {name: str(value) for name, value in {**report.get("versions", {}), **report.get("machine", {})}.items()}
         ),
     }
@@ -106,10 +106,7 @@ def _mark_tone(state: str) -> str:
 
 
 def _warnings(report: Mapping[str, Any]) -> str:
-    told = list(report.get("warnings", ()))
-    for name, entry in report["objects"].items():
-        told += [f"'{name}', {title}: {reason}" for title, reason in reasons_of(entry).items()]
-    items = "".join(f"<li>{escape(text)}</li>" for text in told)
+    items = "".join(f"<li>{escape(text)}</li>" for text in report.get("warnings", ()))
     return f"<ul>{items}</ul>" if items else ""
 
 
@@ -127,3 +124,10 @@ def _times(report: Mapping[str, Any]) -> Table:
     ]
     note = "Time of each stage, over all parts of a resumed run, and the most memory in use."
     return Table("", note, ["stage", "time", "peak memory", "of the GPU"], rows, num_heads=1)
+
+
+def _settings(report: Mapping[str, Any]) -> Table:
+    """The options as `ns-train` takes them."""
+    rows = [[Cell(f"--{name}"), Cell(str(value))] for name, value in report["settings"].items()]
+    note = "Options that decide what objects become; config.yml beside this page has all."
+    return Table("", note, ["option", "value"], rows, num_heads=1)

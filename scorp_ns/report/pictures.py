@@ -133,10 +133,12 @@ def picture_object(subject: Subject, scenes: Scenes, album: Album) -> tuple[list
     """All rows of an object's pictures, and how well its proxy agrees with the photographs in them."""
     views = _telling_views(subject, scenes.views)
     rows, overlays = [*_crops(subject, album)] if album.is_full else [], []
+    photographed = []
     for view in views:
         row, found = _photographed(subject, scenes, view, album)
-        rows += row
+        photographed += row
         overlays += found
+    rows += photographed if album.is_full else _joined(photographed)
     orbit = orbit_around(subject.center, subject.diagonal, scenes.up, _showing(subject, scenes.views) or scenes.views)
     rows += _unphotographed(subject, scenes, orbit, album)
     if album.is_full and subject.proxy_alone is not None:
@@ -197,6 +199,16 @@ def _photographed(
     if album.is_full:
         pictures += _in_scene(subject, scenes, window.shot(view, album.size))
     return [Row(*PHOTOGRAPHED, view.name, tuple(pictures))], overlays
+
+
+def _joined(rows: Sequence[Row]) -> list[Row]:
+    """The rows as one, whose pictures say of which they are."""
+    pictures = [
+        replace(picture, caption=f"{Path(row.title).name}, {picture.caption}")
+        for row in rows
+        for picture in row.pictures
+    ]
+    return [replace(rows[0], title="", pictures=tuple(pictures))] if pictures else []
 
 
 def _window(subject: Subject, view: CapturedView) -> Window | None:

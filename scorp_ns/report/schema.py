@@ -63,7 +63,7 @@ _PLACE = _stage(
     proxy_to_capture=Rows(
         Rows(Leaf("number", "the proxy's pose in the capture's frame, a 4 x 4 matrix; the best one if it was refused"))
     ),
-    confidence=Each("<fact>", Leaf("number", "what speaks for the place, or against it")),
+    confidence=Each("<fact>", Leaf("any", "what speaks for the place, or against it")),
     overlays=Rows(
         Group(
             {
@@ -79,7 +79,7 @@ _COMPOSE = _stage(
     kept=Leaf("whole", "lifted Gaussians that stay"),
     dropped=Leaf("whole", "lifted Gaussians that go"),
     filled=Leaf("whole", "Gaussians that the proxy adds"),
-    evidence=Each("<fact>", Leaf("number", "shares of the proxy's surface: seen, denied by photographs, filled in")),
+    evidence=Each("<fact>", Leaf("any", "shares of the proxy's surface: seen, denied by photographs, filled in")),
     color_map=Rows(Rows(Leaf("number", "3 x 4, from the proxy's colours to those that match, 1 below them"))),
 )
 

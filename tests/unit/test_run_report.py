@@ -157,7 +157,7 @@ def test_what_is_not_composed_has_no_before_and_a_refused_place_is_said():
     scenes = Scenes(ball(), ball(), views, UP, antialiased=False)
     rows, overlays = picture_object(subject(False, ball(), {views[0].name: 1.0}), scenes, album_for(100))
     captions = [picture.caption for row in rows for picture in row.pictures]
-    assert captions[0].startswith("outlines, refused, IoU 0.9") and len(overlays) == 1
+    assert captions[0].startswith("0.png, outlines, refused, IoU 0.9") and len(overlays) == 1
     assert not any("before" in caption or "after" in caption for caption in captions)
 
 
