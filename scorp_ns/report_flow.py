@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import is_dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, cast
@@ -18,7 +18,6 @@ from scorp_ns import __version__
 from scorp_ns.documents.writing import document_text, plain_json, write_text
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.lift.up import up_direction
 from scorp_ns.object_facts import Facts, ObjectFacts
@@ -98,18 +97,14 @@ class ReportFlow:
         }
 
     def _settings(self) -> Facts:
-        """The options that decide what objects become."""
+        """The options that decide what objects become, without those of generators, which may hold secrets."""
         config = self.model.config
-        groups = {"generator": config.generator, "place": config.place, "compose": config.compose}
-        groups |= {"schedule": config.schedule}
         settings: Facts = {"machine.seed": self.config.machine.seed}
-        for group, options in groups.items():
-            for option in fields(options):
-                value = getattr(options, option.name)
-                if isinstance(value, (str, int, float)):
-                    settings[f"pipeline.model.{group}.{option.name.replace('_', '-')}"] = value
+        settings["pipeline.model.generator.name"] = config.generator.name
         for name, maker in config.generator.per_object.items():
             settings[f"pipeline.model.generator.per-object {name}"] = maker
+        for group, options in {"place": config.place, "compose": config.compose, "schedule": config.schedule}.items():
+            settings |= _flat(options, f"pipeline.model.{group}")
         return settings
 
     def _pictures(self, entries: Mapping[str, Facts]) -> dict[str, list[Row]]:
@@ -149,7 +144,7 @@ class ReportFlow:
         if one.name in store.names:
             known = store.proxy(one.name)
             pose = known.T_world_proxy or store.refused(one.name)
-            placed = _moved(known.gaussians, pose or _around(center, diagonal))
+            placed = transform_gaussians(known.gaussians, pose or _around(center, diagonal))
             proxy, alone = None if pose is None else placed, placed
             if known.T_world_proxy is not None:
                 center, diagonal = known.T_world_proxy.translation.to(center), known.T_world_proxy.scale
@@ -167,8 +162,14 @@ class ReportFlow:
         )
 
 
-def _moved(gaussians: Gaussians, pose: Similarity) -> Gaussians:
-    return transform_gaussians(gaussians, pose)
+def _flat(options: object, prefix: str) -> Facts:
+    """The options of a group and of those below it, as `ns-train` calls them."""
+    flat: Facts = {}
+    for name, value in vars(options).items():
+        path = f"{prefix}.{name.replace('_', '-')}"
+        is_plain = value is None or isinstance(value, (str, int, float))
+        flat |= _flat(value, path) if is_dataclass(value) else {path: value if is_plain else str(value)}
+    return flat
 
 
 def _around(center: torch.Tensor, diagonal: float) -> Similarity:
