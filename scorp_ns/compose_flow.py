@@ -93,8 +93,8 @@ class ComposeFlow:
         rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
         with model.scene_objects.following(model.strategy_state) as state:
             append_rows(model.gauss_params, self.optimizers, state, rows)
-        model.scene_objects.adopt(one.label, composed.seen.float())
         self.store.take(one, composed, dict(model.gauss_params.items()))
+        model.scene_objects.adopt(one.label, composed.seen.float())
 
     def take_back(self, name: str) -> None:
         """Remove what filled an object, if it is composed, and show again what that replaced."""
@@ -105,6 +105,7 @@ class ComposeFlow:
         kept = self.store.forget(one)
         with model.scene_objects.following(model.strategy_state) as state:
             keep_rows(model.gauss_params, self.optimizers, state, kept)
+        model.scene_objects.tell()
 
     def finish(self) -> None:
         """At the end of the run: tell what became of the objects."""

@@ -43,8 +43,8 @@ from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.schedule import DensificationSteps, Schedule, ScheduleConfig
 from scorp_ns.shown_gaussians import AFTER, ShownGaussians
-from scorp_ns.viewer.picking import ObjectPicking
-from scorp_ns.viewer.proxy_progress import ProxyProgress
+from scorp_ns.viewer.looks import render_look
+from scorp_ns.viewer.panel import ScorpPanel
 
 ENTIRELY = 0.999
 """A pixel of a shrunk image counts if so much of it was valid."""
@@ -142,8 +142,7 @@ class ScorpModel(ShownGaussians):
         self.corrections = Corrections()
         self.show = self.config.show
         self.schedule: Schedule | None = None
-        self.object_picking = ObjectPicking(self)
-        self.proxy_progress = ProxyProgress(self)
+        self.viewer_panel = ScorpPanel(self)
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
         self.background_color = (
             torch.tensor(VIEWER_BACKGROUND)
@@ -259,6 +258,25 @@ class ScorpModel(ShownGaussians):
         """Render one camera: rgb, accumulation, background and, outside training, z depth. Rays get ray depth."""
         if isinstance(camera, RayBundle):
             return outputs_along_rays(self, camera)
+        outputs, info = self._render(camera, self.shown_parameters())
+        if self.training and not self.scene_composite.is_composed:
+            self.info = info
+            self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, self.step, info)
+        return outputs
+
+    @torch.no_grad()
+    def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> dict[str, Tensor]:
+        """Render one camera for a tool; the viewer's threads see what was chosen in its panel."""
+        self.set_crop(obb_box)
+        look = self.viewer_panel.look_of_this_thread()
+        camera = camera.to(self.device)
+        return self.get_outputs(camera) if look is None else render_look(self, look, camera)
+
+    def render_parameters(self, camera: Cameras, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a camera sees of other Gaussians than those that are to be shown."""
+        return self._render(camera, parameters)[0]
+
+    def _render(self, camera: Cameras, parameters: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
         assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
         T_world_camera = self._pose(camera)
         Ks, width, height = downscaled_view(
@@ -268,16 +286,13 @@ class ScorpModel(ShownGaussians):
             self._get_downscale_factor(),
         )
         background = self._get_background_color()
-        gaussians = self._cropped_gaussians()
+        gaussians = self._cropped(parameters)
         render, alpha, info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
-        if self.training and not self.scene_composite.is_composed:
-            self.info = info
-            self.strategy.step_pre_backward(self.gauss_params, self.optimizers, self.strategy_state, self.step, info)
         outputs = {"rgb": render[0, ..., :3].clamp(0, 1), "accumulation": alpha[0], "background": background}
         if not self.training:
             outputs["background"] = background.expand(height, width, 3)
             outputs["depth"] = _opaque_depth(render[0, ..., 3:], alpha[0])
-        return outputs
+        return outputs, info
 
     def _pose(self, camera: Cameras) -> Float[Tensor, "1 3 4"]:
         """The camera's pose, which training may correct as long as the scene is not composed."""
@@ -328,12 +343,11 @@ class ScorpModel(ShownGaussians):
             rasterize_mode=self.config.rasterize_mode,
         )
 
-    def _cropped_gaussians(self) -> dict[str, Tensor]:
-        shown = self.shown_parameters()
+    def _cropped(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.crop_box is None or self.training:
-            return shown
-        inside = self.crop_box.within(shown["means"]).reshape(-1)
-        return {name: value[inside] for name, value in shown.items()}
+            return parameters
+        inside = self.crop_box.within(parameters["means"]).reshape(-1)
+        return {name: value[inside] for name, value in parameters.items()}
 
     def _get_downscale_factor(self) -> int:
         return self.training_downscale if self.training else 1

@@ -61,7 +61,7 @@ class SceneObjects(torch.nn.Module):
             for name, facts in picked.items():
                 if name not in self._facts:
                     self._keep(name, facts, old_labels == facts["label"], old_votes[:, facts["label"]])
-        self._tell()
+        self.tell()
 
     def _keep(self, name: str, facts: dict[str, Any], is_own: Tensor, votes: Tensor) -> None:
         label = self.votes.shape[1]
@@ -85,7 +85,7 @@ class SceneObjects(torch.nn.Module):
             self._facts[one.name] = _facts_of(one, pick)
             self.failures.pop(one.name, None)
             self.views[one.name] = picked.views
-        self._tell()
+        self.tell()
 
     def adopt(self, label: int, visibility: Float[Tensor, " m"]) -> None:
         """Give the last Gaussians, which are so visible, to the object with this label."""
@@ -93,13 +93,13 @@ class SceneObjects(torch.nn.Module):
             others = len(self.labels) - len(visibility)
             self.labels = torch.nn.functional.pad(self.labels[:others], (0, len(visibility)), value=label)
             self.visibility = torch.cat([self.visibility[:others], visibility.to(self.visibility)])
-        self._tell()
+        self.tell()
 
     def remove(self, name: str) -> None:
         """Forget an object; its Gaussians belong to none."""
         with self._lock:
             self._forget(name)
-        self._tell()
+        self.tell()
 
     def _forget(self, name: str) -> None:
         if name in self._facts:
@@ -108,7 +108,8 @@ class SceneObjects(torch.nn.Module):
             del self._facts[name]
             self.views.pop(name, None)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell the listeners that objects are not what they were; the composite has to be whole by then."""
         for listener in self.listeners:
             listener()
 
@@ -143,6 +144,18 @@ class SceneObjects(torch.nn.Module):
         """The lifted objects as they are now; one that lost all its Gaussians since is left out."""
         return tuple(one for name in self.names if (one := self._object(name)) is not None)
 
+    def label(self, name: str) -> int:
+        """The label of the Gaussians of the object with this name."""
+        return self._facts[name]["label"]
+
+    def frame(self, name: str) -> ObjectFrame:
+        """The box around the object with this name, as it was lifted."""
+        return ObjectFrame(*self._facts[name]["frame"])
+
+    def visible_shares(self, name: str) -> dict[str, float]:
+        """Per photograph, how much of the object's surface that any of them saw it shows."""
+        return dict(self._facts[name]["visible_shares"])
+
     def indices(self, name: str) -> Tensor:
         """The Gaussians of the object with this name."""
         return torch.nonzero(self.labels == self._facts[name]["label"])[:, 0]
@@ -170,7 +183,7 @@ class SceneObjects(torch.nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""
         self._facts, self.failures, self.is_lifted = state["facts"], state["failures"], state["is_lifted"]
-        self._tell()
+        self.tell()
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Save rows and facts that belong together."""

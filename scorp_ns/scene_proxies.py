@@ -181,7 +181,7 @@ class SceneProxies(torch.nn.Module):
     ) -> None:
         """Remember why nobody knows where a proxy belongs, and where it would fit best."""
         self._facts[name] |= {"pose": None, "confidence": dict(confidence), "misplaced": reason}
-        self._facts[name]["refused"] = _numbers(T_world_refused)
+        self._facts[name] |= {"refused": _numbers(T_world_refused), "accepted_by": None}
         self._tell()
 
     def is_placed(self, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Int16
+from jaxtyping import Bool, Float, Int16
 from nerfstudio.models.splatfacto import SplatfactoModel
 from torch import Tensor
 from torch.nn import ParameterDict
@@ -71,9 +71,16 @@ class ShownGaussians(SplatfactoModel):
         """The parameters of what is to be shown; in training of all that training may change."""
         if self.training:
             return self._learning_parameters()
-        parameters = self._parameters_before() if self.show == BEFORE else dict(self.gauss_params.items())
-        rows = self._shown_rows(self.show)
-        return parameters if rows is None else {name: value[rows] for name, value in parameters.items()}
+        return self.shown_with_labels(self.show)[0]
+
+    def shown_with_labels(self, show: str) -> tuple[dict[str, Tensor], Int16[Tensor, " n"], Float[Tensor, " n"]]:
+        """The parameters of what is to be shown, with the label and the visibility of each row's Gaussian."""
+        parameters = self._parameters_before() if show == BEFORE else dict(self.gauss_params.items())
+        rows, labels, visibility = self._shown_rows(show), self._labels(), self.scene_objects.visibility
+        visibility = visibility if len(visibility) else torch.zeros(len(labels)).to(visibility)
+        if rows is None:
+            return parameters, labels, visibility
+        return {name: value[rows] for name, value in parameters.items()}, labels[rows], visibility[rows]
 
     def _learning_parameters(self) -> dict[str, Tensor]:
         """What is rendered in training: once composed, only colours learn, those of proxies alike from all sides.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import socket
 import time
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
 
@@ -32,6 +35,27 @@ def wait_for(address: str, viewer, seconds: float = 120) -> None:
         except OSError:
             time.sleep(0.5)
     raise AssertionError(f"nothing answered at {address}")
+
+
+def open_panel(page: Any) -> None:
+    """Show the tab named scorp."""
+    page.get_by_role("tab", name="scorp").click()
+
+
+def open_folder(page: Any, label: str) -> None:
+    """Unfold a folder of the panel."""
+    page.get_by_text(label, exact=True).click()
+
+
+def choose(page: Any, label: str, option: str) -> None:
+    """Choose from a list that drops down."""
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def scene_of(page: Any) -> np.ndarray:
+    """What the page shows of the scene, beside the panel."""
+    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)[60:, :560]
 
 
 @contextmanager

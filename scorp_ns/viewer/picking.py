@@ -1,4 +1,4 @@
-"""A folder in the viewer that lists the objects, and grows new ones where people click."""
+"""The part of the panel that grows new objects where people click."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ HINT = "Give the object a name, press the button, and click on the object."
 
 
 class ObjectPicking(ViewerControl):
-    """The viewer's folder 'Objects'. Its callbacks run in threads of the viewer's, whose lock guards the model."""
+    """The viewer's folder 'Pick'. Its callbacks run in threads of the viewer's, whose lock guards the model."""
 
     def __init__(self, model: ScorpModel) -> None:
         self._model = model
         self._is_picking = False
 
     def _setup(self, viewer: Viewer) -> None:
-        """Build the folder, and grow again what was picked and saved in an earlier viewer of a finished run."""
+        """Build the folder where the caller is; in a finished run, grow again what an earlier viewer saved."""
         super()._setup(viewer)
         datamanager = cast("ScorpDataManager", viewer.pipeline.datamanager)
         self._lifting = ObjectLifting(self._model, datamanager, viewer.log_filename.parent / FOLDER)
@@ -57,10 +57,8 @@ class ObjectPicking(ViewerControl):
 
     def _build(self, viewer: Viewer) -> None:
         gui = viewer.viser_server.gui
-        # Between the figures above the tabs and the tabs, as the tabs are the viewer's own.
-        with gui.add_folder("Objects", order=viewer.stats_markdown.order + 0.5, expand_by_default=False):
-            self._list = gui.add_markdown("")
-            self._show = gui.add_checkbox("Show objects", True, hint="Mark the Gaussians of every object.")
+        with gui.add_folder("Pick", expand_by_default=False):
+            self._show = gui.add_checkbox("Mark objects", False, hint="Mark the Gaussians of every object.")
             self._name = gui.add_text("New object", "", hint="The name of the object to be picked.")
             self._pick_button = gui.add_button("Pick by click", hint=HINT)
             self._stop_button = gui.add_button("Stop picking", visible=False)
@@ -144,6 +142,9 @@ class ObjectPicking(ViewerControl):
         if name not in {pick.name for pick in store.picks}:
             self._tell("No picked object is chosen.")
             return
+        if name in self._model.scene_composite.names:
+            self._tell(f"'{name}' is composed with its proxy. Reject it first.")
+            return
         store.remove(name)
         if read_picks(self._lifting.folder):
             write_picks(self._lifting.folder, store.picks)
@@ -179,8 +180,6 @@ class ObjectPicking(ViewerControl):
         """Show the objects as they are now. Whoever changes them calls this, with the viewer's lock if need be."""
         store = self._model.scene_objects
         objects = tuple(map(self._model.scene_composite.shown, store.objects()))
-        lines = [f"- {plain(one.name)}: {counted(len(one.indices), 'Gaussian')}" for one in objects]
-        self._list.content = "\n".join(lines) or "No objects yet."
         self._picked.options = tuple(pick.name for pick in store.picks) or (NOTHING_PICKED,)
         self._markers.show(objects, self._model.scene.means, self._show.value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser import free_port, needs_browser, page_of, wait_for
+from browser import free_port, needs_browser, open_panel, page_of, wait_for
 from captures import BALL_NAMES, write_capture, write_object_masks
 from tools import start, train_arguments
 
@@ -25,7 +25,7 @@ def test_a_button_in_the_viewer_stops_a_generator_and_the_run_goes_on(tmp_path: 
     try:
         wait_for(f"http://127.0.0.1:{port}", training)
         with page_of(f"http://127.0.0.1:{port}") as page:
-            page.get_by_text("Proxies", exact=True).click()
+            open_panel(page)
             for number in range(len(BALL_NAMES)):
                 page.get_by_role("button", name="Cancel").click(timeout=120_000)
                 page.get_by_text("was cancelled.").nth(number).wait_for(timeout=20_000)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from ball_scenes import balls_on_floor
-from browser import free_port, needs_browser, page_of, wait_for
+from browser import free_port, needs_browser, open_folder, open_panel, page_of, wait_for
 from captures import write_capture
 from PIL import Image
 from tools import run, run_folder, start, train_arguments
@@ -90,11 +90,12 @@ def run_of_a_ball(tmp_path: Path) -> Path:
 @needs_browser
 def test_a_click_in_the_browser_makes_an_object_that_is_there_next_time(run_of_a_ball: Path):
     with viewer_of(run_of_a_ball) as address, page_of(address) as page:
-        page.get_by_text("Objects", exact=True).click()
+        open_panel(page)
         page.get_by_text("No objects yet.").wait_for()
+        open_folder(page, "Pick")
         page.get_by_role("button", name="Pick by click").click()
         page.get_by_text("Give the object a name first.").first.wait_for()
-        page.get_by_role("textbox").first.fill(NAME)
+        page.get_by_label("New object", exact=True).fill(NAME)
         page.get_by_role("button", name="Pick by click").click()
         page.get_by_role("button", name="Stop picking").wait_for()
         page.wait_for_timeout(5000)
@@ -107,7 +108,7 @@ def test_a_click_in_the_browser_makes_an_object_that_is_there_next_time(run_of_a
     np.testing.assert_allclose(found["box"]["center"], [0, 0, BALL_RADIUS], atol=0.3 * BALL_RADIUS)
     assert {path.suffix for path in (run_of_a_ball / "nerfstudio_models").iterdir()} == {".ckpt"}
     with viewer_of(run_of_a_ball) as address, page_of(address) as page:
-        page.get_by_text("Objects", exact=True).click()
+        open_panel(page)
         page.get_by_text(f"{NAME}: {found['gaussians']} Gaussians").wait_for(timeout=60_000)
 
 

@@ -124,7 +124,6 @@ def test_a_click_makes_an_object_with_the_name_given(panel: Panel):
     assert one.label == 2, "after the objects with masks"
     assert float((OWNERS[one.indices] == 1).float().mean()) > 0.99
     assert "is an object now" in panel.info
-    assert "große Kugel" in panel.control._list.content
     assert panel.gui.handles["Picked"].options == ("große Kugel",)
     assert panel.gui.handles["New object"].value == ""
     panel.scene.remove_pointer_callback.assert_called_once()

@@ -1,0 +1,106 @@
+"""The list of objects in the panel: how far each has come, how sure that is, and why it came no further."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from scorp_ns.products import ObjectView
+from scorp_ns.scene_proxies import PERSON, SceneProxies
+from scorp_ns.viewer.markdown import plain
+from scorp_ns.wording import counted
+
+if TYPE_CHECKING:
+    from scorp_ns.model import ScorpModel
+
+THUMBNAIL = 60
+"""Sides of the pictures of objects, in pixels."""
+
+MOST_PICTURES = 4
+"""So many pictures stand in a row, which the viewer stretches or shrinks to its own width."""
+
+BACKGROUND = (36, 36, 36)
+"""What shows around an object in its picture, as around everything in the viewer's panel."""
+
+NO_OBJECTS = "No objects yet."
+
+
+@dataclass(frozen=True)
+class ObjectStatus:
+    """What is known of one object, in words."""
+
+    name: str
+    stage: str
+    """How far it has come."""
+    confidence: str
+    """What speaks for its proxy and its place; empty without any."""
+    reasons: tuple[str, ...]
+    """Why it came no further."""
+
+
+def status_of(model: ScorpModel) -> list[ObjectStatus]:
+    """Every object that the run knows, those that could not be lifted at the end."""
+    objects = model.scene_objects
+    lifted = [_status(model, name) for name in objects.names]
+    return lifted + [ObjectStatus(name, "not lifted", "", (reason,)) for name, reason in objects.failures.items()]
+
+
+def _status(model: ScorpModel, name: str) -> ObjectStatus:
+    proxies, composite = model.scene_proxies, model.scene_composite
+    has_proxy = name in proxies.names
+    reasons = [proxies.failures.get(name), proxies.misplaced(name) if has_proxy else None, composite.failures.get(name)]
+    return ObjectStatus(
+        name, _stage(model, name), _confidence(proxies, name) if has_proxy else "", tuple(filter(None, reasons))
+    )
+
+
+def _stage(model: ScorpModel, name: str) -> str:
+    """How far an object has come."""
+    proxies, composite = model.scene_proxies, model.scene_composite
+    if name in proxies.rejected:
+        return "rejected by you: as it was lifted"
+    if name in composite.names:
+        facts = composite.facts(name)
+        return f"composed: {facts['kept']} kept, {facts['filled']} from its proxy"
+    if name not in proxies.names:
+        return "lifted, without a proxy"
+    return "proxy placed" if proxies.is_placed(name) else "proxy without a place"
+
+
+def _confidence(proxies: SceneProxies, name: str) -> str:
+    """What speaks for a proxy and for its place."""
+    proxy = proxies.proxy(name)
+    if proxies.accepted_by(name) == PERSON:
+        return f"by {proxy.made_by}, placed by you"
+    facts = proxies.confidence(name) or proxy.evidence
+    numbers = [f"{fact.replace('_', ' ')} {value:.0%}" for fact, value in facts.items() if _is_share(value)]
+    start = ["searched from your place"] if proxies.started_by(name) == PERSON else []
+    return ", ".join([f"by {proxy.made_by}", *start, *numbers])
+
+
+def _is_share(value: float | str) -> bool:
+    return not isinstance(value, str) and 0 <= value <= 1
+
+
+def describe(status: ObjectStatus, number: int | None, picture: str | None) -> str:
+    """One object in the viewer's markdown."""
+    title = f"**{plain(status.name)}**" + ("" if number is None else f": {counted(number, 'Gaussian')}")
+    lines = [title, plain(status.stage), plain(status.confidence), *(f"*{plain(one)}*" for one in status.reasons)]
+    text = "  \n".join(filter(None, lines))
+    return text if picture is None else f"![{plain(status.name)}]({picture})  \n{text}"
+
+
+def strip_of(views: Sequence[ObjectView]) -> str:
+    """Small pictures, side by side, of what photographs show of an object, as an address that holds them."""
+    strip = Image.new("RGB", (MOST_PICTURES * THUMBNAIL, THUMBNAIL), BACKGROUND)
+    for place, view in enumerate(views[:MOST_PICTURES]):
+        crop = Image.fromarray(view.rgba).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        strip.paste(crop, (place * THUMBNAIL, 0), mask=crop.getchannel("A"))
+    file = io.BytesIO()
+    strip.save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,26 @@
+"""The part of the panel that chooses what the viewer's pictures show."""
+
+from __future__ import annotations
+
+from scorp_ns.viewer.desk import Desk
+from scorp_ns.viewer.looks import Colors, Shown
+
+
+class ShowChoice:
+    """What is shown, in which colours, and where a divided picture is divided."""
+
+    def __init__(self, desk: Desk) -> None:
+        gui = desk.server.gui
+        with gui.add_folder("Show"):
+            self._shown = gui.add_dropdown("Show", [one.value for one in Shown])
+            self._split = gui.add_slider("Divide at", 0.05, 0.95, 0.05, 0.5, visible=False)
+            self._colors = gui.add_dropdown("Colours", [one.value for one in Colors])
+        self._desk = desk
+        self._shown.on_update(lambda _: self._change_shown())
+        self._split.on_update(lambda _: desk.see(split=self._split.value))
+        self._colors.on_update(lambda _: desk.see(colors=Colors(self._colors.value)))
+
+    def _change_shown(self) -> None:
+        shown = Shown(self._shown.value)
+        self._split.visible = shown == Shown.SPLIT
+        self._desk.see(shown=shown)

@@ -1,0 +1,273 @@
+"""The panel says what a run does and asks it for what people want, at once, whatever training is busy with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+import viser
+from ball_proxies import ball_proxy
+from browser import free_port
+from composed_models import compose, lifted_model
+from viser import GuiEvent
+
+from scorp_ns.corrections import Accept, Corrections, Regenerate, Reject, Restore, Search
+from scorp_ns.dataparser import CAPTURE_TO_WORLD
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.model import ScorpModel
+from scorp_ns.products import ObjectView
+from scorp_ns.schedule import Schedule, ScheduleConfig
+from scorp_ns.viewer.looks import Colors, Shown
+from scorp_ns.viewer.object_list import status_of, strip_of
+from scorp_ns.viewer.stage_list import running_lines, share_done, waiting_line
+from scorp_ns.viewer.tab import add_tab
+
+PLACE = Similarity(torch.eye(3, dtype=torch.float64), torch.tensor([0.1, 0.2, 0.0]).double(), 0.5)
+
+AT_ONCE_S = 0.2
+"""So soon a panel has to answer."""
+
+
+class Panel:
+    """The panel of a model in a viewer that nobody looks at; its server is a real one."""
+
+    def __init__(self, server: viser.ViserServer, model: ScorpModel, folder: Path, is_training: bool) -> None:
+        self.model, self.server, self.lock, self.rerenders = model, server, Lock(), 0
+        self.trainer = SimpleNamespace(training_state="training", clock=SimpleNamespace(running="scene"))
+        metadata = {CAPTURE_TO_WORLD: Similarity.identity()}
+        datamanager = SimpleNamespace(train_dataparser_outputs=SimpleNamespace(metadata=metadata))
+        self.group = server.gui.add_tab_group()
+        viewer = SimpleNamespace(
+            viser_server=server,
+            pipeline=SimpleNamespace(datamanager=datamanager),
+            log_filename=folder / "run" / "viewer_log_filename.txt",
+            trainer=self.trainer if is_training else None,
+            train_lock=self.lock,
+            _trigger_rerender=self._rerender,
+        )
+        model.corrections.is_heard = is_training
+        model.viewer_panel._setup(cast("Any", viewer))
+        model.viewer_panel.refresh()
+
+    def _rerender(self) -> None:
+        self.rerenders += 1
+
+    @property
+    def desk(self) -> Any:
+        return self.model.viewer_panel._desk
+
+    @property
+    def said(self) -> str:
+        return self.desk.message.content.replace("\\", "")
+
+    def handle(self, label: str) -> Any:
+        """What people see under this label; the server remembers those of earlier tests as well."""
+        handles = self.server.gui._gui_input_handle_from_id.values()
+        return [one for one in handles if one._impl.label == label][-1]
+
+    def do(self, label: str, value: Any = None) -> None:
+        """Press a button or change a value, as the page does; it must not take long."""
+        handle, began = self.handle(label), time.perf_counter()
+        if value is not None:
+            handle._impl.value = value
+        for callback in handle._impl.update_cb:
+            callback(GuiEvent(client=cast("Any", SimpleNamespace()), client_id=0, target=handle))
+        assert time.perf_counter() - began < AT_ONCE_S
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[viser.ViserServer]:
+    server = viser.ViserServer(host="127.0.0.1", port=free_port(), verbose=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def model() -> ScorpModel:
+    model = lifted_model()
+    model.scene_proxies.take(ball_proxy("mug", PLACE), seconds=1.0)
+    return model
+
+
+@pytest.fixture
+def panel(server: viser.ViserServer, model: ScorpModel, tmp_path: Path) -> Iterator[Panel]:
+    yield Panel(server, model, tmp_path, is_training=True)
+    server.gui.reset()
+
+
+@pytest.fixture
+def finished(server: viser.ViserServer, model: ScorpModel, tmp_path: Path) -> Iterator[Panel]:
+    yield Panel(server, model, tmp_path, is_training=False)
+    server.gui.reset()
+
+
+def test_the_panel_is_a_tab_of_the_viewers_own(panel: Panel):
+    assert panel.group._labels == ["scorp"]
+
+
+def test_the_panel_has_a_tab_even_where_the_viewers_are_not_to_be_found():
+    made = []
+    gui = SimpleNamespace(add_tab_group=lambda: SimpleNamespace(add_tab=lambda *label: made.append(label)))
+    add_tab(cast("Any", gui))
+    assert made[0][0] == "scorp"
+
+
+def test_what_is_chosen_is_shown_at_once(panel: Panel):
+    assert panel.desk.look.name == "mug", "the first object is chosen"
+    panel.do("Show", Shown.SPLIT.value)
+    panel.do("Colours", Colors.VISIBILITY.value)
+    panel.do("Divide at", 0.25)
+    look = panel.desk.look
+    assert (look.shown, look.colors, look.split) == (Shown.SPLIT, Colors.VISIBILITY, 0.25)
+    assert panel.rerenders >= 3 and panel.handle("Divide at").visible
+    assert panel.model.show == "after", "training goes on with what it needs"
+
+
+def test_a_place_that_is_accepted_waits_for_the_run(panel: Panel):
+    panel.do("Move proxy", True)
+    panel.do("Shift", (0.0, 0.0, 1.0))
+    panel.do("Nudge")
+    panel.do("Size %", 200.0)
+    panel.do("Mirror", "y")
+    draft = panel.desk.look.draft
+    with panel.lock:  # A stage that takes long holds it.
+        panel.do("Accept place")
+    (wish,) = panel.model.corrections.waiting
+    assert isinstance(wish, Accept) and wish.name == "mug" and wish.T_world_proxy == draft
+    assert draft.is_mirrored and draft.scale == pytest.approx(2 * PLACE.scale)
+    assert draft.translation.tolist() == pytest.approx([0.1, 0.2, 1.0])
+    assert panel.desk.look.draft is None and not panel.handle("Move proxy").value
+
+
+def test_the_gizmo_moves_the_proxy(panel: Panel):
+    panel.do("Move proxy", True)
+    handle = panel.model.viewer_panel._parts[-1]._gizmo._handle
+    np.testing.assert_allclose(handle.position, [1.0, 2.0, 0.0])
+    handle._impl.position, handle._impl.wxyz = np.array([5.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    for callback in handle._impl_aux.update_cb:
+        callback(handle)
+    panel.do("Search from there")
+    (wish,) = panel.model.corrections.waiting
+    assert isinstance(wish, Search) and wish.T_world_start.translation.tolist() == [0.5, 0.0, 0.0]
+    assert torch.allclose(wish.T_world_start.rotation, torch.diag(torch.tensor([-1.0, -1, 1])).double())
+
+
+def test_undo_takes_a_proxy_back_to_where_it_stands(panel: Panel):
+    panel.do("Flip", "x")
+    assert not torch.allclose(panel.desk.look.draft.matrix, PLACE.matrix)
+    panel.do("Undo")
+    assert torch.allclose(panel.desk.look.draft.matrix, PLACE.matrix)
+
+
+def test_nothing_is_accepted_that_nobody_moved(panel: Panel):
+    panel.do("Accept place")
+    assert "Move the proxy first" in panel.said and not panel.model.corrections.waiting
+
+
+def test_objects_are_rejected_restored_and_generated_again(panel: Panel):
+    panel.do("Reject")
+    panel.model.scene_proxies.reject("mug")
+    panel.model.viewer_panel.refresh()
+    assert panel.handle("Restore").visible and not panel.handle("Reject").visible
+    panel.do("Restore")
+    panel.do("Generator", "asset")
+    panel.do("Regenerate")
+    assert panel.model.corrections.waiting == (Reject("mug"), Restore("mug"), Regenerate("mug", "asset"))
+
+
+def test_a_paused_run_says_when_it_will_answer(panel: Panel):
+    panel.trainer.training_state = "paused"
+    panel.do("Reject")
+    assert "when training is resumed" in panel.said
+    assert "resumed: reject" in (waiting_line(panel.model, cast("Any", panel.trainer)) or "")
+
+
+def test_answers_of_the_run_are_shown(panel: Panel):
+    panel.model.corrections.answer("'mug' keeps what was lifted of it.")
+    assert "'mug' keeps what was lifted of it." in panel.said
+
+
+def test_a_finished_run_is_shown_but_says_that_it_cannot_be_changed(finished: Panel):
+    finished.do("Show", Shown.PLACED.value)
+    finished.do("Flip", "z")
+    assert finished.desk.look.draft is not None
+    for label in ("Accept place", "Reject", "Regenerate"):
+        finished.do(label)
+        assert "--load-dir" in finished.said and "run --vis viewer" in finished.said
+    assert not finished.model.corrections.waiting
+
+
+def test_work_is_cancelled_while_training_waits_for_it(panel: Panel):
+    with panel.lock, panel.model.scene_proxies.at_work("mug", lambda share, text: None) as work:
+        work.report(0.5, "thinking")
+        assert panel.handle("Cancel").visible
+        panel.do("Cancel")
+        assert work.cancelled.is_set()
+    assert not panel.handle("Cancel").visible
+
+
+def test_an_object_that_is_gone_is_no_more_chosen(panel: Panel):
+    panel.do("Move proxy", True)
+    panel.model.scene_objects.remove("mug")
+    panel.model.viewer_panel.refresh()
+    assert panel.desk.look.name is None and panel.desk.look.draft is None
+    panel.do("Reject")
+    assert "Choose an object first" in panel.said
+
+
+def test_the_list_tells_how_far_an_object_has_come_how_sure_that_is_and_why_no_further(model: ScorpModel):
+    def status() -> tuple[str, str, tuple[str, ...]]:
+        (one,) = status_of(model)
+        return one.stage, one.confidence, one.reasons
+
+    store = model.scene_proxies
+    assert status() == ("proxy placed", "by a test, seen share 50%", ())
+    store.settle("mug", PLACE, {"explained": 0.97, "margin": 7.0})
+    assert status()[1] == "by a test, explained 97%"
+    store.accept("mug", PLACE)
+    assert status()[1] == "by a test, placed by you"
+    store.give_up("mug", "It fits nowhere.", {"explained": 0.2}, None)
+    store.fail("mug", "Cancelled.")
+    assert status() == ("proxy without a place", "by a test, explained 20%", ("Cancelled.", "It fits nowhere."))
+    compose(model)
+    assert status()[0] == "composed: 15 kept, 7 from its proxy"
+    store.reject("mug")
+    assert status()[0] == "rejected by you: as it was lifted"
+    model.scene_objects.failures["ghost"] = "Its masks are empty."
+    assert status_of(model)[-1].stage == "not lifted"
+
+
+def test_the_stages_say_what_is_done_what_runs_and_what_comes_when(model: ScorpModel):
+    model.schedule = Schedule(ScheduleConfig(place_at=2, compose_at=0.9), 100)
+    trainer = cast("Any", SimpleNamespace(training_state="training", clock=SimpleNamespace(running="scene")))
+    model.step = 49
+    lines = running_lines(model, trainer)
+    assert lines[0] == "▶ scene: iteration 50 of 100" and share_done(model) == 0.5
+    assert "· objects lifted: at iteration 81" in lines and "· composed: at iteration 91" in lines
+    assert "· proxies placed: not in this run" in lines
+    model.step, trainer.clock.running = 80, "propose"
+    assert "✓ objects lifted" in running_lines(model, trainer)
+    assert "▶ **proxies made: now**" in running_lines(model, trainer)
+
+
+def test_the_last_of_equal_wishes_counts():
+    wishes = Corrections()
+    for wish in (Accept("mug", PLACE), Reject("mug"), Accept("pot", PLACE), Accept("mug", Similarity.identity())):
+        wishes.ask(wish)
+    taken = wishes.take()
+    assert [(type(wish), wish.name) for wish in taken] == [(Reject, "mug"), (Accept, "pot"), (Accept, "mug")]
+    assert isinstance(taken[-1], Accept) and taken[-1].T_world_proxy.scale == 1 and not wishes.waiting
+
+
+def test_pictures_of_objects_stay_small():
+    rgba = np.random.default_rng(0).integers(0, 255, (400, 400, 4), dtype=np.uint8)
+    view = ObjectView("a.jpg", rgba, rgba[..., 0], torch.eye(4), torch.eye(3), {})
+    address = strip_of([view] * 6)
+    assert address.startswith("data:image/jpeg;base64,") and len(address) < 30_000
