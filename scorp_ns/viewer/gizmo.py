@@ -26,7 +26,7 @@ MOST_POINTS = 6000
 POINT_SIZE = 0.008
 """Width of a point, as a share of the proxy's diagonal."""
 
-SIZE = 0.8
+SIZE = 0.6
 """Size of the gizmo, as a share of the proxy's diagonal."""
 
 

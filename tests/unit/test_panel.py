@@ -149,6 +149,7 @@ def test_a_place_that_is_accepted_waits_for_the_run(panel: Panel):
 def test_the_gizmo_moves_the_proxy(panel: Panel):
     panel.do("Move proxy", True)
     handle = panel.model.viewer_panel._parts[-1]._gizmo._handle
+    assert handle is not None
     np.testing.assert_allclose(handle.position, [1.0, 2.0, 0.0])
     handle._impl.position, handle._impl.wxyz = np.array([5.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0])
     for callback in handle._impl_aux.update_cb:

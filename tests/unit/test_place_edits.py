@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
@@ -22,7 +23,7 @@ from scorp_ns.viewer.place_edits import (
 
 
 def pose_of(seed: int = 0) -> Similarity:
-    rotation = torch.from_numpy(Rotation.random(rng=seed).as_matrix())
+    rotation = torch.from_numpy(Rotation.random(rng=np.random.default_rng(seed)).as_matrix())
     return Similarity(rotation, torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64), 0.3)
 
 
