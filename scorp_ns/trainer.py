@@ -25,6 +25,7 @@ from scorp_ns.checkpoint import (
     write_checkpoint,
 )
 from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.object_flow import capture_to_world
 from scorp_ns.optimizers import RunLengthDecayConfig
 from scorp_ns.render.cpu.threads import cores_for_kernels
 from scorp_ns.stage_clock import StageClock
@@ -214,6 +215,7 @@ class ScorpTrainer(Trainer):
             remove_other_checkpoints(path)
 
     def _state(self, step: int) -> dict[str, Any]:
+        to_world = capture_to_world(self._datamanager)
         return {
             "step": step,
             "pipeline": self.pipeline.state_dict(),
@@ -226,5 +228,6 @@ class ScorpTrainer(Trainer):
                 "random": random_state(),
                 "costs": self.clock.state(),
                 "object_costs": deepcopy(self.clock.of_objects),
+                "capture_to_world": (to_world.rotation, to_world.translation, to_world.scale),
             },
         }

@@ -33,7 +33,7 @@ LAYERS = [
     {"model", "datamanager"},
     {"trainer"},
     {"config"},
-    {"bench"},
+    {"bench", "delivery"},
     {"cli"},
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from scorp_ns.cli.bench import Bench
 from scorp_ns.cli.doctor import Doctor
+from scorp_ns.cli.export import Export
 from scorp_ns.errors import ScorpError
 
-COMMANDS: dict[str, Callable[..., Any]] = {"bench": Bench, "doctor": Doctor}
+COMMANDS: dict[str, Callable[..., Any]] = {"bench": Bench, "doctor": Doctor, "export": Export}
 """Each a dataclass: its docstring and fields are the help, and its `main()` gives the exit code."""
 
 FAILED, INTERRUPTED = 1, 130

@@ -42,7 +42,7 @@ def surface_gaussians(field: ProxyField, config: FieldConfig, seed: int = 0) -> 
     Renderers blur by 0.3 pixels, and at a silhouette many Gaussians lie behind each other, so that even their faint
     rims add up: at the surface itself they would draw an object one to three pixels too wide.
     """
-    points, normals = _on_surface(field, _spread(mesh_of(field, SURFACE_SPACING), config, seed).to(field.low))
+    points, normals = on_surface(field, _spread(mesh_of(field, SURFACE_SPACING), config, seed).to(field.low))
     with torch.no_grad():
         colors = field.color(points)
         insets = _insets(field, points, normals, config)
@@ -93,16 +93,16 @@ def _spread(mesh: ColoredMesh, config: FieldConfig, seed: int) -> Float[Tensor, 
     return torch.from_numpy(np.asarray(points))
 
 
-def _on_surface(field: ProxyField, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+def on_surface(field: ProxyField, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
     """The points moved to where the distance is zero, and the surface's normals there."""
     for _ in range(NUM_STEPS):
-        distances, normals = _slope(field, points)
+        distances, normals = slope(field, points)
         points = points - distances[:, None] * normals
-    return points, _slope(field, points)[1]
+    return points, slope(field, points)[1]
 
 
 @torch.enable_grad()
-def _slope(field: ProxyField, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+def slope(field: ProxyField, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
     """The distance and the direction in which it grows."""
     points = points.detach().requires_grad_()
     distances = field.sdf(points)

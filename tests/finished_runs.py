@@ -1,0 +1,74 @@
+"""Runs that are finished in a moment: a short run whose objects get exact proxies in their true places."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+import yaml
+from ball_proxies import BALL_RADIUS, ball_proxy
+from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII
+
+from scorp_ns.delivery.finished_run import MODEL, FinishedRun, load_finished_run
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import parameters_from_gaussians
+from scorp_ns.gaussians.surgery import append_rows
+from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.products import ComposedObject
+
+RED_MAP = torch.tensor([[0.6, 0.0, 0.0, 0.3], [0.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0]])
+"""From generated to tuned colours; nothing else has so little but red."""
+
+
+def place_of_ball(index: int) -> Similarity:
+    """Where the proxy of a ball belongs in the capture."""
+    scale = float(BALL_RADII[index]) / BALL_RADIUS
+    return Similarity(torch.eye(3, dtype=torch.float64), torch.from_numpy(BALL_CENTERS[index]), scale)
+
+
+def write_finished_run(trained: Path, folder: Path) -> Path:
+    """A copy of a run of the balls, in which all have exact proxies, composed but for the last; its capture is gone.
+
+    The yellow ball's proxy has no place, and the red ball is filled with all of its own.
+    """
+    config = yaml.load((trained / "config.yml").read_text(), Loader=yaml.Loader)
+    config.output_dir = folder
+    config.data = config.pipeline.datamanager.data = folder / "gone"
+    copy = config.get_base_dir()
+    shutil.copytree(trained, copy)
+    (copy / "config.yml").write_text(yaml.dump(config))
+    (path,) = (copy / "nerfstudio_models").iterdir()
+    run = load_finished_run(copy / "config.yml")
+    for index, name in enumerate(BALL_NAMES):
+        pose = run.capture_to_world @ place_of_ball(index)
+        is_placed = name != BALL_NAMES[-1]
+        run.model.scene_proxies.take(ball_proxy(name, pose if is_placed else None), 1.0)
+    run.model.scene_proxies.give_up(BALL_NAMES[-1], "It fits nowhere.", {}, None)
+    for name in BALL_NAMES[:-1]:
+        _compose(run, name)
+    state = torch.load(path, weights_only=True)
+    state["pipeline"] = {f"{MODEL}{name}": value for name, value in run.model.state_dict().items()}
+    torch.save(state, path)
+    return copy
+
+
+def _compose(run: FinishedRun, name: str) -> None:
+    """Put the whole proxy in place of what was lifted."""
+    model, proxy = run.model, run.model.scene_proxies.proxy(name)
+    (one,) = (one for one in model.scene_objects.objects() if one.name == name)
+    assert proxy.T_world_proxy is not None
+    fill = transform_gaussians(proxy.gaussians, proxy.T_world_proxy)
+    composed = ComposedObject(
+        name=name,
+        kept=torch.zeros(len(one.indices), dtype=torch.bool),
+        fill=fill,
+        seen=torch.ones(len(fill), dtype=torch.bool),
+        color_map=RED_MAP,
+        evidence={},
+    )
+    state: dict[str, object] = {}
+    with model.scene_objects.following(state):
+        append_rows(model.gauss_params, {}, state, parameters_from_gaussians(fill, model.config.sh_degree))
+    model.scene_objects.adopt(one.label, composed.seen.float())
+    model.scene_composite.take(one, composed, dict(model.gauss_params.items()))
