@@ -18,9 +18,10 @@ Facts = dict[str, Any]
 """A part of the report."""
 
 EARLIER = "An earlier stage has nothing to go on with."
+LOST = "Training removed all of its Gaussians after it was lifted."
 NOT_YET = "The run ended before its time came."
 REJECTION = "Somebody decided at the viewer that it keeps what was lifted of it."
-"""Why a stage did nothing."""
+"""Why a stage has done nothing, or has nothing left."""
 
 
 class ObjectFacts:
@@ -83,7 +84,7 @@ class ObjectFacts:
     def _lift(self, name: str) -> Facts:
         one = self._own.get(name)
         if one is None:
-            reason = self._objects.failures.get(name)
+            reason = LOST if name in self._objects.names else self._objects.failures.get(name)
             return _skipped(NOT_YET) if reason is None else _failed(reason)
         views = self._objects.views.get(name, ())
         facts: Facts = {"gaussians": len(one.indices), "mean_visibility": float(one.visibility.mean())}

@@ -189,5 +189,6 @@ def _versions() -> dict[str, str]:
 
 def _machine(device: torch.device | str) -> Facts:
     kind = torch.device(device).type
-    name = torch.cuda.get_device_name() if kind != "cpu" else platform.processor() or platform.machine()
+    has_name = kind != "cpu" and torch.cuda.is_available()
+    name = torch.cuda.get_device_name() if has_name else platform.processor() or platform.machine()
     return {"device": kind, "processor": name, "cores": os.cpu_count() or 1, "system": platform.platform()}

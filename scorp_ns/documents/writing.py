@@ -26,7 +26,7 @@ def write_text(path: Path, text: str) -> Path:
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}).",
             "A folder that can be written, with room on the disk, is needed.",
-            "Choose another place with --output, or mend its permissions.",
+            "Free some space, mend its permissions, or choose another folder for the output.",
         ) from error
     finally:
         with suppress(OSError):

@@ -101,6 +101,14 @@ def test_failures_and_decisions_are_told_word_for_word(tiny_run: Path, pipeline:
     assert "It covers &lt;half&gt; of its masks &amp; no more." in page and "outlines, refused, IoU" in page
 
 
+def test_an_object_that_lost_its_gaussians_is_told_of(tiny_run: Path, pipeline: Any, tmp_path: Path):
+    store = pipeline.model.scene_objects
+    store.labels[store.indices(RED)] = 0
+    report_again(pipeline, tiny_run, tmp_path)
+    red = read(tmp_path)["objects"][RED]
+    assert red["lift"]["state"] == "failed" and "Gaussians" in red["lift"]["reason"] and red["masks"]["state"] == "done"
+
+
 def test_a_report_that_cannot_be_written_costs_the_report_only(
     tiny_run: Path, pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
