@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     output, port = tmp_path_factory.mktemp("open"), free_port()
     capture = write_object_masks(write_capture(output / "capture"))
     options = (
-        *("--max-num-iterations", "300", "--pipeline.model.schedule.propose-at", "0.8", "--save-objects", "True"),
+        *("--max-num-iterations", "150", "--pipeline.model.schedule.propose-at", "0.8", "--save-objects", "True"),
         *("--vis", "viewer", "--viewer.websocket-port", str(port)),
         # Nobody reads what the run prints, and a full pipe would stop it.
         *("--logging.local-writer.enable", "False"),
@@ -43,12 +44,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
 
 def wait_until_complete(page: Any) -> None:
     open_panel(page)
-    page.get_by_text("✓ scene: iteration 300 of 300").wait_for(timeout=180_000)
+    page.get_by_text("✓ scene: iteration 150 of 150").wait_for(timeout=300_000)
     page.wait_for_timeout(6000)
 
 
-def proxies_in_checkpoint(folder: Path) -> dict[str, Any]:
+def proxies_in_checkpoint(folder: Path, newer_than: float = 0.0) -> dict[str, Any]:
+    """What the checkpoint knows of proxies, once it is as new."""
     (path,) = (folder / "nerfstudio_models").iterdir()
+    deadline = time.monotonic() + 60
+    while path.stat().st_mtime <= newer_than:
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.2)
     return torch.load(path, weights_only=True)["pipeline"]["_model.scene_proxies._extra_state"]
 
 
@@ -93,12 +99,13 @@ def test_a_gizmo_that_is_dragged_and_accepted_moves_the_object(run: tuple[Path, 
         page.mouse.down()
         page.mouse.move(column, row - 60, steps=12)
         page.mouse.up()
+        began = time.time()
         page.get_by_role("button", name="Accept place").click()
         page.get_by_text(f"The proxy of '{RED}' stands where you put it.").first.wait_for(timeout=60_000)
         page.get_by_text("placed by you").wait_for(timeout=20_000)
         page.wait_for_timeout(8000)
         after = scene_of(page)
-    now = proxies_in_checkpoint(folder)["facts"][RED]
+    now = proxies_in_checkpoint(folder, began)["facts"][RED]
     moved = now["pose"][1] - was["pose"][1]
     assert now["accepted_by"] == "person" and float(moved[2]) > 0.02 > float(moved[:2].abs().max())
     assert changed_share(before, after) > 0.005
@@ -110,10 +117,10 @@ def test_a_rejected_object_is_as_it_was_lifted_until_it_is_restored(run: tuple[P
         wait_until_complete(page)
         choose(page, "Object", GREEN)
         open_folder(page, "Correct")
+        began = time.time()
         page.get_by_role("button", name="Reject").click()
         page.get_by_text("rejected by you: as it was lifted").wait_for(timeout=60_000)
-        page.wait_for_timeout(2000)
-        assert proxies_in_checkpoint(folder)["rejected"] == [GREEN]
+        assert proxies_in_checkpoint(folder, began)["rejected"] == [GREEN]
         page.get_by_role("button", name="Restore").click()
         page.get_by_text(f"'{GREEN}' is put together with its proxy again.").first.wait_for(timeout=60_000)
         page.get_by_text("rejected by you").wait_for(state="detached", timeout=20_000)
