@@ -55,13 +55,15 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             composing.compose()
 
     def after_training(step: int) -> None:
-        if model.corrections.waiting:
-            after_iteration(step)
-        if proxies.wanted_again:
-            proxies.propose()
-            places.place()
-        if composing.wanted_again:
-            composing.compose()
+        # The host holds its lock around iterations only, and the viewer goes on rendering.
+        with trainer.train_lock:
+            if model.corrections.waiting:
+                after_iteration(step)
+            if proxies.wanted_again:
+                proxies.propose()
+                places.place()
+            if composing.wanted_again:
+                composing.compose()
         objects.finish()
         proxies.finish()
         composing.finish()

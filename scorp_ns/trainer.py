@@ -143,10 +143,8 @@ class ScorpTrainer(Trainer):
                 self._correct_complete_run()
 
     def _correct_complete_run(self) -> None:
-        with self.train_lock:
-            self.pipeline.train()
-            for callback in self.callbacks:
-                callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
+        for callback in self.callbacks:
+            callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
         try:
             self.save_checkpoint(self.step)
         except CheckpointError as error:

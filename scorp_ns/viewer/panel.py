@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Thread, current_thread
 from time import sleep
 from typing import TYPE_CHECKING
@@ -64,5 +65,7 @@ class ScorpPanel(ViewerControl):
 
     def _refresh_for_ever(self) -> None:
         while True:
-            self.refresh()
+            # What is listed may come or go while it is read, and the server may be stopped; the next look is soon.
+            with suppress(KeyError, RuntimeError):
+                self.refresh()
             sleep(REFRESH_EVERY_S)
