@@ -170,6 +170,14 @@ class ObjectFlow:
         self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
         self.lifting = ObjectLifting(model, self.datamanager, trainer.base_dir / FOLDER)
         self.waiting = self._picks_of_resumed_run()
+        self.warnings: list[str] = []
+        """What people were warned of since this process began, once each."""
+
+    def warn(self, text: str) -> None:
+        """Tell people what went otherwise than they may expect, now and in the report."""
+        CONSOLE.print(text, style="yellow", markup=False)
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def _picks_of_resumed_run(self) -> tuple[Pick, ...]:
         """What was picked and saved in a viewer of the run that this one goes on with."""

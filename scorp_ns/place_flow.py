@@ -66,7 +66,7 @@ class PlaceFlow:
         try:
             matcher = choice.build()
         except ScorpError as error:
-            _warn(f"Proxies are placed without matches. {error}")
+            self.objects.warn(f"Proxies are placed without matches. {error}")
             return None
         return None if matcher is None else FeatureMatching(matcher, choice.matching)
 
@@ -81,7 +81,7 @@ class PlaceFlow:
 
         to_world = capture_to_world(self.objects.datamanager)
         request = request_proxy(depths, one, ObjectInfo(one.name), (), to_world, self.seed)
-        with self.clock.of_object(one.name), self.store.at_work(one.name, report, _warn) as work:
+        with self.clock.of_object(one.name), self.store.at_work(one.name, report, self.objects.warn) as work:
             try:
                 proxy = self.store.proxy(one.name)
                 found = place(proxy, request, to_world, self.model.config.place, work, matching)
@@ -99,12 +99,8 @@ class PlaceFlow:
         try:
             mended = mend(self.store.proxy(name), request, to_world, config.shape, config.seed, work)
         except ScorpError as error:
-            _warn(f"The proxy of '{name}' keeps its shape. {error}")
+            self.objects.warn(f"The proxy of '{name}' keeps its shape. {error}")
             return
         if mended is not None and mended.T_world_proxy is not None:
             self.store.reshape(mended)
             self.store.settle(name, mended.T_world_proxy, self.store.confidence(name))
-
-
-def _warn(text: str) -> None:
-    CONSOLE.print(text, style="yellow", markup=False)

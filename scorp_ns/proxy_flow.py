@@ -107,7 +107,7 @@ class ProxyFlow:
         began = perf_counter()
         maker = self.store.makers.get(one.name) or self.choice.name_for(one.name)
         CONSOLE.print(f"Making a proxy of '{one.name}': {maker} ...", markup=False)
-        with self.clock.of_object(one.name), self.store.at_work(one.name, report, _warn) as work:
+        with self.clock.of_object(one.name), self.store.at_work(one.name, report, self.objects.warn) as work:
             try:
                 generator = self.choice.build(maker)
                 request = self._request(one, depths)
@@ -146,10 +146,6 @@ class ProxyFlow:
             write_reasons(self.objects.lifting.folder, _reasons(self.store))
         except OutputError as error:
             CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
-
-
-def _warn(text: str) -> None:
-    CONSOLE.print(text, style="yellow", markup=False)
 
 
 def _progress() -> Progress:

@@ -84,8 +84,8 @@ class ReportFlow:
         }
         if masks is not None and check is not None:
             report["masks"] = {"source": masks.source, "frames": check.num_frames, "maps": check.num_maps}
-            report["warnings"] = check.warning_lines()
-        return report
+        of_masks = [] if check is None else check.warning_lines()
+        return report | {"warnings": [*of_masks, *self.objects.warnings]}
 
     def _scene(self) -> Facts:
         layers, number = self.model.scene_composite.layers, len(self.model.gauss_params["means"])

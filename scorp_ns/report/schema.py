@@ -128,7 +128,9 @@ SCHEMA = Group(
                 }
             ),
         ),
-        "warnings": Rows(Leaf("text", "what is to be looked at")),
+        "warnings": Rows(
+            Leaf("text", "what is to be looked at, and what people were warned of since the run was last resumed")
+        ),
         "settings": Each("<option>", Leaf("any", "options that decide what objects become; config.yml has all")),
         "versions": Each("<package>", Leaf("text", "installed versions")),
         "machine": Each("<fact>", Leaf("any", "what the run was on")),

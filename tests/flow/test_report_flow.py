@@ -43,7 +43,10 @@ def report_again(pipeline: Any, tiny_run: Path, folder: Path, **seconds: dict[st
     clock = StageClock()
     clock.load_state({"scene": {"seconds": 1.0, "peak_mb": 2.0}}, seconds)
     trainer: Any = SimpleNamespace(config=config, clock=clock, base_dir=folder, pipeline=pipeline)
-    ReportFlow(pipeline.model, trainer, ObjectFlow(pipeline.model, trainer)).finish()
+    objects = ObjectFlow(pipeline.model, trainer)
+    for _ in range(2):
+        objects.warn(REASON)
+    ReportFlow(pipeline.model, trainer, objects).finish()
 
 
 def test_the_report_says_what_the_model_remembers(tiny_run: Path, pipeline: Any):
@@ -90,6 +93,7 @@ def test_failures_and_decisions_are_told_word_for_word(tiny_run: Path, pipeline:
     store.reject(YELLOW)
     pipeline.model.scene_objects.failures["ghost"] = "It has no pixels."
     report_again(pipeline, tiny_run, tmp_path, **{RED: {"place": 4.5}})
+    assert read(tmp_path)["warnings"] == [REASON]
     red, green, yellow, ghost = (read(tmp_path)["objects"][name] for name in (*BALL_NAMES, "ghost"))
     assert (red["place"]["state"], red["place"]["reason"], red["place"]["seconds"]) == ("failed", REASON, 4.5)
     assert red["place"]["confidence"] == {"explained": 0.5} and len(red["place"]["overlays"]) == 3
