@@ -49,8 +49,12 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             objects.lift()
         if schedule.proposes(step):
             proxies.propose()
+        if not schedule.refines(step + 1):
+            places.finish_refinement()
         if schedule.places(step):
-            places.place()
+            placed = places.place()
+            if schedule.refines(step + 1):
+                places.begin_refinement(placed)
         if schedule.composes(step):
             composing.compose()
 

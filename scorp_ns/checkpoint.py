@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import ParameterDict
 
 from scorp_ns.errors import CheckpointError
 
@@ -115,6 +116,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             do="Resume it with the method that wrote it, or train anew.",
         )
     return state
+
+
+def check_gaussians(saved: Mapping[str, torch.Tensor], parameters: ParameterDict, sh_degree: int) -> None:
+    """Returns if a model's saved state has Gaussians that these parameters can take over."""
+    missing = [name for name in parameters if f"gauss_params.{name}" not in saved]
+    if missing:
+        raise CheckpointError(
+            found=f"The checkpoint has no Gaussian parameters {missing}.",
+            needed="A checkpoint written by `ns-train scorp` is needed.",
+            do="Check --load-dir, --load-checkpoint or --load-config.",
+        )
+    for name, parameter in parameters.items():
+        if saved[f"gauss_params.{name}"].shape[1:] != parameter.shape[1:]:
+            raise CheckpointError(
+                found=f"The checkpoint's {name} do not fit --pipeline.model.sh-degree {sh_degree}.",
+                needed="A run goes on with the degree of spherical harmonics it began with.",
+                do="Give the options of the first run again.",
+            )
 
 
 def random_state() -> dict[str, Any]:

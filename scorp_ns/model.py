@@ -21,9 +21,9 @@ from torch.nn import Parameter, ParameterDict
 
 from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
+from scorp_ns.checkpoint import check_gaussians
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.corrections import Corrections
-from scorp_ns.errors import CheckpointError
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.union import FieldUnion
@@ -34,6 +34,7 @@ from scorp_ns.generator_choice import GeneratorChoice
 from scorp_ns.host import let_marching_cubes_run_without_cuda
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.matcher_choice import MatcherChoice
+from scorp_ns.place_refinement import PlaceRefinement
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.render import rasterization
@@ -41,6 +42,7 @@ from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_proxies import SceneProxies
+from scorp_ns.scene_refinement import SceneRefinement
 from scorp_ns.schedule import DensificationSteps, Schedule, ScheduleConfig
 from scorp_ns.shown_gaussians import AFTER, ShownGaussians
 from scorp_ns.viewer.looks import render_look
@@ -139,6 +141,8 @@ class ScorpModel(ShownGaussians):
         self.scene_objects = SceneObjects()
         self.scene_proxies = SceneProxies()
         self.scene_composite = SceneComposite()
+        self.scene_refinement = SceneRefinement()
+        self.place_refinement = PlaceRefinement(self)
         self.corrections = Corrections()
         self.show = self.config.show
         self.schedule: Schedule | None = None
@@ -196,7 +200,7 @@ class ScorpModel(ShownGaussians):
 
     def densify(self, step: int) -> None:
         """Let the strategy split, duplicate and prune after a backward pass, until the scene is composed."""
-        if self.scene_composite.is_composed:
+        if self.is_frozen:
             return
         with self.scene_objects.following(self.strategy_state) as state:
             self.strategy.step_post_backward(
@@ -210,7 +214,7 @@ class ScorpModel(ShownGaussians):
 
     def clear_free_space(self, step: int) -> None:
         """Remove the Gaussians that hang in the air before the cameras."""
-        if self.free_space is None or self.scene_composite.is_composed:
+        if self.free_space is None or self.is_frozen:
             return
         is_fog = self.free_space.contains(self.means.detach())
         if is_fog.any() and not is_fog.all():
@@ -230,27 +234,16 @@ class ScorpModel(ShownGaussians):
         return training_callbacks(self, training_callback_attributes)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """One group per kind of Gaussian parameter, as the strategy needs it, and one for the cameras."""
+        """One group per kind of Gaussian parameter, as the strategy needs it, one for places and one for cameras."""
         groups = {name: [parameter] for name, parameter in self.gauss_params.items()}
+        groups["places"] = [self.scene_refinement.changes]
         self.camera_optimizer.get_param_groups(param_groups=groups)
         return groups
 
     def load_state_dict(self, dict: dict[str, Tensor], **kwargs: Any) -> Any:
         """Take over a checkpoint, resizing the Gaussians in place so that whoever holds them keeps them."""
-        missing = [name for name in self.gauss_params if f"gauss_params.{name}" not in dict]
-        if missing:
-            raise CheckpointError(
-                found=f"The checkpoint has no Gaussian parameters {missing}.",
-                needed="A checkpoint written by `ns-train scorp` is needed.",
-                do="Check --load-dir, --load-checkpoint or --load-config.",
-            )
+        check_gaussians(dict, self.gauss_params, self.config.sh_degree)
         for name, parameter in self.gauss_params.items():
-            if dict[f"gauss_params.{name}"].shape[1:] != parameter.shape[1:]:
-                raise CheckpointError(
-                    found=f"The checkpoint's {name} do not fit --pipeline.model.sh-degree {self.config.sh_degree}.",
-                    needed="A run goes on with the degree of spherical harmonics it began with.",
-                    do="Give the options of the first run again.",
-                )
             parameter.data = torch.empty_like(dict[f"gauss_params.{name}"], device=parameter.device)
         return torch.nn.Module.load_state_dict(self, dict, **kwargs)
 
@@ -258,6 +251,10 @@ class ScorpModel(ShownGaussians):
         """Render one camera: rgb, accumulation, background and, outside training, z depth. Rays get ray depth."""
         if isinstance(camera, RayBundle):
             return outputs_along_rays(self, camera)
+        if self.training and self.scene_refinement.is_open:
+            pose, Ks, width, height = self._view(camera)
+            viewmats = viewmats_from_camera_to_worlds(pose.detach())
+            return self.place_refinement.outputs(viewmats, Ks, width, height, self._get_background_color())
         outputs, info = self._render(camera, self.shown_parameters())
         if self.training and not self.scene_composite.is_composed:
             self.info = info
@@ -277,14 +274,7 @@ class ScorpModel(ShownGaussians):
         return self._render(camera, parameters)[0]
 
     def _render(self, camera: Cameras, parameters: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
-        T_world_camera = self._pose(camera)
-        Ks, width, height = downscaled_view(
-            camera.get_intrinsics_matrices().to(self.device),
-            int(camera.width.item()),
-            int(camera.height.item()),
-            self._get_downscale_factor(),
-        )
+        T_world_camera, Ks, width, height = self._view(camera)
         background = self._get_background_color()
         gaussians = self._cropped(parameters)
         render, alpha, info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
@@ -293,6 +283,12 @@ class ScorpModel(ShownGaussians):
             outputs["background"] = background.expand(height, width, 3)
             outputs["depth"] = _opaque_depth(render[0, ..., 3:], alpha[0])
         return outputs, info
+
+    def _view(self, camera: Cameras) -> tuple[Float[Tensor, "1 3 4"], Float[Tensor, "1 3 3"], int, int]:
+        """The camera's pose and intrinsics, and the width and height of what is rendered."""
+        assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
+        K, width, height = camera.get_intrinsics_matrices().to(self.device), camera.width.item(), camera.height.item()
+        return self._pose(camera), *downscaled_view(K, int(width), int(height), self._get_downscale_factor())
 
     def _pose(self, camera: Cameras) -> Float[Tensor, "1 3 4"]:
         """The camera's pose, which training may correct as long as the scene is not composed."""
@@ -367,6 +363,8 @@ class ScorpModel(ShownGaussians):
         target = self._target(outputs, batch)
         prediction = outputs["rgb"]
         is_valid = self._valid_pixels(batch)
+        if self.training and self.scene_refinement.is_open:
+            return self.place_refinement.losses(outputs, batch, target, is_valid)
         if is_valid is not None:
             # Both, so that what lies behind the mask has no say in the SSIM windows that reach across its edge.
             prediction, target = prediction * is_valid, target * is_valid

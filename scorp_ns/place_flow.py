@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,10 +15,12 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.pose.refinement import MovingProxy
 from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
 from scorp_ns.stages.mend import mend
 from scorp_ns.stages.place import FeatureMatching, place
 from scorp_ns.stages.propose import request_proxy
+from scorp_ns.stages.refine import choose_place
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -29,7 +32,7 @@ class PlaceFlow:
 
     def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
         self.model, self.objects, self.clock = model, objects, trainer.clock
-        self.store = model.scene_proxies
+        self.store, self.optimizers = model.scene_proxies, trainer.optimizers.optimizers
         self.seed = trainer.config.machine.seed
 
     def check_choice(self) -> None:
@@ -37,14 +40,68 @@ class PlaceFlow:
         if self.objects.lifting.masked_objects:
             self.model.config.matcher.build()
 
-    def place(self) -> None:
-        """Find the place of every proxy that has none, and for which nobody has searched in vain."""
+    def place(self) -> set[str]:
+        """Find the place of every proxy that has none and was not searched for in vain; the names of those found."""
         names = self._unplaced()
         if names:
-            objects = map(self.model.scene_composite.own, self.model.scene_objects.objects())
-            waiting = [one for one in objects if one.name in names]
             with self.clock.stage("place"):
-                self._place(waiting)
+                self._place(self._objects(names))
+        return {name for name in names if self.store.is_placed(name)}
+
+    def _objects(self, names: Collection[str]) -> list[LiftedObject]:
+        objects = map(self.model.scene_composite.own, self.model.scene_objects.objects())
+        return [one for one in objects if one.name in names]
+
+    def begin_refinement(self, names: Collection[str]) -> None:
+        """Let the places of these proxies learn in the iterations that come, in which all else is frozen."""
+        if not names or self.model.scene_composite.is_composed:
+            return
+        places = {name: self.store.proxy(name).T_world_proxy for name in self.store.names if name in names}
+        self.model.scene_refinement.begin({name: place for name, place in places.items() if place is not None})
+        self._start_over()
+
+    def finish_refinement(self) -> None:
+        """Keep what places have learned where the search's own measure likes it better, and let them learn no more."""
+        refinement = self.model.scene_refinement
+        if not refinement.is_open:
+            return
+        with self.clock.stage("place"):
+            scene = SceneDepths(
+                self.model.scene_before,
+                captured_views(self.model, self.objects.datamanager),
+                self.model.config.rasterize_mode,
+            )
+            for one in self._objects(refinement.names):
+                self._finish_one(one, scene)
+        refinement.end()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget what was remembered of places that learned before."""
+        self.optimizers["places"].state.clear()
+        self.model.place_refinement.forget()
+
+    def _finish_one(self, one: LiftedObject, scene: SceneDepths) -> None:
+        """Keep the better place of one proxy, unless somebody has moved it meanwhile."""
+        refinement, store = self.model.scene_refinement, self.store
+        start = refinement.start(one.name)
+        found = store.proxy(one.name).T_world_proxy if one.name in store.names else None
+        if found is None or not torch.equal(found.matrix, start.matrix) or store.accepted_by(one.name):
+            return
+        moved = MovingProxy.at(one.label, store.proxy(one.name).gaussians, start).place(refinement.change(one.name))
+        to_world = capture_to_world(self.objects.datamanager)
+        request = request_proxy(scene, one, ObjectInfo(one.name), (), to_world, self.seed)
+        refined = choose_place(store.proxy(one.name), request, to_world, moved, self.model.config.place)
+        if refined is None:
+            return
+        facts = {"cost_found": refined.cost_before, "cost_refined": refined.cost_after}
+        store.settle(one.name, refined.T_world_proxy, {**store.confidence(one.name), **facts})
+        CONSOLE.print(
+            f"The place of the proxy of '{one.name}' {'was refined' if refined.is_taken else 'stays as it was found'}: "
+            f"photographs disagree by {refined.cost_before:.4f} with what was found, "
+            f"and by {refined.cost_after:.4f} with what was learned.",
+            markup=False,
+        )
 
     def _unplaced(self) -> set[str]:
         store = self.store

@@ -29,6 +29,8 @@ class ScheduleConfig:
     """When proxies of the lifted objects are generated, no earlier than these are lifted; more than 1 means never."""
     place_at: float = 0.8
     """When proxies are put where their objects stand, no earlier than they are generated; more than 1 means never."""
+    refine_for: float = 0.02
+    """For how long, from when proxies found their places, only these places learn; 0 for not at all."""
     compose_at: float = 0.9
     """When objects are put together with their proxies, no earlier than these are placed; more than 1 means never.
 
@@ -81,6 +83,13 @@ class Schedule:
     def places(self, step: int) -> bool:
         """Whether the time to place proxies has come at `step`: no earlier than they are generated."""
         return self._has_come(max(self.config.lift_at, self.config.propose_at, self.config.place_at), step)
+
+    def refines(self, step: int) -> bool:
+        """Whether the places of proxies may learn in the iteration `step`: after placing, and before composing."""
+        config = self.config
+        end = max(config.lift_at, config.propose_at, config.place_at) + config.refine_for
+        is_long_enough = step < min(round(end * self.num_iterations), self.num_iterations)
+        return is_long_enough and self.places(step - 1) and not self.composes(step - 1)
 
     def composes(self, step: int) -> bool:
         """Whether the time to compose the scene has come at `step`: no earlier than proxies have their place."""

@@ -14,10 +14,12 @@ from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
 from scorp_ns.scene_composite import COLORS, ONLY_AFTER, ONLY_BEFORE, SceneComposite
 from scorp_ns.scene_objects import SceneObjects
+from scorp_ns.scene_refinement import SceneRefinement
 from scorp_ns.wording import some_of
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModelConfig
+    from scorp_ns.place_refinement import PlaceRefinement
 
 BEFORE, AFTER, OBJECTS = "before", "after", "objects"
 """What can be shown, beside single objects by their names."""
@@ -30,8 +32,15 @@ class ShownGaussians(SplatfactoModel):
     gauss_params: ParameterDict
     scene_objects: SceneObjects
     scene_composite: SceneComposite
+    scene_refinement: SceneRefinement
+    place_refinement: PlaceRefinement
     show: str = AFTER
     """BEFORE, AFTER, OBJECTS or an object's name."""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether Gaussians neither come nor go: once the scene is composed, and while places of proxies learn."""
+        return self.scene_composite.is_composed or self.scene_refinement.is_open
 
     @property
     def scene(self) -> Gaussians:
@@ -75,6 +84,8 @@ class ShownGaussians(SplatfactoModel):
 
     def shown_with_labels(self, show: str) -> tuple[dict[str, Tensor], Int16[Tensor, " n"], Float[Tensor, " n"]]:
         """The parameters of what is to be shown, with the label and the visibility of each row's Gaussian."""
+        if show == AFTER and self.scene_refinement.is_open:
+            return self.place_refinement.shown()
         parameters = self._parameters_before() if show == BEFORE else dict(self.gauss_params.items())
         rows, labels, visibility = self._shown_rows(show), self._labels(), self.scene_objects.visibility
         visibility = visibility if len(visibility) else torch.zeros(len(labels)).to(visibility)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from captures import BALL_NAMES, write_capture, write_object_masks
+from resuming import assert_identical, killed_run, last_checkpoint
 from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
 
 NUM_ITERATIONS = 60
@@ -84,15 +82,6 @@ KILLS = {
     """,
 }
 
-PROGRAM = """
-import inspect, os, signal, sys
-from scorp_ns import checkpoint
-def die(): os.kill(os.getpid(), signal.SIGKILL)
-exec(inspect.cleandoc(sys.argv.pop(1)))
-from nerfstudio.scripts.train import entrypoint
-entrypoint()
-"""
-
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -107,42 +96,11 @@ def uninterrupted(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     return last_checkpoint(output)
 
 
-def last_checkpoint(output: Path) -> dict[str, Any]:
-    (path,) = (run_folder(output) / "nerfstudio_models").iterdir()
-    state = torch.load(path, weights_only=True)
-    # The console draws from Python's global generator for the links it prints; nothing that trains uses it.
-    del state["scorp"]["random"]["python"]
-    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift", "propose", "compose"))
-    state["scorp"]["costs"] = {}
-    for facts in state["pipeline"]["_model.scene_proxies._extra_state"]["facts"].values():
-        assert facts.pop("seconds") > 0
-    return state
-
-
-def assert_identical(one: Any, other: Any, where: str = "checkpoint") -> None:
-    assert type(one) is type(other), where
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_identical(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other), where
-        for index, (left, right) in enumerate(zip(one, other, strict=True)):
-            assert_identical(left, right, f"{where}[{index}]")
-    else:
-        assert one == other, where
-
-
 @pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS.keys())
 def test_a_killed_run_resumes_to_the_same_result(
     kill: str, capture: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ):
-    arguments = map(str, train_arguments(capture, tmp_path / "killed", *OPTIONS))
-    killed = subprocess.run([sys.executable, "-c", PROGRAM, kill, *arguments], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    folder = run_folder(tmp_path / "killed") / "nerfstudio_models"
+    folder = killed_run(kill, tmp_path / "killed", *train_arguments(capture, tmp_path / "killed", *OPTIONS))
     run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
     assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
 

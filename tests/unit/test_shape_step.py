@@ -151,8 +151,8 @@ def placed_proxy(case: Case, mesh: ColoredMesh) -> Proxy:
 def test_the_stage_makes_field_gaussians_and_place_anew():
     case = make_case("hammer", seed=3, num_sights=8, trouble=Trouble(depth_noise=0.01))
     proxy = placed_proxy(case, deformed(case, (1.08, 0.94, 1.0)))
-    heard: list[float | None] = []
-    work = Work(lambda share, text: heard.append(share))
+    heard: list[float] = []
+    work = Work(lambda share, text: heard.append(share or 0.0))
     mended = mend(proxy, case.request, Similarity.identity(), ShapeConfig(), 0, work)
     assert mended is not None and mended.T_world_proxy is not None
     assert heard == sorted(heard) and heard[-1] == 1
