@@ -16,6 +16,11 @@ def some_of(names: Collection[str]) -> str:
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
 
 
+def all_of(names: Collection[str]) -> str:
+    """All names in quotes."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
 def counted(number: int, noun: str) -> str:
     """The number and the noun, with an s where it belongs."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 import yaml
 from ball_proxies import BALL_RADIUS, ball_proxy
-from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII
+from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII, floor_color
 
 from scorp_ns.delivery.finished_run import MODEL, FinishedRun, load_finished_run
+from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splats import parameters_from_gaussians
+from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
 from scorp_ns.gaussians.surgery import append_rows
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.products import ComposedObject
@@ -40,6 +41,8 @@ def write_finished_run(trained: Path, folder: Path) -> Path:
     (copy / "config.yml").write_text(yaml.dump(config))
     (path,) = (copy / "nerfstudio_models").iterdir()
     run = load_finished_run(copy / "config.yml")
+    _lay_floor(run)
+    _put_on_the_floor(run)
     for index, name in enumerate(BALL_NAMES):
         pose = run.capture_to_world @ place_of_ball(index)
         is_placed = name != BALL_NAMES[-1]
@@ -51,6 +54,42 @@ def write_finished_run(trained: Path, folder: Path) -> Path:
     state["pipeline"] = {f"{MODEL}{name}": value for name, value in run.model.state_dict().items()}
     torch.save(state, path)
     return copy
+
+
+def _put_on_the_floor(run: FinishedRun) -> None:
+    """Let the objects know the plane z = 0 of the capture, which short runs hardly find."""
+    store, up = run.model.scene_objects, run.capture_to_world.rotation[:, 2].float()
+    state = store.get_extra_state()
+    for index, name in enumerate(BALL_NAMES):
+        foot = torch.tensor([*BALL_CENTERS[index][:2], 0.0], dtype=torch.float64)
+        state["facts"][name]["support"] = (run.capture_to_world.apply(foot).float(), up)
+    store.set_extra_state(state)
+
+
+def _lay_floor(run: FinishedRun, spacing: float = 0.05) -> None:
+    """Add the floor to the scene, but for what the red ball hides from above."""
+    axis = torch.arange(-1.5, 1.5, spacing)
+    x, y = (part.flatten() for part in torch.meshgrid(axis, axis, indexing="ij"))
+    points = torch.stack([x, y, torch.zeros_like(x)], dim=1)
+    points = points[points.norm(dim=1) > BALL_RADII[0]]
+    colors = torch.from_numpy(floor_color(points.numpy())).float()
+    number = len(points)
+    floor = Gaussians(
+        means=points,
+        quats=torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(number, 1),
+        scales=spacing * torch.tensor([0.7, 0.7, 0.05]).repeat(number, 1),
+        opacities=torch.full((number,), 0.95),
+        harmonics=((colors - 0.5) / SH_C0)[:, None],
+    )
+    _append(run, transform_gaussians(floor, run.capture_to_world), 0)
+
+
+def _append(run: FinishedRun, new: Gaussians, label: int) -> None:
+    """Add Gaussians to the scene, as those of the object with a label."""
+    model, state = run.model, {}
+    with model.scene_objects.following(state):
+        append_rows(model.gauss_params, {}, state, parameters_from_gaussians(new, model.config.sh_degree))
+    model.scene_objects.adopt(label, torch.ones(len(new)))
 
 
 def _compose(run: FinishedRun, name: str) -> None:
@@ -67,8 +106,5 @@ def _compose(run: FinishedRun, name: str) -> None:
         color_map=RED_MAP,
         evidence={},
     )
-    state: dict[str, object] = {}
-    with model.scene_objects.following(state):
-        append_rows(model.gauss_params, {}, state, parameters_from_gaussians(fill, model.config.sh_degree))
-    model.scene_objects.adopt(one.label, composed.seen.float())
+    _append(run, fill, one.label)
     model.scene_composite.take(one, composed, dict(model.gauss_params.items()))

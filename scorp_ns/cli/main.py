@@ -9,9 +9,17 @@ from typing import Any
 from scorp_ns.cli.bench import Bench
 from scorp_ns.cli.doctor import Doctor
 from scorp_ns.cli.export import Export
+from scorp_ns.cli.extract import Extract
+from scorp_ns.cli.remove import Remove
 from scorp_ns.errors import ScorpError
 
-COMMANDS: dict[str, Callable[..., Any]] = {"bench": Bench, "doctor": Doctor, "export": Export}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "bench": Bench,
+    "doctor": Doctor,
+    "export": Export,
+    "extract": Extract,
+    "remove": Remove,
+}
 """Each a dataclass: its docstring and fields are the help, and its `main()` gives the exit code."""
 
 FAILED, INTERRUPTED = 1, 130

@@ -21,7 +21,7 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.model import ScorpModel
 from scorp_ns.products import LiftedObject, Proxy
-from scorp_ns.wording import some_of
+from scorp_ns.wording import all_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def check_names(model: ScorpModel, names: tuple[str, ...], option: str) -> tuple
         if name not in known:
             raise OutputError(
                 f"{option} names '{name}'.",
-                f"The run's objects are {some_of(known)}." if known else "The run has no lifted objects.",
+                f"The run's objects are {all_of(known)}." if known else "The run has no lifted objects.",
                 "Correct the name." if known else "Train with object masks, or pick objects in the viewer.",
             )
     return names or known

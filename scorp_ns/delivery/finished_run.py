@@ -38,7 +38,7 @@ class FinishedRun:
 def load_finished_run(config_file: Path) -> FinishedRun:
     """The run of this config.yml as its last checkpoint holds it; a CheckpointError says why there is none."""
     config, folder = _config(config_file), config_file.parent
-    path = find_checkpoint(folder, None)
+    path = _checkpoint(folder)
     state = read_checkpoint(path)
     if "capture_to_world" not in state["scorp"]:
         raise CheckpointError(
@@ -47,6 +47,17 @@ def load_finished_run(config_file: Path) -> FinishedRun:
             "Train on with --load-dir and a larger --max-num-iterations, or use `ns-export gaussian-splat`.",
         )
     return FinishedRun(folder, _model(config, state), Similarity(*state["scorp"]["capture_to_world"]))
+
+
+def _checkpoint(folder: Path) -> Path:
+    try:
+        return find_checkpoint(folder, None)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"There is no checkpoint beside the configuration in {folder}.",
+            "The folder nerfstudio_models of the run, with a file step-<number>.ckpt, is needed.",
+            "Give --load-config the config.yml of a run that has written one, and move run folders only as a whole.",
+        ) from error
 
 
 def _config(path: Path) -> ScorpTrainerConfig:

@@ -7,9 +7,6 @@ from types import ModuleType
 
 from scorp_ns.errors import OutputError
 
-EXTRA = 'pip install "scorp-ns[export]"'
-"""Installs all of them."""
-
 PACKAGES = {"pxr": "usd-core", "coacd": "coacd", "gsply": "gsply"}
 """Modules, and the packages that have them."""
 
@@ -23,5 +20,5 @@ def optional_module(module: str, purpose: str) -> ModuleType:
         raise OutputError(
             f"The package {package} cannot be imported ({error}).",
             f"{purpose} need it.",
-            f"Install it with {EXTRA}, or with: pip install '{package}'.",
+            f"Install it with: pip install {package}",
         ) from error

@@ -1,4 +1,4 @@
-"""What `scorp export` writes of a finished run is what the run holds, where the capture has it."""
+"""What `scorp export`, `extract` and `remove` write of a finished run is what it holds, where the capture has it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from finished_runs import RED_MAP, place_of_ball, write_finished_run
 from plyfile import PlyData
 from tools import run_here
 
-from scorp_ns.delivery.finished_run import load_finished_run
+from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.export.whole_folder import MANIFEST
 from scorp_ns.gaussians.splat_ply import read_splats
 from scorp_ns.gaussians.transform import transform_gaussians
@@ -44,8 +44,12 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def export(run: Path, folder: Path, *options: str) -> None:
+    scorp("export", run, folder, *options)
+
+
+def scorp(command: str, run: Path, folder: Path, *options: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        run_here("scorp", "export", "--load-config", run / "config.yml", "--output-dir", folder, *options)
+        run_here("scorp", command, "--load-config", run / "config.yml", "--output-dir", folder, *options)
     assert ended.value.code == 0
 
 
@@ -169,3 +173,37 @@ def test_one_object_alone_and_no_scene(run: Path, tmp_path: Path):
     export(run, tmp_path / "one", "--objects", BALL_NAMES[1], "--no-scene", "--formats", "glb", *SMALL)
     assert [path.name for path in (tmp_path / "one" / "objects").iterdir()] == [BALL_NAMES[1]]
     assert not (tmp_path / "one" / "scene").exists()
+
+
+def test_one_extracted_object_is_its_own_files_alone(run: Path, exported: Path, tmp_path: Path):
+    scorp("extract", run, tmp_path / "one", "--object", PLACED[0])
+    assert [one["name"] for one in manifest(tmp_path / "one")["objects"]] == [PLACED[0]]
+    found, expected = (read_splats(place / "objects" / PLACED[0] / "gaussians.ply") for place in
+                       (tmp_path / "one", exported))  # fmt: skip
+    torch.testing.assert_close(found.means, expected.means)
+
+
+def test_a_removed_object_is_gone_and_the_others_stay(run: Path, tmp_path: Path):
+    scorp("remove", run, tmp_path / "without", "--object", PLACED[0])
+    assert manifest(tmp_path / "without")["removed"] == [PLACED[0]]
+    means = read_splats(tmp_path / "without" / "scene.ply").means
+    loaded = load_finished_run(run / "config.yml")
+    gaussians, owners = loaded.model.owned(AFTER)
+    before = loaded.capture_to_world.inverse().apply(gaussians.means)
+    own_label = label_of(loaded, PLACED[0])
+    is_others = (owners > 0) & (owners != own_label)
+    assert within_ball(means, 0, 0.95, above=0.1) == within_ball(before[is_others], 0, 0.95, above=0.1)
+    assert within_ball(means, 1, 1.04, above=-1) >= within_ball(before[is_others], 1, 1.04, above=-1) >= 200
+    floor = means[(means[:, 2].abs() < 0.02) & (means[:, :2].norm(dim=1) < BALL_RADII[0])]
+    assert len(floor) > 100, "which nobody saw"
+
+
+def label_of(run: FinishedRun, name: str) -> int:
+    (label,) = (one.label for one in run.model.scene_objects.objects() if one.name == name)
+    return label
+
+
+def within_ball(means: torch.Tensor, index: int, share: float, above: float) -> int:
+    """How many points lie within a share of a ball's radius, and so high."""
+    distances = (means - torch.from_numpy(BALL_CENTERS[index]).float()).norm(dim=1)
+    return int(((distances < share * BALL_RADII[index]) & (means[:, 2] > above)).sum())

@@ -1,0 +1,143 @@
+"""The ground continued where an object stood, and behind it, where no photograph could look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from scipy import ndimage
+from scipy.sparse import csr_matrix, identity
+from scipy.sparse.csgraph import laplacian
+from scipy.sparse.linalg import splu
+from scipy.spatial import ConvexHull, Delaunay, KDTree, QhullError
+from torch import Tensor
+
+from scorp_ns.compose.ground_square import GroundSquare
+from scorp_ns.errors import CompositionError
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.products import Support
+
+REACH = 2.5
+"""From the object's middle to that square's sides, in its size: the ground behind it may be hidden so far."""
+
+THICKNESS = 0.04
+"""Gaussians so near to the plane, as a share of the object's size, are ground."""
+
+OPAQUE = 0.85
+"""Cells that show at least so much ground need no more."""
+
+TRUSTED = 0.6
+"""Cells whose ground is at least so opaque tell its colour."""
+
+FEWEST_CELLS, LEAST_SHARE = 50, 0.5
+"""With fewer cells that show ground, also as a share of those to be filled, nobody knows what it looks like."""
+
+TRACE = 1e-6
+"""Weight of the mean colour in the equations."""
+
+HULL_MARGIN, HAZE, ABOVE = 1.04, 0.05, 0.02
+"""Haze lies in the convex hull, enlarged so much, or so near to the object, and so far above the plane; in its size."""
+
+RIM = 0.06
+"""The ground around an object's outline, in its size, that it darkens."""
+
+
+@dataclass(frozen=True)
+class ClosedGround:
+    """What becomes of a scene's other Gaussians when an object goes."""
+
+    kept: Bool[Tensor, " n"]
+    """Which of them stay: neither the object's haze nor what was dark below it."""
+    patch: Gaussians
+    """New ones that close the ground."""
+
+
+@torch.no_grad()
+def close_ground(others: Gaussians, removed: Gaussians, support: Support) -> ClosedGround:
+    """Close the plane an object stood on, below it and in the shadow in which no photograph saw the ground.
+
+    `others` is the scene without this object and without other objects. What hangs where the object was is haze of it,
+    and what lies below its outline was never seen, or in its shade; both go. Cells of the plane that then show no
+    ground are filled if they hang together with the object's footprint and lie within the convex hull of the ground
+    around. Height and colour solve Laplace's equation there, so that they go on from what lies around. A
+    CompositionError says why the plane cannot be continued.
+    """
+    size = _size(removed)
+    heights = support.heights(others.means)
+    kept = ~is_haze(others, removed, support)
+    square = GroundSquare.around(support, REACH * size)
+    outline = square.outline(removed.means)
+    below = np.asarray(ndimage.binary_dilation(outline, iterations=square.cells_of(RIM * size)), bool)
+    is_ground = heights.abs() < THICKNESS * size
+    kept &= ~(square.is_in(below, others.means) & (heights < THICKNESS * size))
+    values, opacity = square.seen_from_above(others[kept & is_ground], support)
+    is_known = opacity >= TRUSTED
+    is_filled = _hole(opacity < OPAQUE, below, is_known) if is_known.any() else below
+    if is_known.sum() < max(FEWEST_CELLS, LEAST_SHARE * is_filled.sum()):
+        raise CompositionError(
+            "Hardly anything is seen of the plane that the object stands on.",
+            "The plane is continued from what is seen around the object.",
+            "Fill the hole in an editor for Gaussians, such as SuperSplat.",
+        )
+    new_values = _harmonic(values, is_known & ~is_filled, is_filled)
+    return ClosedGround(kept, square.flat_gaussians(is_filled, new_values, others))
+
+
+def is_haze(others: Gaussians, removed: Gaussians, support: Support | None) -> Bool[Tensor, " n"]:
+    """Which Gaussians above the plane lie in the object's convex hull, or so near to it that they reach it."""
+    size, points, places = _size(removed), *(part.means.double().cpu().numpy() for part in (removed, others))
+    distances = torch.from_numpy(KDTree(points).query(places)[0]).to(others.means)
+    is_near = (distances < HAZE * size) | (distances < others.scales.amax(dim=1))
+    try:
+        corners = points[ConvexHull(points).vertices]
+        within = Delaunay(points.mean(axis=0) + HULL_MARGIN * (corners - points.mean(axis=0))).find_simplex(places) >= 0
+        is_near |= torch.from_numpy(within).to(is_near.device)
+    except QhullError:
+        # A flat object has no inside.
+        pass
+    return is_near if support is None else is_near & (support.heights(others.means) > ABOVE * size)
+
+
+def _size(removed: Gaussians) -> float:
+    """The object's size without its stray Gaussians."""
+    points = removed.means.double()
+    spread = torch.quantile(points, points.new_tensor([0.02, 0.98]), dim=0)
+    return max(float((spread[1] - spread[0]).norm()), 1e-9)
+
+
+def _hole(
+    is_empty: Bool[np.ndarray, "n n"], below: Bool[np.ndarray, "n n"], is_known: Bool[np.ndarray, "n n"]
+) -> Bool[np.ndarray, "n n"]:
+    """The empty cells that hang together with those below the object, in the convex hull of these and the known."""
+    from skimage import measure
+    from skimage.morphology import convex_hull_image
+
+    labels = np.asarray(measure.label(is_empty & convex_hull_image(is_known | below), connectivity=1))
+    touched = np.unique(labels[below])
+    return np.isin(labels, touched[touched > 0])
+
+
+def _harmonic(
+    values: Float32[np.ndarray, "n n k"], is_known: Bool[np.ndarray, "n n"], is_wanted: Bool[np.ndarray, "n n"]
+) -> Float32[np.ndarray, "m k"]:
+    """Values of the wanted cells, each the mean of its neighbours', that go on from those known beside them."""
+    matrix, number = _neighbour_laplacian(is_known | is_wanted), np.arange(is_known.size).reshape(is_known.shape)
+    wanted, known = number[is_wanted], number[is_known]
+    flat = values.reshape(number.size, -1).astype(np.float64)
+    mean = flat[known].mean(axis=0)
+    # A trace of the mean keeps those cells determined that hang together with no known one.
+    inner = matrix[wanted][:, wanted] + TRACE * identity(len(wanted))
+    right = -matrix[wanted][:, known] @ (flat[known] - mean)
+    return (mean + splu(inner.tocsc()).solve(right)).astype(np.float32)
+
+
+def _neighbour_laplacian(takes_part: Bool[np.ndarray, "n n"]) -> csr_matrix:
+    """For each cell the number of its neighbours that take part with it, less those neighbours."""
+    number = np.arange(takes_part.size).reshape(takes_part.shape)
+    beside, below = takes_part[:, :-1] & takes_part[:, 1:], takes_part[:-1] & takes_part[1:]
+    first = np.concatenate([number[:, :-1][beside], number[:-1][below]])
+    second = np.concatenate([number[:, 1:][beside], number[1:][below]])
+    links = csr_matrix((np.ones(len(first)), (first, second)), shape=(number.size, number.size))
+    return csr_matrix(laplacian(links + links.T))
