@@ -19,10 +19,10 @@ BUILT_IN = ("sift", "transformers")
 
 @dataclass
 class MatcherChoice:
-    """Who matches features, so that the search for a proxy's place has good poses to start from."""
+    """Who matches features, so that the search for a proxy's place has more poses to start from."""
 
-    name: str = "sift"
-    """`sift` (no weights), `transformers`, `none`, or the name of an installed plugin."""
+    name: str = NONE
+    """`none`, `sift` (no weights), `transformers`, or the name of an installed plugin."""
     options: dict[str, str] = field(default_factory=dict)
     """Settings of an installed plugin: pairs of a setting's name and its value."""
     sift: SiftConfig = field(default_factory=SiftConfig)

@@ -94,3 +94,15 @@ def test_a_hundred_partial_views():
             wrong += 1
             believed += result.is_trusted
     assert wrong <= 5 and believed <= 0.2 * wrong
+
+
+@pytest.mark.slow
+def test_proxies_of_other_things_are_refused():
+    """Four in five at least, over partial views of all things with all trouble, each by three others."""
+    random, names, refused = np.random.default_rng(6), list(THINGS), 0
+    for number in range(3 * len(names)):
+        other = names[(number + 1 + number // len(names) * 4) % len(names)]
+        case = make_case(names[number % len(names)], 2000 + number, random.uniform(60, 150), trouble=ALL_TROUBLE)
+        mesh = make_case(other, 3000 + number, num_sights=1).mesh
+        refused += not search_pose(case.request, mesh, SearchConfig()).is_trusted
+    assert refused >= 0.8 * 3 * len(names)
