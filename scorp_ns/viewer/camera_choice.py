@@ -25,6 +25,9 @@ BLIND = (90, 90, 90)
 ARC_SIZE = 0.06
 """The size of a camera in the scene, as a share of its distance from the object."""
 
+HALF_TURN = torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
+"""About the upright axis of the frame of training."""
+
 SEES = 0.02
 """A photograph sees an object from this share of its seen surface on."""
 
@@ -44,11 +47,15 @@ class CameraChoice:
                 "View", [NO_VIEWS], hint="The photographs that were chosen to complete the object from, best first."
             )
             self._jump_button = gui.add_button("Look from there")
+            self._behind_button = gui.add_button(
+                "Look from behind", hint="From the other side of the object, where fewer photographs looked."
+            )
             self._find_button = gui.add_button(
                 "Find views", visible=False, hint="Choose the best views again: checkpoints hold none. Takes seconds."
             )
         self._show_arc.on_update(lambda _: self._draw_arc())
-        self._jump_button.on_click(lambda event: self._jump(event.client))
+        self._jump_button.on_click(lambda event: self._jump(event.client, False))
+        self._behind_button.on_click(lambda event: self._jump(event.client, True))
         self._find_button.on_click(lambda _: self._find())
         desk.choice_listeners.append(self._draw_arc)
         self._is_looked_for = False
@@ -90,13 +97,16 @@ class CameraChoice:
         fov = 2 * math.atan(float(camera.height) / 2 / float(camera.fy))
         return rotation, -rotation @ T_camera_world[:3, 3], fov
 
-    def _jump(self, client: ClientHandle | None) -> None:
-        """Let somebody look from the chosen photograph's camera."""
-        number = self._numbers.get(self._views.value)
-        if number is None or client is None:
+    def _jump(self, client: ClientHandle | None, is_behind: bool) -> None:
+        """Let somebody look from the chosen photograph's camera, or from the other side of the object."""
+        name, number = self._desk.look.name, self._numbers.get(self._views.value)
+        if name is None or number is None or client is None:
             self._desk.tell("Choose an object that has views first.")
             return
         rotation, position, fov = self._place_of(number)
+        if is_behind:
+            center = self._model.scene_objects.frame(name).center.double().cpu()
+            rotation, position = HALF_TURN @ rotation, HALF_TURN @ (position - center) + center
         with client.atomic():
             client.camera.position = position.numpy() * VISER_NERFSTUDIO_SCALE_RATIO
             client.camera.wxyz = np.array(wxyz_from_rotation(rotation))

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 TINT = 0.6
 """How much of an object's own colour gives way to that of its label."""
 
-DIVIDER = (0.133, 0.157, 0.192)
-"""The colour of the line between two halves, which is that of the viewer's own."""
+DIVIDER = (1.0, 0.83, 0.41)
+"""The colour of the line between two halves, which is that of the viewer's buttons."""
 
 GREY = 0.5
 """The brightness of what no visibility is asked of, as a share of its own."""

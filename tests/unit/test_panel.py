@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import torch
 import viser
 from ball_proxies import ball_proxy
 from browser import free_port
-from composed_models import compose, lifted_model
+from composed_models import camera, compose, lifted_model
 from viser import GuiEvent
 
 from scorp_ns.corrections import Accept, Corrections, Regenerate, Reject, Restore, Search
@@ -26,6 +27,7 @@ from scorp_ns.products import ObjectView
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.viewer.looks import Colors, Shown
 from scorp_ns.viewer.object_list import status_of, strip_of
+from scorp_ns.viewer.place_edits import rotation_from_wxyz
 from scorp_ns.viewer.stage_list import running_lines, share_done, waiting_line
 from scorp_ns.viewer.tab import add_tab
 
@@ -35,6 +37,17 @@ AT_ONCE_S = 0.2
 """So soon a panel has to answer."""
 
 
+class Photographs:
+    """The one training image, taken beside the object and above it."""
+
+    def __init__(self) -> None:
+        self.cameras = camera()
+        self.cameras.camera_to_worlds[0, 0, 3] = 1.0
+
+    def __len__(self) -> int:
+        return 1
+
+
 class Panel:
     """The panel of a model in a viewer that nobody looks at; its server is a real one."""
 
@@ -42,7 +55,11 @@ class Panel:
         self.model, self.server, self.lock, self.rerenders = model, server, Lock(), 0
         self.trainer = SimpleNamespace(training_state="training", clock=SimpleNamespace(running="scene"))
         metadata = {CAPTURE_TO_WORLD: Similarity.identity()}
-        datamanager = SimpleNamespace(train_dataparser_outputs=SimpleNamespace(metadata=metadata))
+        datamanager = SimpleNamespace(
+            train_dataparser_outputs=SimpleNamespace(metadata=metadata),
+            train_dataset=Photographs(),
+            mask_frames=[SimpleNamespace(name="a.jpg"), SimpleNamespace(name="held_out.jpg")],
+        )
         self.group = server.gui.add_tab_group()
         viewer = SimpleNamespace(
             viser_server=server,
@@ -72,14 +89,16 @@ class Panel:
         handles = self.server.gui._gui_input_handle_from_id.values()
         return [one for one in handles if one._impl.label == label][-1]
 
-    def do(self, label: str, value: Any = None) -> None:
-        """Press a button or change a value, as the page does; it must not take long."""
+    def do(self, label: str, value: Any = None) -> Any:
+        """Press a button or change a value, as the page does; it must not take long. Returns the page's camera."""
         handle, began = self.handle(label), time.perf_counter()
         if value is not None:
             handle._impl.value = value
+        client = SimpleNamespace(camera=SimpleNamespace(), atomic=nullcontext)
         for callback in handle._impl.update_cb:
-            callback(GuiEvent(client=cast("Any", SimpleNamespace()), client_id=0, target=handle))
+            callback(GuiEvent(client=cast("Any", client), client_id=0, target=handle))
         assert time.perf_counter() - began < AT_ONCE_S
+        return client.camera
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +177,30 @@ def test_the_gizmo_moves_the_proxy(panel: Panel):
     (wish,) = panel.model.corrections.waiting
     assert isinstance(wish, Search) and wish.T_world_start.translation.tolist() == [0.5, 0.0, 0.0]
     assert torch.allclose(wish.T_world_start.rotation, torch.diag(torch.tensor([-1.0, -1, 1])).double())
+
+
+def test_people_look_from_where_photographs_were_taken_and_from_behind(panel: Panel):
+    assert not hasattr(panel.do("Look from there"), "position") and "has views first" in panel.said
+    image = np.zeros((8, 8, 4), np.uint8)
+    panel.model.scene_objects.views["mug"] = (
+        ObjectView("a.jpg", image, image[..., 0], torch.eye(4), torch.eye(3), {}),
+    )
+    panel.model.viewer_panel.refresh()
+    there, behind = panel.do("Look from there"), panel.do("Look from behind")
+    np.testing.assert_allclose(there.position, [10.0, 0.0, 20.0])
+    np.testing.assert_allclose(behind.position, [-10.0, 0.0, 20.0])
+    assert there.fov == pytest.approx(2 * np.arctan(16 / 30))
+    forward = torch.tensor([0.0, 0, 1]).double()
+    assert (rotation_from_wxyz(tuple(there.wxyz)) @ forward).tolist() == pytest.approx([0, 0, -1])
+
+
+def test_the_camera_arc_has_a_line_from_each_camera_that_sees_the_object(panel: Panel):
+    nodes = panel.server.scene._handle_from_node_name
+    panel.do("Camera arc", True)
+    assert "/scorp/arc/0" in nodes and "/scorp/arc/0_line" not in nodes, "nobody sees the mug"
+    panel.model.scene_objects._facts["mug"]["visible_shares"] = {"a.jpg": 0.6}
+    panel.do("Camera arc", True)
+    assert "/scorp/arc/0_line" in nodes and "/scorp/arc/1" not in nodes
 
 
 def test_undo_takes_a_proxy_back_to_where_it_stands(panel: Panel):
