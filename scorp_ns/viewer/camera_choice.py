@@ -59,12 +59,15 @@ class CameraChoice:
         self._find_button.on_click(lambda _: self._find())
         desk.choice_listeners.append(self._draw_arc)
         self._is_looked_for = False
+        self._looked_for: set[str] = set()
+        """The objects whose views were looked for once without being asked to."""
 
     def refresh(self) -> None:
         """Offer the views of the chosen object as they are now."""
         name, views = self._desk.look.name, self._model.scene_objects.views
         is_missing = name is not None and name not in views
-        if is_missing and self._desk.trainer is None and not self._is_looked_for:
+        if name is not None and is_missing and self._desk.trainer is None and name not in self._looked_for:
+            self._looked_for.add(name)
             self._find()
         self._find_button.visible = is_missing and not self._is_looked_for
         names = tuple(view.name for view in views.get(name or "", ())) or (NO_VIEWS,)

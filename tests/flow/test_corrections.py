@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -121,6 +122,16 @@ def test_wishes_that_cannot_be_fulfilled_are_answered(corrected: tuple[Path, lis
     assert any("There is no object 'ghost' any more." in answer for answer in answers)
     assert any("no such" in answer for answer in answers)
     assert any("mirrors its proxy" in answer for answer in answers)
+
+
+def test_the_report_tells_what_people_decided(corrected: tuple[Path, list[str], Similarity]):
+    objects = json.loads((corrected[0] / "report.json").read_text())["objects"]
+    assert {name: one["decision"] for name, one in objects.items()} == {
+        RED: "accepted",
+        GREEN: "rejected",
+        YELLOW: "rejected",
+    }
+    assert objects[RED]["place"]["by"] == PERSON
 
 
 def test_a_resumed_run_keeps_what_people_decided_and_takes_new_wishes(

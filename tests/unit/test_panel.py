@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
@@ -21,8 +21,10 @@ from viser import GuiEvent
 
 from scorp_ns.corrections import Accept, Corrections, Regenerate, Reject, Restore, Search
 from scorp_ns.dataparser import CAPTURE_TO_WORLD
+from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
+from scorp_ns.object_flow import ObjectLifting
 from scorp_ns.products import ObjectView
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.viewer.looks import Colors, Shown
@@ -101,6 +103,13 @@ class Panel:
         return client.camera
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[viser.ViserServer]:
     server = viser.ViserServer(host="127.0.0.1", port=free_port(), verbose=False)
@@ -122,7 +131,10 @@ def panel(server: viser.ViserServer, model: ScorpModel, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
-def finished(server: viser.ViserServer, model: ScorpModel, tmp_path: Path) -> Iterator[Panel]:
+def finished(
+    server: viser.ViserServer, model: ScorpModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Panel]:
+    monkeypatch.setattr(ObjectLifting, "find_views", lambda self, objects: None)
     yield Panel(server, model, tmp_path, is_training=False)
     server.gui.reset()
 
@@ -246,6 +258,26 @@ def test_a_finished_run_is_shown_but_says_that_it_cannot_be_changed(finished: Pa
         finished.do(label)
         assert "--load-dir" in finished.said and "run --vis viewer" in finished.said
     assert not finished.model.corrections.waiting
+
+
+def test_views_that_cannot_be_found_are_looked_for_once_unless_people_ask(
+    finished: Panel, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def fail(self: ObjectLifting, objects: Any) -> None:
+        asked.append(objects)
+        raise PickError("No image is there.", "Views are images.", "Bring them back.")
+
+    monkeypatch.setattr(ObjectLifting, "find_views", fail)
+    finished.model.viewer_panel._parts[2]._looked_for.clear()
+    finished.model.viewer_panel.refresh()
+    wait_until(lambda: "No image is there." in finished.said)
+    finished.model.viewer_panel.refresh()
+    wait_until(lambda: finished.handle("Find views").visible)
+    assert len(asked) == 1
+    finished.do("Find views")
+    wait_until(lambda: len(asked) == 2)
 
 
 def test_work_is_cancelled_while_training_waits_for_it(panel: Panel):
