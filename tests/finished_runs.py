@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import yaml
-from ball_proxies import BALL_RADIUS, ball_proxy
+from ball_proxies import BALL_RADIUS, COARSE, ball_proxy
 from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII, floor_color
 
+from scorp_ns.appearance.tuned_color import tuned_color
 from scorp_ns.delivery.finished_run import MODEL, FinishedRun, load_finished_run
+from scorp_ns.fields.surface_gaussians import surface_gaussians
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
@@ -21,6 +24,15 @@ from scorp_ns.products import ComposedObject
 RED_MAP = torch.tensor([[0.6, 0.0, 0.0, 0.3], [0.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0]])
 """From generated to tuned colours; nothing else has so little but red."""
 
+DENSE = replace(COARSE, gaussians_per_area=3000.0)
+"""So many Gaussians that nothing shines through."""
+
+
+def tuned_ball_color(directions: torch.Tensor) -> torch.Tensor:
+    """The colour of a composed ball where its surface looks in a direction."""
+    generated = (0.5 + 0.5 * directions).clamp(0, 1)
+    return (generated @ RED_MAP[:, :3].to(directions).T + RED_MAP[:, 3].to(directions)).clamp(0, 1)
+
 
 def place_of_ball(index: int) -> Similarity:
     """Where the proxy of a ball belongs in the capture."""
@@ -28,14 +40,15 @@ def place_of_ball(index: int) -> Similarity:
     return Similarity(torch.eye(3, dtype=torch.float64), torch.from_numpy(BALL_CENTERS[index]), scale)
 
 
-def write_finished_run(trained: Path, folder: Path) -> Path:
+def write_finished_run(trained: Path, folder: Path, keep_capture: bool = False) -> Path:
     """A copy of a run of the balls, in which all have exact proxies, composed but for the last; its capture is gone.
 
-    The yellow ball's proxy has no place, and the red ball is filled with all of its own.
+    The yellow ball's proxy has no place; of the others nothing is left but what comes from their proxies.
     """
     config = yaml.load((trained / "config.yml").read_text(), Loader=yaml.Loader)
     config.output_dir = folder
-    config.data = config.pipeline.datamanager.data = folder / "gone"
+    if not keep_capture:
+        config.data = config.pipeline.datamanager.data = folder / "gone"
     copy = config.get_base_dir()
     shutil.copytree(trained, copy)
     (copy / "config.yml").write_text(yaml.dump(config))
@@ -97,7 +110,10 @@ def _compose(run: FinishedRun, name: str) -> None:
     model, proxy = run.model, run.model.scene_proxies.proxy(name)
     (one,) = (one for one in model.scene_objects.objects() if one.name == name)
     assert proxy.T_world_proxy is not None
-    fill = transform_gaussians(proxy.gaussians, proxy.T_world_proxy)
+    surface = surface_gaussians(proxy.field, DENSE)
+    colors = tuned_color(proxy.field, RED_MAP)(surface.means)
+    surface = replace(surface, harmonics=((colors - 0.5) / SH_C0)[:, None])
+    fill = transform_gaussians(surface, proxy.T_world_proxy)
     composed = ComposedObject(
         name=name,
         kept=torch.zeros(len(one.indices), dtype=torch.bool),

@@ -79,7 +79,7 @@ def delivered_object(run: FinishedRun, name: str, choices: ExportChoices) -> Del
     support = one.support
     return DeliveredObject(
         name=name,
-        gaussians=transform_gaussians(model.scene[shown.indices], to_capture),
+        gaussians=transform_gaussians(model.scene[shown.indices].cpu(), to_capture),
         mesh=mesh,
         no_mesh=no_mesh,
         proxy=proxy,

@@ -16,6 +16,7 @@ from scorp_ns.errors import CheckpointError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel, ScorpModelConfig
 from scorp_ns.trainer import ScorpTrainerConfig
+from scorp_ns.wording import some_of
 
 MODEL = "_model."
 """How the names of a model's tensors begin in checkpoints."""
@@ -46,7 +47,7 @@ def load_finished_run(config_file: Path) -> FinishedRun:
             "Checkpoints hold that since there is `scorp export`; this one is older.",
             "Train on with --load-dir and a larger --max-num-iterations, or use `ns-export gaussian-splat`.",
         )
-    return FinishedRun(folder, _model(config, state), Similarity(*state["scorp"]["capture_to_world"]))
+    return FinishedRun(folder, _model(config, state, path), Similarity(*state["scorp"]["capture_to_world"]))
 
 
 def _checkpoint(folder: Path) -> Path:
@@ -84,7 +85,7 @@ def _config(path: Path) -> ScorpTrainerConfig:
     return config
 
 
-def _model(config: ScorpTrainerConfig, state: dict[str, Any]) -> ScorpModel:
+def _model(config: ScorpTrainerConfig, state: dict[str, Any], path: Path) -> ScorpModel:
     """The model with the checkpoint's numbers, which take the place of whatever it would start from."""
     saved = {name.removeprefix(MODEL): value for name, value in state["pipeline"].items() if name.startswith(MODEL)}
     model_config = cast(ScorpModelConfig, deepcopy(config.pipeline.model))
@@ -98,5 +99,12 @@ def _model(config: ScorpTrainerConfig, state: dict[str, Any]) -> ScorpModel:
         device=device,
         grad_scaler=None,
     ).to(device)
-    model.load_state_dict(saved)
+    # Checkpoints of older versions know nothing of what came later, which then stays empty.
+    unknown = model.load_state_dict(saved, strict=False).unexpected_keys
+    if unknown:
+        raise CheckpointError(
+            f"The checkpoint {path} holds {some_of(unknown)}, which this version of scorp does not know.",
+            "A checkpoint of this version or of an older one is needed.",
+            "Export it with the version that trained it.",
+        )
     return model.eval()

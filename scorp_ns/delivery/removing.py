@@ -43,7 +43,8 @@ def remove_objects(config_file: Path, folder: Path, names: tuple[str, ...], over
 def scene_without(run: FinishedRun, names: tuple[str, ...]) -> tuple[Gaussians, list[str]]:
     """The composed scene, in the frame of training, without the objects; and where the ground could not be closed."""
     store = run.model.scene_objects
-    gaussians, owners = run.model.owned(AFTER)
+    shown, labels = run.model.owned(AFTER)
+    gaussians, owners = shown.cpu(), labels.cpu()
     objects = [one for one in store.objects() if one.name in names]
     is_removed = torch.isin(owners, owners.new_tensor([one.label for one in objects]))
     scene, is_others, notes = gaussians[~is_removed], owners[~is_removed] > 0, []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def write_usd(path: Path, meshes: Sequence[TexturedMesh]) -> list[Path]:
     try:
         _write_stage(path, meshes, [texture.name for texture in textures])
     except Tf.ErrorException as error:
-        raise _cannot_write(path, error) from error
+        raise _cut_short(path) from error
     return [path, *textures]
 
 
@@ -37,9 +38,19 @@ def write_usdz(path: Path, stage: Path) -> None:
     try:
         is_written = UsdUtils.CreateNewUsdzPackage(str(stage), str(path))
     except Tf.ErrorException as error:
-        raise _cannot_write(path, error) from error
-    if not is_written:
-        raise _cannot_write(path, None)
+        raise _cut_short(path) from error
+    # The library does not notice a full disk.
+    if not is_written or not _is_whole(path):
+        raise _cut_short(path)
+
+
+def _is_whole(package: Path) -> bool:
+    """Whether all that a package holds can be read."""
+    try:
+        with ZipFile(package) as file:
+            return file.testzip() is None
+    except (OSError, BadZipFile):
+        return False
 
 
 def _modules(*names: str) -> list[ModuleType]:
@@ -109,10 +120,9 @@ def _material(stage: Any, place: str, texture: str) -> Any:
     return material
 
 
-def _cannot_write(path: Path, error: Exception | None) -> OutputError:
-    reason = str(error).strip().splitlines()[-1] if error is not None and str(error).strip() else "the library says no"
+def _cut_short(path: Path) -> OutputError:
     return OutputError(
-        f"{path} could not be written ({reason}).",
+        f"{path.name} came out cut short.",
         "A place in a folder that can be written and has room is needed.",
         "Free some space, mend the folder's permissions or choose another --output-dir.",
     )

@@ -35,6 +35,10 @@ class Gaussians:
     def __getitem__(self, chosen: Bool[Tensor, " n"] | Int[Tensor, " m"]) -> Gaussians:
         return Gaussians(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
+    def cpu(self) -> Gaussians:
+        """The same Gaussians in the memory of the CPU."""
+        return Gaussians(**{field.name: getattr(self, field.name).cpu() for field in fields(self)})
+
     @property
     def sh_degree(self) -> int:
         """The degree of the spherical harmonics."""

@@ -102,6 +102,14 @@ def old_checkpoint(run: Path, output: Path) -> tuple[str, ...]:
     return ("export",)
 
 
+def newer_checkpoint(run: Path, output: Path) -> tuple[str, ...]:
+    (path,) = (run / "nerfstudio_models").iterdir()
+    state = torch.load(path, weights_only=True)
+    state["pipeline"]["_model.time_machine.past"] = torch.zeros(1)
+    torch.save(state, path)
+    return ("export",)
+
+
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
@@ -120,6 +128,7 @@ FAULTS: dict[str, Fault] = {
         config_of_another_method,
         no_checkpoint,
         old_checkpoint,
+        newer_checkpoint,
     )
 }
 

@@ -11,7 +11,7 @@ import torch
 import trimesh
 from ball_proxies import BALL_RADIUS
 from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII
-from finished_runs import RED_MAP, place_of_ball, write_finished_run
+from finished_runs import place_of_ball, tuned_ball_color, write_finished_run
 from plyfile import PlyData
 from tools import run_here
 
@@ -118,16 +118,15 @@ def test_meshes_are_the_true_balls_in_tuned_colours(exported: Path, index: int):
     texture = np.asarray(mesh.visual.material.baseColorTexture.convert("RGB"))
     columns, rows = corners[:, 0].astype(int).clip(0, 63), (64 - corners[:, 1]).astype(int).clip(0, 63)
     local = place_of_ball(index).inverse().apply(torch.from_numpy(np.asarray(mesh.vertices)))
-    generated = (0.5 + 0.5 * local / BALL_RADIUS).clamp(0, 1)
-    expected = (generated @ RED_MAP.double()[:, :3].T + RED_MAP.double()[:, 3]).clamp(0, 1).numpy()
+    expected = tuned_ball_color(local / BALL_RADIUS).numpy()
     assert np.abs(texture[rows, columns] / 255 - expected).mean() < 0.04
 
 
-def test_gaussians_of_a_composed_object_are_those_of_its_proxy(exported: Path):
+def test_gaussians_of_a_composed_object_are_those_of_its_proxy(run: Path, exported: Path):
     splats = read_splats(exported / "objects" / BALL_NAMES[0] / "gaussians.ply")
-    assert len(splats) == 200
+    assert len(splats) == load_finished_run(run / "config.yml").model.scene_composite.facts(BALL_NAMES[0])["filled"]
     distances = (splats.means - torch.from_numpy(BALL_CENTERS[0]).float()).norm(dim=1)
-    assert torch.allclose(distances, torch.tensor(BALL_RADII[0]).float(), rtol=0.03)
+    assert torch.allclose(distances, torch.tensor(BALL_RADII[0]).float(), rtol=0.05)
 
 
 def test_all_formats_of_an_object_are_one_surface(exported: Path):

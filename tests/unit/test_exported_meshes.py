@@ -10,10 +10,12 @@ import pytest
 import torch
 import trimesh
 from ball_proxies import BALL_RADIUS, ball_proxy
+from full_disks import files_no_larger_than
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from scorp_ns.appearance.tuned_color import tuned_color
+from scorp_ns.errors import OutputError
 from scorp_ns.export.baking import bake
 from scorp_ns.export.closed_meshes import closed_mesh
 from scorp_ns.export.mesh_files import Y_UP_FROM_Z_UP, write_glb, write_obj, write_ply
@@ -179,3 +181,14 @@ def picture_of(pxr: object, asset: object) -> np.ndarray:
 
     data = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(asset.resolvedPath))
     return np.asarray(Image.open(BytesIO(bytes(data.GetBuffer()))))
+
+
+def test_usd_files_that_a_full_disk_cuts_short_are_noticed(tmp_path: Path):
+    pytest.importorskip("pxr")
+    from scorp_ns.export.usd_files import write_usd, write_usdz
+
+    with files_no_larger_than(20_000), pytest.raises(OutputError, match=r"mesh\.usdc came out cut short"):
+        write_usd(tmp_path / "mesh.usdc", [placed_ball()])
+    write_usd(tmp_path / "whole.usdc", [placed_ball()])
+    with files_no_larger_than(20_000), pytest.raises(OutputError, match=r"whole\.usdz came out cut short"):
+        write_usdz(tmp_path / "whole.usdz", tmp_path / "whole.usdc")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from full_disks import files_no_larger_than
 
 from scorp_ns.errors import OutputError
 from scorp_ns.export.whole_folder import MANIFEST, WRITTEN_BY, whole_folder
@@ -18,17 +16,6 @@ def write(folder: Path, text: str, overwrite: bool = False) -> None:
     with whole_folder(folder, overwrite) as unfinished:
         (unfinished / "file").write_text(text)
         (unfinished / MANIFEST).write_text(json.dumps({WRITTEN_BY: "scorp 0"}))
-
-
-@contextmanager
-def files_no_larger_than(number: int) -> Iterator[None]:
-    """Writing more bytes into a file fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (number, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_files_come_together(tmp_path: Path):

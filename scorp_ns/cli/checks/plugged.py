@@ -13,7 +13,9 @@ OPTIONAL_PACKAGES = {
     "diffusers": "for generators that run diffusion models",
     "transformers": "for generators, for matchers that are networks, and for metrics that use CLIP",
     "accelerate": "for generators that load large models",
-    "trimesh": "for the tests",
+    "coacd": "for `scorp export` to URDF and MJCF",
+    "usd-core": "for `scorp export` to USD and USDZ",
+    "gsply": "for `scorp export` to SPZ",
     "tinycudann": "",
     "pytorch3d": "",
 }
