@@ -15,6 +15,7 @@ from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.report_flow import ReportFlow
 from scorp_ns.schedule import Schedule
 from scorp_ns.shown_gaussians import AFTER
+from scorp_ns.tune_flow import TuneFlow
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -34,6 +35,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     proxies.check_choice()
     places = PlaceFlow(model, trainer, objects)
     places.check_choice()
+    tuning = TuneFlow(model, trainer, objects)
     composing = ComposeFlow(model, trainer, objects)
     composing.check_choice()
     corrections = CorrectionFlow(model, proxies, places, composing)
@@ -56,6 +58,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
             if schedule.refines(step + 1):
                 places.begin_refinement(placed)
         if schedule.composes(step):
+            tuning.tune()
             composing.compose()
 
     def after_training(step: int) -> None:
@@ -67,6 +70,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
                 proxies.propose()
                 places.place()
             if composing.wanted_again:
+                tuning.tune()
                 composing.compose()
         objects.finish()
         proxies.finish()

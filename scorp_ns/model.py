@@ -19,6 +19,7 @@ from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
+from scorp_ns.appearance.config import TuneConfig
 from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
 from scorp_ns.checkpoint import check_gaussians
@@ -110,6 +111,8 @@ class ScorpModelConfig(ModelConfig):
     """How the place of a proxy is searched for."""
     matcher: MatcherChoice = field(default_factory=MatcherChoice)
     """Who matches photographs with renders of a proxy, for poses to start from."""
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    """How proxies' colours are made to match the photographs."""
     compose: ComposeConfig = field(default_factory=ComposeConfig)
     """What of the proxies takes the place of what was lifted."""
     show: str = AFTER

@@ -53,6 +53,7 @@ class ObjectFacts:
             "lift": self._lift(name),
             "propose": self._propose(name),
             "place": self._place(name),
+            "tune": self._tune(name),
             "compose": self._compose(name),
         }
         reached = [stage for stage in STAGES if stages[stage]["state"] == DONE]
@@ -123,12 +124,24 @@ class ObjectFacts:
             return {}
         return {"proxy_to_capture": (self._to_capture @ T_world_proxy).matrix.tolist()}
 
+    def _tune(self, name: str) -> Facts:
+        store = self._proxies
+        is_placed = name in store.names and store.is_placed(name)
+        tuned = store.tuned(name) if is_placed else None
+        if tuned is None:
+            return _skipped(NOT_YET if is_placed else self._missing(name))
+        seconds = self._timed("tune", name)
+        if "failed" in tuned:
+            return _failed(tuned["failed"]) | seconds
+        facts: Facts = {"color_map": tuned["color_map"].tolist(), "evidence": tuned["evidence"]}
+        return {"state": DONE} | facts | seconds
+
     def _compose(self, name: str) -> Facts:
         store, seconds = self._composite, self._timed("compose", name)
         if name in store.names:
             facts = store.facts(name)
             told = {key: facts[key] for key in ("kept", "dropped", "filled", "evidence")}
-            return {"state": DONE} | told | {"color_map": facts["color_map"].tolist()} | seconds
+            return {"state": DONE} | told | seconds
         is_placed = name in self._proxies.names and self._proxies.is_placed(name)
         if name in store.failures:
             reason = store.failures[name]

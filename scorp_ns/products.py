@@ -324,6 +324,20 @@ class Proxy:
 
 
 @dataclass(frozen=True)
+class TunedColors:
+    """A proxy in the colours of the photographs, where it stands."""
+
+    field: ProxyField
+    """The same surface, with tuned colours."""
+    gaussians: Gaussians
+    """The same, of the Gaussians on it."""
+    color_map: Float[Tensor, "3 4"]
+    """From the colours that were generated, with a 1 below them, to those that match."""
+    evidence: Mapping[str, float]
+    """How far colours are from the photographs at each step of tuning."""
+
+
+@dataclass(frozen=True)
 class ComposedObject:
     """What of a lifted object stays, and what of its proxy comes."""
 
@@ -331,11 +345,9 @@ class ComposedObject:
     kept: Bool[Tensor, " m"]
     """Which of the Gaussians that were lifted stay."""
     fill: Gaussians
-    """What comes from the proxy, in the world frame, in colours that match the photographs."""
+    """What comes from the proxy, in the world frame."""
     seen: Bool[Tensor, " n"]
     """Which of that some photograph sees."""
-    color_map: Float[Tensor, "3 4"]
-    """From the proxy's colours, with a 1 below them, to those that match."""
     evidence: Mapping[str, float]
     """Shares of the proxy's surface: seen by photographs, denied by them, and filled in."""
 

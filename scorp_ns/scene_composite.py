@@ -53,7 +53,7 @@ class SceneComposite(torch.nn.Module):
         return len(self.layers) > 0
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Numbers of Gaussians that were `kept`, `dropped` and `filled`, the `color_map`, and `evidence`."""
+        """Numbers of Gaussians that were `kept`, `dropped` and `filled`, and `evidence`."""
         return deepcopy(self._facts[name])
 
     def take(self, one: LiftedObject, composed: ComposedObject, parameters: Mapping[str, Tensor]) -> None:
@@ -74,7 +74,6 @@ class SceneComposite(torch.nn.Module):
             "kept": int(composed.kept.sum()),
             "dropped": int((~composed.kept).sum()),
             "filled": number,
-            "color_map": composed.color_map,
             "evidence": dict(composed.evidence),
         }
         self.failures.pop(one.name, None)

@@ -16,7 +16,7 @@ from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.generator import Work, ignore_warning
-from scorp_ns.products import Proxy
+from scorp_ns.products import Proxy, TunedColors
 
 
 class ProxyShape(torch.nn.Module):
@@ -131,8 +131,28 @@ class SceneProxies(torch.nn.Module):
     def settle(self, name: str, T_world_proxy: Similarity, confidence: Mapping[str, float]) -> None:
         """Remember where a proxy belongs, and what speaks for that."""
         place = {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
-        self._facts[name] |= place | {"refused": None, "accepted_by": None}
+        self._facts[name] |= place | {"refused": None, "accepted_by": None, "tuned": None}
         self._tell()
+
+    def tune(self, name: str, tuned: TunedColors) -> None:
+        """Take over colours that match the photographs, as long as the proxy stands where it does."""
+        with self._lock:
+            shape = ProxyShape(tuned.field, tuned.gaussians).to(self.place.device)
+            self.shapes[self._facts[name]["key"]] = shape
+            self._facts[name]["tuned"] = {"color_map": tuned.color_map, "evidence": dict(tuned.evidence)}
+        self._tell()
+
+    def leave_untuned(self, name: str, reason: str) -> None:
+        """Remember why a proxy keeps the colours that were generated."""
+        self._facts[name]["tuned"] = {"failed": reason}
+
+    def is_tried(self, name: str) -> bool:
+        """Whether the proxy's colours were tuned for its place, or could not be."""
+        return self.tuned(name) is not None
+
+    def tuned(self, name: str) -> Mapping[str, Any] | None:
+        """The `color_map` and the `evidence` of tuning the proxy's colours, or why that `failed`; None before it."""
+        return deepcopy(self._facts[name].get("tuned"))
 
     def accept(self, name: str, T_world_proxy: Similarity) -> None:
         """Remember where somebody put a proxy for good."""

@@ -71,9 +71,7 @@ def compose(model: ScorpModel) -> None:
     """Leave some of the mug out, and fill it."""
     (mug,) = map(model.scene_composite.own, model.scene_objects.objects())
     seen = torch.arange(NUM_FILL) < NUM_SEEN
-    composed = ComposedObject(
-        "mug", torch.arange(len(mug.indices)) >= DROPPED, fill(), seen, torch.eye(3, 4), {"seen": 0.5}
-    )
+    composed = ComposedObject("mug", torch.arange(len(mug.indices)) >= DROPPED, fill(), seen, {"seen": 0.5})
     with model.scene_objects.following(model.strategy_state) as state:
         rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
         append_rows(model.gauss_params, model.optimizers, state, rows)

@@ -108,6 +108,7 @@ def _append(run: FinishedRun, new: Gaussians, label: int) -> None:
 def _compose(run: FinishedRun, name: str) -> None:
     """Put the whole proxy in place of what was lifted."""
     model, proxy = run.model, run.model.scene_proxies.proxy(name)
+    proxy.field.set_color_map(RED_MAP[:, :3], RED_MAP[:, 3])
     (one,) = (one for one in model.scene_objects.objects() if one.name == name)
     assert proxy.T_world_proxy is not None
     surface = surface_gaussians(proxy.field, DENSE)
@@ -119,7 +120,6 @@ def _compose(run: FinishedRun, name: str) -> None:
         kept=torch.zeros(len(one.indices), dtype=torch.bool),
         fill=fill,
         seen=torch.ones(len(fill), dtype=torch.bool),
-        color_map=RED_MAP,
         evidence={},
     )
     _append(run, fill, one.label)

@@ -27,7 +27,7 @@ LAYERS = [
     {"dataparser", "host", "optimizers"},
     {"scene_objects", "scene_proxies", "scene_composite", "scene_refinement", "object_labels", "stage_clock"},
     {"shown_gaussians", "place_refinement", "object_flow", "ray_outputs"},
-    {"proxy_flow", "place_flow", "compose_flow", "object_facts"},
+    {"proxy_flow", "place_flow", "tune_flow", "compose_flow", "object_facts"},
     {"correction_flow", "report_flow"},
     {"callbacks", "viewer"},
     {"model", "datamanager"},

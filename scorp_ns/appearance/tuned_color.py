@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scorp_ns.appearance.color_map import ColorMap
 from scorp_ns.fields.proxy_field import ProxyField
 
 CHUNK = 1 << 18
@@ -18,13 +17,12 @@ ColorAt = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Colours as pictures store them (sRGB), in [0, 1], at points of a proxy's own frame."""
 
 
-def tuned_color(field: ProxyField, color_map: Float[Tensor, "3 4"] | None) -> ColorAt:
-    """The colours of the field as they were made to match; as they were generated where there is no map."""
-    mapping = ColorMap.identity() if color_map is None else ColorMap(color_map[:, :3], color_map[:, 3])
+def tuned_color(field: ProxyField) -> ColorAt:
+    """The colours of the field as they were made to match; as they were generated where it was not tuned."""
 
     @torch.no_grad()
     def color_at(points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         parts = points.to(field.low).split(CHUNK)
-        return torch.cat([mapping.apply(field.color(part)) for part in parts]).cpu()
+        return torch.cat([field.color(part) for part in parts]).cpu()
 
     return color_at

@@ -111,11 +111,10 @@ def _placed_proxy(model: ScorpModel, name: str) -> tuple[Proxy | None, str | Non
 
 def _mesh(run: FinishedRun, proxy: Proxy, choices: ExportChoices) -> TexturedMesh:
     """The proxy's surface where it stands in the capture."""
-    composite, pose = run.model.scene_composite, proxy.T_world_proxy
+    pose = proxy.T_world_proxy
     assert pose is not None
-    color_map = composite.facts(proxy.name)["color_map"] if proxy.name in composite.names else None
     surface = closed_mesh(proxy.field, choices.target_faces)
-    textured = bake(proxy.name, surface, proxy.field, tuned_color(proxy.field, color_map), choices.texture_size)
+    textured = bake(proxy.name, surface, proxy.field, tuned_color(proxy.field), choices.texture_size)
     return textured.moved(run.capture_to_world.inverse() @ pose)
 
 

@@ -17,6 +17,8 @@ class FieldConfig:
     """Cells along the field's box of each hash grid that refines the distance near the surface, coarse to fine."""
     color_resolutions: tuple[int, ...] = (24, 48, 96, 192)
     """The same of the hash grids whose sum is the colour."""
+    residual_resolutions: tuple[int, ...] = (24, 48, 96)
+    """The same of what the photographs change of the colour."""
     log2_table_size: int = 17
     """No hash grid has more than 2 to this power entries; coarse ones have fewer."""
     encoding: Literal["torch", "tcnn"] = "torch"
@@ -49,7 +51,7 @@ class FieldConfig:
         self._check_between("gaussian_opacity", 0.01, 1)
         self._check_between("gaussian_inset", 0, 0.1)
         self._check_between("share_of_wall", 0, 1)
-        for name in ("distance_resolutions", "color_resolutions"):
+        for name in ("distance_resolutions", "color_resolutions", "residual_resolutions"):
             resolutions = getattr(self, name)
             if not resolutions or min(resolutions) < 2 or any(a >= b for a, b in pairwise(resolutions)):
                 raise ValueError(f"proxy.{name} is {resolutions}; it must be growing numbers from 2.")

@@ -28,6 +28,8 @@ class ProxyField(nn.Module):
     low: Tensor
     spacing: Tensor
     mean_color: Tensor
+    color_map: Float[Tensor, "3 4"]
+    """From generated colours, with a 1 below them, to those that match the photographs."""
 
     def __init__(self, config: FieldConfig, grid: Grid, distances: Float[Tensor, "x y z"]) -> None:
         super().__init__()
@@ -36,9 +38,11 @@ class ProxyField(nn.Module):
         self.register_buffer("low", torch.from_numpy(grid.origin).to(distances))
         self.register_buffer("spacing", torch.tensor(grid.spacing).to(distances))
         self.register_buffer("mean_color", torch.full((3,), 0.5).to(distances))
+        self.register_buffer("color_map", torch.eye(3, 4).to(distances))
         size, encoding = config.log2_table_size, config.encoding
         self.refinement = HashPyramid(config.distance_resolutions, size, 1, encoding)
         self.color_grids = HashPyramid(config.color_resolutions, size, 3, encoding)
+        self.residual_grids = HashPyramid(config.residual_resolutions, size, 3, encoding)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], config: FieldConfig) -> ProxyField:
@@ -74,12 +78,24 @@ class ProxyField(nn.Module):
         return base.index_add(0, near, refined) + _lengths(x - clamped)
 
     def color(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        """Colours as pictures store them (sRGB), in [0, 1]; they mean something at the surface and close to it."""
-        return self.unbounded_color(x).clamp(0, 1)
+        """Colours as pictures store them (sRGB), in [0, 1]; they mean something at the surface and close to it.
 
-    def unbounded_color(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        """The same before it is cut to [0, 1]: linear in `color_grids`, so that fitting never gets stuck at a bound."""
-        return self.mean_color + self.color_grids(self.in_unit_cube(self._clamp(x)))
+        They are those that were generated until the field is told how the photographs differ from them.
+        """
+        mapped = self.generated_color(x) @ self.color_map[:, :3].T + self.color_map[:, 3]
+        return (mapped.clamp(0, 1) + self.residual_grids(self.in_unit_cube(self._clamp(x)))).clamp(0, 1)
+
+    def generated_color(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Colours as the generator made them."""
+        return (self.mean_color + self.color_grids(self.in_unit_cube(self._clamp(x)))).clamp(0, 1)
+
+    def set_color_map(self, matrix: Float[Tensor, "3 3"], offset: Float[Tensor, " 3"]) -> None:
+        """Take generated colours through this map."""
+        self.color_map.copy_(torch.cat([matrix, offset[:, None]], dim=1))
+
+    def fit_residual(self, x: Float[Tensor, "n 3"], residual: Float[Tensor, "n 3"]) -> None:
+        """Add to mapped colours what is given at points of the surface, in place of what was added before."""
+        self.residual_grids.fit(self.in_unit_cube(x), residual, self.config.fit_steps)
 
     def box_distance(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Distances to the box, 0 in it: outside of it, `sdf` is never less."""

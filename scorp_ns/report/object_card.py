@@ -24,6 +24,10 @@ WORDS = {
     "spill": "free space covered",
     "distance": "seen surface off by",
     "margin": "margin over another pose",
+    "error_generated": "off the photographs as generated",
+    "error_mapped": "with one colour map",
+    "error_tuned": "tuned",
+    "exposure_range": "unlike exposures, by a factor",
     "seen": "seen by photographs",
     "denied": "denied by photographs",
     "filled_share": "filled in",
@@ -87,6 +91,7 @@ def _told(stage: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "lift": _told_of_lifting,
         "propose": _told_of_proxy,
         "place": _told_of_place,
+        "tune": _evidence,
         "compose": _told_of_composing,
     }[stage](facts)
     if "seconds" in facts:

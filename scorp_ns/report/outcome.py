@@ -8,7 +8,14 @@ from typing import Any
 from scorp_ns.documents.tables import shown
 from scorp_ns.report.schema import DONE, FAILED, SKIPPED, STAGES
 
-TITLES = {"masks": "masks", "lift": "lifted", "propose": "proxy", "place": "placed", "compose": "composed"}
+TITLES = {
+    "masks": "masks",
+    "lift": "lifted",
+    "propose": "proxy",
+    "place": "placed",
+    "tune": "tuned",
+    "compose": "composed",
+}
 """What the stages are called for people."""
 
 KEPT = {
@@ -16,6 +23,7 @@ KEPT = {
     "lift": "It is part of the scene like everything else.",
     "propose": "There is no proxy of it, and it stays as it was lifted.",
     "place": "The place of its proxy is not to be believed, and it stays as it was lifted.",
+    "tune": "Its proxy keeps the colours that were generated.",
     "compose": "It could not be put together with its proxy, and stays as it was lifted.",
 }
 """What a failure at each stage comes to."""

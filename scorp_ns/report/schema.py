@@ -12,7 +12,7 @@ from scorp_ns.documents.schema import Each, Group, Leaf, Node, Rows, check_node,
 FORMAT = 1
 """The version of the schema."""
 
-STAGES = ("masks", "lift", "propose", "place", "compose")
+STAGES = ("masks", "lift", "propose", "place", "tune", "compose")
 """What happens to an object, in this order."""
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
@@ -75,12 +75,16 @@ _PLACE = _stage(
     ),
 )
 
+_TUNE = _stage(
+    evidence=Each("<fact>", Leaf("any", "how far colours are from the photographs, before and after")),
+    color_map=Rows(Rows(Leaf("number", "3 x 4, from the generated colours to those that match, 1 below them"))),
+)
+
 _COMPOSE = _stage(
     kept=Leaf("whole", "lifted Gaussians that stay"),
     dropped=Leaf("whole", "lifted Gaussians that go"),
     filled=Leaf("whole", "Gaussians that the proxy adds"),
     evidence=Each("<fact>", Leaf("any", "shares of the proxy's surface: seen, denied by photographs, filled in")),
-    color_map=Rows(Rows(Leaf("number", "3 x 4, from the proxy's colours to those that match, 1 below them"))),
 )
 
 _OBJECT = Group(
@@ -88,7 +92,7 @@ _OBJECT = Group(
         "reached": Leaf("text", f"the last stage that was done: one of {', '.join(STAGES)}, or `nothing`"),
         "outcome": Leaf("text", "what became of the object, in a sentence"),
         "decision": Leaf("text", f"`{ACCEPTED}` or `{REJECTED}`: what somebody at the viewer decided, if anything"),
-        **{"masks": _MASKS, "lift": _LIFT, "propose": _PROPOSE, "place": _PLACE, "compose": _COMPOSE},
+        **dict(zip(STAGES, (_MASKS, _LIFT, _PROPOSE, _PLACE, _TUNE, _COMPOSE), strict=True)),
     },
     needed=("reached", "outcome", *STAGES),
 )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import torch
 from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from scorp_ns.appearance.color_map import ColorMap, fit_color_map
 from scorp_ns.compose.blending import choose
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import gather_evidence
 from scorp_ns.compose.objections import find_objections
 from scorp_ns.errors import CompositionError
-from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
@@ -43,8 +41,6 @@ def compose(
     surface = transform_gaussians(proxy_surface, placed)
     normals = (normals_of(proxy_surface).double() @ placed.rotation.T).float()
     evidence = gather_evidence(surface.means, normals, sights, config.tolerance * placed.scale)
-    is_colored = (evidence.color_weights > 0).float()
-    color_map = fit_color_map(surface.base_colors, evidence.colors, is_colored)
 
     @torch.no_grad()
     def signed_distance(points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
@@ -60,7 +56,7 @@ def compose(
         placed.scale,
         config,
     )
-    fill = transform_gaussians(_recolored(proxy_surface[blend.filled], color_map), pose)
+    fill = transform_gaussians(proxy_surface[blend.filled], pose)
     filled = torch.nonzero(blend.filled)[:, 0]
     if config.mode == "blend" and len(fill):
         dropped = one.indices[~blend.kept.to(one.indices.device)]
@@ -73,7 +69,6 @@ def compose(
         kept=blend.kept,
         fill=fill,
         seen=evidence.seen[filled] >= 1,
-        color_map=torch.cat([color_map.matrix, color_map.offset[:, None]], dim=1),
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
             "denied": float((evidence.denied >= config.least_denials).float().mean()),
@@ -111,11 +106,6 @@ def _pose(proxy: Proxy) -> Similarity:
             "Use a generator that tells the place, such as symmetry.",
         )
     return proxy.T_world_proxy
-
-
-def _recolored(surface: Gaussians, color_map: ColorMap) -> Gaussians:
-    """The same Gaussians in mapped colours, alike from every side."""
-    return replace(surface, harmonics=((color_map.apply(surface.base_colors) - 0.5) / SH_C0)[:, None])
 
 
 def _on_cpu(gaussians: Gaussians) -> Gaussians:

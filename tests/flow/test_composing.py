@@ -67,6 +67,13 @@ def test_every_ball_is_filled(composed: tuple[Path, torch.Tensor]):
         assert model.scene_composite.facts(name)["filled"] > 0
 
 
+def test_proxies_take_on_the_colours_of_the_photographs(composed: tuple[Path, torch.Tensor]):
+    model, _ = loaded(composed[0])
+    for name in BALL_NAMES:
+        tuned = model.scene_proxies.tuned(name)
+        assert tuned is not None and tuned["evidence"]["error_tuned"] < 0.9 * tuned["evidence"]["error_generated"]
+
+
 def test_before_is_seen_exactly_as_it_was(composed: tuple[Path, torch.Tensor]):
     folder, before = composed
     model, cameras = loaded(folder)

@@ -41,7 +41,7 @@ def test_distance_far_outside():
 
 def test_color_in_the_points():
     field = tame_field()
-    assert torch.autograd.gradcheck(field.unbounded_color, some_points().requires_grad_())
+    assert torch.autograd.gradcheck(field.color, some_points().requires_grad_())
 
 
 def test_both_in_the_parameters():
@@ -54,7 +54,7 @@ def test_both_in_the_parameters():
             self.field = field
 
         def forward(self) -> torch.Tensor:
-            return torch.cat([self.field.sdf(points)[:, None], self.field.unbounded_color(points)], dim=1)
+            return torch.cat([self.field.sdf(points)[:, None], self.field.color(points)], dim=1)
 
     def evaluate(*values: torch.Tensor) -> torch.Tensor:
         return functional_call(Both(), {f"field.{name}": value for name, value in zip(names, values, strict=True)}, ())

@@ -43,7 +43,8 @@ def place() -> Similarity:
 @cache
 def placed_ball() -> TexturedMesh:
     field = ball_proxy().field
-    textured = bake(NAME, closed_mesh(field, FACES), field, tuned_color(field, COLOR_MAP), TEXTURE)
+    field.set_color_map(COLOR_MAP[:, :3], COLOR_MAP[:, 3])
+    textured = bake(NAME, closed_mesh(field, FACES), field, tuned_color(field), TEXTURE)
     return textured.moved(place())
 
 

@@ -179,6 +179,11 @@ def entry(**changed: dict[str, Any]) -> dict[str, Any]:
             **{"notes": ["A hole was closed."], "license": "CC0", "seconds": 12.5},
         },
         "place": {"state": "done", "by": "search", "confidence": {"explained": 0.96, "margin": 0.3}},
+        "tune": {
+            "state": "done",
+            "evidence": {"error_generated": 0.06, "error_tuned": 0.02},
+            "color_map": [[1.0, 0, 0, 0]] * 3,
+        },
         "compose": {
             **{"state": "done", "kept": 1000, "dropped": 234, "filled": 3000},
             "evidence": {"seen": 0.5, "denied": 0.02},
