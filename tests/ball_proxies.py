@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -37,9 +39,14 @@ def ball_mesh(radius: float = BALL_RADIUS, spacing: float = 0.02) -> ColoredMesh
     return ColoredMesh(vertices, faces, np.clip(0.5 + 0.5 * vertices / radius, 0, 1).astype(np.float32))
 
 
-@cache
 def ball_proxy(name: str = "ball", T_world_proxy: Similarity | None = None) -> Proxy:
-    """The proxy of a ball."""
+    """The proxy of a ball, with a field of its own."""
+    proxy = _ball_proxy(name, T_world_proxy)
+    return replace(proxy, field=deepcopy(proxy.field))
+
+
+@cache
+def _ball_proxy(name: str, T_world_proxy: Similarity | None) -> Proxy:
     mesh = ball_mesh()
     samples = mesh.sample(200)
     points = torch.from_numpy(samples.points)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -238,8 +239,9 @@ def _normal_equations(
     used = found.weights > 0
     rows = jacobian[used]
     weighted = sparse.diags(found.weights[used]) @ rows
-    H = weighted.T @ rows
-    return H.toarray() if sparse.issparse(H) else H, -(weighted.T @ found.values[used])
+    H: Any = weighted.T @ rows  # Dense or sparse, as the Jacobian is.
+    right: Any = weighted.T @ found.values[used]
+    return H.toarray() if sparse.issparse(H) else H, -right
 
 
 def _with_depth_price(cost: float, H: np.ndarray, g: np.ndarray, deeper: float) -> Equations:
