@@ -7,6 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+CLEARANCE = 1e-3
+"""No value is nearer to the level than this share of the largest step between neighbours.
+
+At a point that lies on the surface several vertices would fall together, and whoever merges these has edges of four
+triangles."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -47,5 +53,13 @@ def extract_surface(
     assert values.shape == grid.shape
     if not values.min() < level < values.max():
         return np.empty((0, 3), np.float32), np.empty((0, 3), np.int64)
-    vertices, faces, _, _ = marching_cubes(values.astype(np.float32), level, gradient_direction="descent")
+    clear = _beside(values.astype(np.float32), level)
+    vertices, faces, _, _ = marching_cubes(clear, level, gradient_direction="descent")
     return (grid.origin + grid.spacing * vertices).astype(np.float32), faces.astype(np.int64)
+
+
+def _beside(values: Float32[np.ndarray, "x y z"], level: float) -> Float32[np.ndarray, "x y z"]:
+    """The values, with those at the level moved a little to their side of it."""
+    clearance = CLEARANCE * max(float(np.abs(np.diff(values, axis=axis)).max()) for axis in range(3))
+    is_close = np.abs(values - level) < clearance
+    return np.where(is_close, np.where(values < level, level - clearance, level + clearance), values).astype(np.float32)

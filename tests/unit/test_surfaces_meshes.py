@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import trimesh
 from asset_making import ball
 
 from scorp_ns.gaussians.similarity import Similarity
@@ -79,3 +80,11 @@ def test_the_surface_of_a_sphere_on_a_grid_is_closed_and_faces_outwards() -> Non
 def test_there_is_no_surface_where_no_value_crosses_the_level() -> None:
     grid = Grid(np.zeros(3), 1.0, (3, 3, 3))
     assert not len(extract_surface(np.ones(grid.shape), grid)[1])
+
+
+def test_points_on_the_surface_leave_no_vertices_together():
+    grid = Grid.around(np.full(3, -1.0), np.full(3, 1.0), 0.125, margin=2)
+    # Most corners of this cube's surface are points of the grid.
+    values = np.abs(grid.points).max(axis=1).reshape(grid.shape) - 0.75
+    mesh = trimesh.Trimesh(*extract_surface(values, grid))
+    assert mesh.is_watertight and mesh.volume == pytest.approx(1.5**3, rel=0.01)
