@@ -22,17 +22,20 @@ from scorp_ns.products import Support
 REACH = 2.5
 """From the object's middle to that square's sides, in its size: the ground behind it may be hidden so far."""
 
-THICKNESS = 0.04
-"""Gaussians so near to the plane, as a share of the object's size, are ground."""
+HIGHEST, LOWEST = 0.06, -0.2
+"""Gaussians between these heights, in the object's size, are ground: what seems opaque is made of layers."""
 
-OPAQUE = 0.85
-"""Cells that show at least so much ground need no more."""
-
-TRUSTED = 0.6
-"""Cells whose ground is at least so opaque tell its colour."""
+OPAQUE = 0.7
+"""Cells that show so much ground tell its colour, and need no more."""
 
 FEWEST_CELLS, LEAST_SHARE = 50, 0.5
 """With fewer cells that show ground, also as a share of those to be filled, nobody knows what it looks like."""
+
+STAINED = 3
+"""Cells around a hole that do not tell its colour: what covered it has stained them."""
+
+SUNK = 0.02
+"""Below half-transparent ground new Gaussians lie so much deeper, in the object's size: what was seen stays in front."""
 
 TRACE = 1e-6
 """Weight of the mean colour in the equations."""
@@ -70,18 +73,20 @@ def close_ground(others: Gaussians, removed: Gaussians, support: Support) -> Clo
     square = GroundSquare.around(support, REACH * size)
     outline = square.outline(removed.means)
     below = np.asarray(ndimage.binary_dilation(outline, iterations=square.cells_of(RIM * size)), bool)
-    is_ground = heights.abs() < THICKNESS * size
-    kept &= ~(square.is_in(below, others.means) & (heights < THICKNESS * size))
+    is_ground = (heights < HIGHEST * size) & (heights > LOWEST * size)
+    kept &= ~(square.is_in(below, others.means) & (heights < HIGHEST * size))
     values, opacity = square.seen_from_above(others[kept & is_ground], support)
-    is_known = opacity >= TRUSTED
-    is_filled = _hole(opacity < OPAQUE, below, is_known) if is_known.any() else below
+    is_known = opacity >= OPAQUE
+    is_filled = _hole(~is_known, below, is_known) if is_known.any() else below
     if is_known.sum() < max(FEWEST_CELLS, LEAST_SHARE * is_filled.sum()):
         raise CompositionError(
             "Hardly anything is seen of the plane that the object stands on.",
             "The plane is continued from what is seen around the object.",
             "Fill the hole in an editor for Gaussians, such as SuperSplat.",
         )
-    new_values = _harmonic(values, is_known & ~is_filled, is_filled)
+    is_unsure = np.asarray(ndimage.binary_dilation(is_filled, iterations=STAINED), bool)
+    new_values = _harmonic(values, is_known & ~is_unsure, is_unsure)[is_filled[is_unsure]]
+    new_values[:, 0] -= SUNK * size * opacity[is_filled]
     return ClosedGround(kept, square.flat_gaussians(is_filled, new_values, others))
 
 
