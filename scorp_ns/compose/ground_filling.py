@@ -35,7 +35,7 @@ STAINED = 3
 """Cells around a hole that do not tell its colour: what covered it has stained them."""
 
 SUNK = 0.02
-"""Below half-transparent ground new Gaussians lie so much deeper, in the object's size: what was seen stays in front."""
+"""Below half-transparent ground new Gaussians lie so much deeper, in the object's size, so that what was seen shows."""
 
 TRACE = 1e-6
 """Weight of the mean colour in the equations."""
