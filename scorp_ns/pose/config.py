@@ -37,6 +37,12 @@ class SearchConfig:
     """A pose is believed if the seen surface is at most this far from the proxy's, in diagonals; trimmed mean."""
     least_margin: float = 0.05
     """A pose is believed if the best one that looks different costs more by at least this share."""
+    least_turn_margin: float = 0.15
+    """A pose is believed if turning it about the vertical to where anything looks different costs so much more."""
+    most_cost: float = 0.5
+    """A pose is believed if it costs at most this, or stands out by `clear_margin`: of all that is wrong together."""
+    clear_margin: float = 0.25
+    """A pose that costs more is believed if the best one that looks different costs more still by this share."""
     least_parallax_deg: float = 5.0
     """A pose is believed if photographs from directions this far apart show the object: one view tells no distance."""
     seed: int = 0
@@ -59,6 +65,9 @@ class SearchConfig:
             ("most_spill", 0.0, 1e3),
             ("most_distance", 0.0, 1e3),
             ("least_margin", 0.0, 1e3),
+            ("least_turn_margin", 0.0, 1e3),
+            ("most_cost", 0.0, 1e3),
+            ("clear_margin", 0.0, 1e3),
             ("least_parallax_deg", 0.0, 180.0),
         ):
             value = getattr(self, name)

@@ -18,7 +18,7 @@ from scorp_ns.pose.observation import Observation, observe
 from scorp_ns.pose.proxy_shape import ProxyShape, describe_proxy
 from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
 from scorp_ns.pose.rotations import even_rotations, upright_rotations
-from scorp_ns.pose.trust import judge, seen_distance
+from scorp_ns.pose.trust import judge, margin_of_turns, seen_distance
 from scorp_ns.products import ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 
@@ -41,7 +41,7 @@ def search_pose(
     report(0.0, "looking at the photographs")
     observation = observe(request, config)
     if observation is None or observation.is_empty:
-        return judge((), 0.0, config)
+        return judge((), 0.0, 0.0, config)
     report(0.05, "measuring the proxy")
     shape = describe_proxy(mesh, config.num_resting_faces if request.support is not None else 0, config.seed)
     report(0.3, "trying rotations")
@@ -50,8 +50,9 @@ def search_pose(
     fitted = _fit_best(shape, observation, config, fitted)
     report(0.8, "comparing renders with photographs")
     poses, agreements = _compare_best(shape, observation, config, fitted)
+    turned = margin_of_turns(shape, observation, poses[0], agreements[0].cost, config)
     report(1.0, "done")
-    return judge(_candidates(shape, observation, poses, agreements), observation.parallax_deg, config)
+    return judge(_candidates(shape, observation, poses, agreements), turned, observation.parallax_deg, config)
 
 
 def _try_rotations(

@@ -28,6 +28,7 @@ OPTIONS = (
 ANY_PLACE = (
     *("--pipeline.model.place.least-explained", "0", "--pipeline.model.place.most-spill", "99"),
     *("--pipeline.model.place.most-distance", "99", "--pipeline.model.place.least-margin", "0"),
+    *("--pipeline.model.place.most-cost", "99", "--pipeline.model.place.least-turn-margin", "0"),
 )
 """Options that let every place be believed: balls of so few pixels look alike from everywhere."""
 

@@ -20,6 +20,7 @@ FIRST, KILLED, LAST = 37, 47, 53
 ANY_PLACE = (
     *("--pipeline.model.place.least-explained", "0", "--pipeline.model.place.most-spill", "99"),
     *("--pipeline.model.place.most-distance", "99", "--pipeline.model.place.least-margin", "0"),
+    *("--pipeline.model.place.most-cost", "99", "--pipeline.model.place.least-turn-margin", "0"),
     *("--pipeline.model.place.num-rotations", "100", "--pipeline.model.place.num-fitted", "20"),
 )
 """Options that let every place be believed, soon: balls of so few pixels look alike from everywhere."""

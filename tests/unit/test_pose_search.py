@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from ball_proxies import ball_mesh
 from pose_requests import ALL_TROUBLE, Case, Trouble, is_right, make_case
-from solid_shapes import THINGS
+from solid_shapes import THINGS, Thing, ball, cylinder, joined, plain
 
+from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.pose.config import SearchConfig
-from scorp_ns.pose.result import PoseSearchResult
+from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
 from scorp_ns.pose.search import search_pose
+from scorp_ns.pose.trust import judge
 from scorp_ns.products import Support
 
 QUICK = SearchConfig(num_rotations=1200, num_fitted=120, num_compared=12)
@@ -54,6 +58,46 @@ def test_the_proxy_of_another_object_is_refused(other: str):
     case = make_case("mug", seed=7)
     mesh = ball_mesh() if other == "ball" else make_case(other, seed=8, num_sights=1).mesh
     assert not search_pose(case.request, mesh, QUICK).is_trusted
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_turn_that_nothing_seen_tells_is_not_believed(is_hidden: bool):
+    knob = Thing(joined(cylinder(0, 0, -0.35, 0.35, 0.3), ball(0.33, 0, -0.1, 0.12)), plain)
+    with mock.patch.dict(cast(dict, THINGS), {"can with a knob": knob}):
+        case = make_case("can with a knob", seed=4, arc_deg=360, num_sights=60, trouble=Trouble())
+    points = case.mesh.moved(case.T_capture_proxy).sample(4000, 0).points.astype(np.float64)
+    up = case.request.up.double().numpy()
+    across = points - points.mean(axis=0)
+    across -= np.outer(across @ up, up)
+    out = across[np.linalg.norm(across, axis=1).argmax()]
+    eyes = [-(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).numpy() - case.center for one in case.request.sights]
+    facing = np.array([eye @ out / np.linalg.norm(eye - eye @ up * up) / np.linalg.norm(out) for eye in eyes])
+    chosen = facing < np.cos(np.radians(160)) if is_hidden else np.abs(facing) < np.cos(np.radians(60))
+    sights = tuple(one for one, is_chosen in zip(case.request.sights, chosen, strict=True) if is_chosen)
+    result = search_pose(replace(case.request, sights=sights), case.mesh, QUICK)
+    assert result.is_trusted != is_hidden, result.reason
+    assert ("turned about the vertical" in result.reason or "looks different" in result.reason) == is_hidden
+
+
+def candidate(cost: float) -> PoseCandidate:
+    return PoseCandidate(Similarity.identity(), cost, 0.95, 0.1, 0.6, 0.4, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("costs", "is_believed"),
+    [
+        ((0.4, 0.5), True),
+        ((0.4, 0.41), False),
+        ((0.7, 0.8), False),
+        ((0.7, 0.9), True),
+        ((0.4,), True),
+        ((0.7,), False),
+    ],
+)
+def test_what_disagrees_much_has_to_stand_out(costs: tuple[float, ...], is_believed: bool):
+    """Proxies of other objects cost 0.6 and more, and fit in many ways."""
+    result = judge(tuple(map(candidate, costs)), 1.0, 90.0, SearchConfig())
+    assert result.is_trusted == is_believed, result.reason
 
 
 def test_masks_of_two_objects_are_refused():
