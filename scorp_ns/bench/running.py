@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,17 @@ def _fingerprint(plan: BenchPlan, way: Refinement, capture: BenchCapture, split:
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
         assets = None if plan.assets is None else fingerprint_of_files(plan.assets)
-        settings += [way.generator, str(plan.assets), assets, dict(plan.settings)]
+        settings += [way.generator, str(plan.assets), assets, dict(plan.settings), _files_named(plan.settings.values())]
     if plan.composes:
         settings += [way.mode]
     return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
+
+
+def _files_named(values: Iterable[str]) -> list[tuple[str, int, int]]:
+    """The files that words of settings name, such as the script in a command: each with its size and time."""
+    words = [word for value in values for word in value.split()]
+    found = [(word, os.stat(word)) for word in words if os.path.isfile(word)]
+    return [(word, status.st_size, status.st_mtime_ns) for word, status in found]
 
 
 def _digest(settings: Any) -> str:

@@ -119,6 +119,25 @@ def test_the_capture_is_left_as_it_is(tmp_path: Path):
     assert split_of(tmp_path / "out")["context"]["before"]["full_psnr"] > 5
 
 
+def test_another_script_makes_another_result(capture: Path, tmp_path: Path):
+    from scorp_ns.bench.captures import read_bench_capture
+    from scorp_ns.bench.plan import BenchPlan, parse_share
+    from scorp_ns.bench.running import _fingerprint
+
+    read, script = read_bench_capture(capture), tmp_path / "generate.py"
+    plan = BenchPlan(
+        *(capture, tmp_path, (), (0,), "scorp-quick", 60, (), "compose", ("command",)),
+        settings={"template": f"python {script} {{job}}"},
+    )
+    split = read.split(parse_share("1/2"), 0)
+    prints = set()
+    for text in ("", "print(1)", "print(1)"):
+        if not script.exists() or script.read_text() != text:
+            script.write_text(text)
+        prints.add(_fingerprint(plan, plan.refinements[0], read, split))
+    assert len(prints) == 2
+
+
 def test_other_masks_make_another_result(capture: Path, tmp_path: Path):
     from scorp_ns.bench.captures import fingerprint_of_files
 
