@@ -119,9 +119,8 @@ def picture(surface: SurfaceQueries, view: tuple[np.ndarray, np.ndarray]) -> np.
 
 def pictures_of_field(run: FinishedRun, name: str, proxy: ColoredMesh, views: list) -> list[np.ndarray]:
     """The field's surface in its tuned colours, asked where each ray meets it."""
-    store, composite = run.model.scene_proxies.proxy(name), run.model.scene_composite
-    color_map = composite.facts(name)["color_map"] if name in composite.names else None
-    color_at, queries = tuned_color(store.field, color_map), SurfaceQueries(proxy)
+    store = run.model.scene_proxies.proxy(name)
+    color_at, queries = tuned_color(store.field), SurfaceQueries(proxy)
     to_proxy = (run.capture_to_world.inverse() @ store.T_world_proxy).inverse()
     result = []
     for origins, directions in views:

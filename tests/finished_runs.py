@@ -112,7 +112,7 @@ def _compose(run: FinishedRun, name: str) -> None:
     (one,) = (one for one in model.scene_objects.objects() if one.name == name)
     assert proxy.T_world_proxy is not None
     surface = surface_gaussians(proxy.field, DENSE)
-    colors = tuned_color(proxy.field, RED_MAP)(surface.means)
+    colors = tuned_color(proxy.field)(surface.means)
     surface = replace(surface, harmonics=((colors - 0.5) / SH_C0)[:, None])
     fill = transform_gaussians(surface, proxy.T_world_proxy)
     composed = ComposedObject(

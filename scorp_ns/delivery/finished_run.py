@@ -99,12 +99,19 @@ def _model(config: ScorpTrainerConfig, state: dict[str, Any], path: Path) -> Sco
         device=device,
         grad_scaler=None,
     ).to(device)
-    # Checkpoints of older versions know nothing of what came later, which then stays empty.
-    unknown = model.load_state_dict(saved, strict=False).unexpected_keys
+    try:
+        # Checkpoints of older versions know nothing of what came later, which then stays empty.
+        unknown = model.load_state_dict(saved, strict=False).unexpected_keys
+    except (RuntimeError, TypeError, KeyError) as error:  # What is there is of another shape, or has other parts.
+        raise _of_another_version(path, "parts of another make") from error
     if unknown:
-        raise CheckpointError(
-            f"The checkpoint {path} holds {some_of(unknown)}, which this version of scorp does not know.",
-            "A checkpoint of this version or of an older one is needed.",
-            "Export it with the version that trained it.",
-        )
+        raise _of_another_version(path, some_of(unknown))
     return model.eval()
+
+
+def _of_another_version(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"The checkpoint {path} holds {what}, which this version of scorp does not know.",
+        "A checkpoint of this version, or of an older one that differs little, is needed.",
+        "Export it with the version that trained it.",
+    )

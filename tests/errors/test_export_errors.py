@@ -110,6 +110,15 @@ def newer_checkpoint(run: Path, output: Path) -> tuple[str, ...]:
     return ("export",)
 
 
+def proxies_of_another_make(run: Path, output: Path) -> tuple[str, ...]:
+    (path,) = (run / "nerfstudio_models").iterdir()
+    state = torch.load(path, weights_only=True)
+    name = next(name for name in state["pipeline"] if name.endswith("field.mean_color"))
+    del state["pipeline"][name]
+    torch.save(state, path)
+    return ("export",)
+
+
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
@@ -129,6 +138,7 @@ FAULTS: dict[str, Fault] = {
         no_checkpoint,
         old_checkpoint,
         newer_checkpoint,
+        proxies_of_another_make,
     )
 }
 
