@@ -20,6 +20,7 @@ install_import_hook(
         "scorp_ns.capture",
         "scorp_ns.compose",
         "scorp_ns.dataparser",
+        "scorp_ns.delivery",
         "scorp_ns.documents",
         "scorp_ns.evaluate",
         "scorp_ns.export",
