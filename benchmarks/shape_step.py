@@ -16,6 +16,7 @@ import argparse
 import json
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,7 @@ def _columns(row: list[float] | np.ndarray) -> str:
     return f"{row[0]:6.3f} {row[1]:6.3f} {row[2]:6.3f}       {row[3]:6.3f} {row[4]:6.3f} {row[5]:6.3f}"
 
 
+@cache
 def read_proxy(capture: Path, name: str) -> Proxy:
     """The capture's proxy, as a run makes it of the file."""
     asset = trimesh.load(capture / "proxies" / f"{name}.glb", force="mesh", process=False)
