@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.pictures import write_pictures
-from scorp_ns.bench.plan import BenchPlan
+from scorp_ns.bench.plan import BenchPlan, Refinement
 from scorp_ns.bench.poses import errors_of_pose
 from scorp_ns.datamanager import ScorpDataManager
 from scorp_ns.errors import ScorpError
@@ -60,7 +60,7 @@ class FinishedRun:
     labels: dict[str, int]
     """The objects that are measured, with their labels in the views."""
     assets: Path | None
-    """Where the files of the proxies lie, and beside them their true poses, if anybody knows these."""
+    """Where the files that became proxies lie, and beside them their true poses, if anybody knows these."""
 
     def scenes(self) -> dict[str, OwnedScene]:
         """The scene before composing and, if it was composed, after, each Gaussian with the label of its object."""
@@ -68,7 +68,7 @@ class FinishedRun:
         return {stage: OwnedScene(*self.model.owned(stage)) for stage in stages}
 
 
-def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
+def load_run(config: Path, plan: BenchPlan, way: Refinement) -> FinishedRun:
     """The run, as nerfstudio's tools load it."""
     with contextlib.redirect_stdout(io.StringIO()):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
@@ -76,7 +76,9 @@ def load_run(config: Path, plan: BenchPlan) -> FinishedRun:
         # Scores are against the masks as they are given.
         datamanager.config.snap_masks = False
         views = _all_views(model, datamanager)
-    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), plan.assets)
+    # Proxies that others make have frames of their own, of which the files' true poses say nothing.
+    assets = plan.assets if way.generator == "asset" else None
+    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), assets)
 
 
 def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:

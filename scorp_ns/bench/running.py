@@ -107,7 +107,7 @@ def _result(
     say(f"{title}: training on {len(split.train)} views, with its log in {folder / 'train.log'}")
     config = train(plan, way, data, seed, folder, origin)
     say(f"{title}: measuring {len(split.withheld)} withheld views")
-    run = load_run(config, plan)
+    run = load_run(config, plan, way)
     if not run.labels:
         say("No object masks, or no objects lifted: only whole images are measured.")
     result = measure(run, capture, split, measured / "pictures", report_folder) | {"stages": stage_costs(config)}

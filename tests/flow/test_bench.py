@@ -106,7 +106,7 @@ def test_a_name_that_no_object_has_is_refused(capture: Path, finished: Path):
     plan = BenchPlan(capture, finished, (), (0,), "scorp-quick", 60, ("blue ball",), "lift")
     (config,) = finished.glob("work/*/run/scorp-quick/bench/config.yml")
     with pytest.raises(ScorpError, match="red ball"):
-        load_run(config, plan)
+        load_run(config, plan, plan.refinements[0])
 
 
 def test_the_capture_is_left_as_it_is(tmp_path: Path):

@@ -1,0 +1,73 @@
+"""How much better are objects after completing them, over several captures? The table of the README, from benches.
+
+scorp bench --data captures/kitchen --output bench/kitchen --generator asset symmetry --assets captures/kitchen/proxies
+python benchmarks/results_table.py bench/kitchen bench/desk bench/tabletop
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+SETS = {"alone": None, "back": "back", "in arc": "in_arc", "training": "training"}
+"""Sets of views, and where a split of a report has their scores."""
+
+METRICS = {"psnr": "{:+.2f} dB", "miou": "{:+.3f}"}
+
+
+def main() -> None:
+    """Print a row for each generator and mode and each share: means over the captures, and the worst object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("benches", type=Path, nargs="+", help="folders that scorp bench wrote, one per capture")
+    reports = [
+        json.loads(path.read_text())
+        for bench in parser.parse_args().benches
+        for path in sorted([bench / "report.json", *bench.glob("*/report.json")])
+    ]
+    ways = dict.fromkeys((report["generator"], report["mode"]) for report in reports)
+    print("| generator, mode | withheld | captures | before | " + " | ".join(SETS) + " | worst object |")
+    print("|---|---|---|---|" + "---|" * (len(SETS) + 1))
+    for way in ways:
+        same = [report for report in reports if (report["generator"], report["mode"]) == way]
+        for share in sorted({share for report in same for share in report["splits"]}):
+            splits = [report["splits"][share] for report in same if share in report["splits"]]
+            cells = [
+                ", ".join(way),
+                share.removeprefix("missing_").replace("_", "/"),
+                str(len(splits)),
+                _before(splits),
+            ]
+            print("| " + " | ".join([*cells, *_gains(splits), _worst(splits)]) + " |")
+
+
+def _before(splits: Sequence[dict]) -> str:
+    return ", ".join(
+        form.replace("+", "").format(fmean(split["before"][metric] for split in splits))
+        for metric, form in METRICS.items()
+    )
+
+
+def _gains(splits: Sequence[dict]) -> Iterator[str]:
+    for key in SETS.values():
+        parts = [split if key is None else split[key] for split in splits]
+        gains = {name: [part["after"][name] - part["before"][name] for part in parts] for name in METRICS}
+        yield ", ".join(form.format(fmean(gains[name])) for name, form in METRICS.items())
+
+
+def _worst(splits: Sequence[dict]) -> str:
+    """The object that gained the least."""
+    gains = [
+        (entry["after"]["psnr"] - entry["before"]["psnr"], name)
+        for split in splits
+        for name, entry in split["objects"].items()
+        if entry.get("after")
+    ]
+    gain, name = min(gains)
+    return f"{name} {gain:+.2f} dB"
+
+
+if __name__ == "__main__":
+    main()
