@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any
 
-import tyro
-
 from scorp_ns.errors import ScorpError
 from scorp_ns.wording import counted
 
@@ -47,6 +45,8 @@ def load_plugin(group: str, name: str) -> Any:
 
 def with_options(config: Any, options: dict[str, str], plugin: str, option: str) -> Any:
     """A plugin's settings with those that the user gave as text below `--pipeline.model.<option>`."""
+    import tyro  # Here, since `scorp` asks for names alone, and shall answer at once.
+
     arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
     try:
         return tyro.cli(type(config), default=config, args=arguments) if arguments else config

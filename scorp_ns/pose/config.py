@@ -38,7 +38,9 @@ class SearchConfig:
     least_margin: float = 0.05
     """A pose is believed if the best one that looks different costs more by at least this share."""
     least_turn_margin: float = 0.15
-    """A pose is believed if turning it about the vertical to where anything looks different costs so much more."""
+    """A pose is believed if turning it about the vertical to where anything looks different costs so much more.
+
+    With 0 nothing is turned to be compared."""
     most_cost: float = 0.5
     """A pose is believed if it costs at most this, or stands out by `clear_margin`: of all that is wrong together."""
     clear_margin: float = 0.25

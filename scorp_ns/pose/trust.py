@@ -74,7 +74,7 @@ def _doubt(best: PoseCandidate, margin: float, parallax_deg: float, config: Sear
 
 
 def _doubt_turned(best: PoseCandidate, turned_margin: float, config: SearchConfig) -> str | None:
-    if turned_margin >= config.least_turn_margin * best.cost:
+    if config.least_turn_margin == 0 or turned_margin >= config.least_turn_margin * best.cost:
         return None
     return (
         f"The proxy fits almost as well when it is turned about the vertical (its cost is only "

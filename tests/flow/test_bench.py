@@ -51,7 +51,9 @@ def test_the_report_says_how_objects_look_from_everywhere(finished: Path):
 
 def test_stages_have_their_costs(finished: Path):
     stages = json.loads((finished / "report.json").read_text())["stages"]
-    assert set(stages) == {"scene", "lift", "propose", "compose"}, "proxies by symmetry stand where they are made"
+    assert set(stages) == {"scene", "lift", "propose", "tune", "compose"}, (
+        "proxies by symmetry stand where they are made"
+    )
     assert all(stage["seconds"] > 0 and stage["peak_mb"] > 100 for stage in stages.values())
 
 
