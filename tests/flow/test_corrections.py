@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from captures import BALL_NAMES, write_capture, write_object_masks
+from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
 from nerfstudio.utils.eval_utils import eval_setup
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
@@ -147,3 +147,16 @@ def test_a_resumed_run_keeps_what_people_decided_and_takes_new_wishes(
     assert model.scene_proxies.started_by(RED) == PERSON and model.scene_proxies.accepted_by(RED) is None, answers
     assert math.dist(place(model, RED).translation.tolist(), wanted.translation.tolist()) > 0.01
     assert model.gauss_params["means"].isfinite().all()
+
+
+def test_another_generator_makes_the_proxy_that_is_composed(
+    capture: Path, corrected: tuple[Path, list[str], Similarity], tmp_path: Path
+):
+    assets = ("--pipeline.model.generator.asset.folder", write_ball_assets(tmp_path / "assets"))
+    options = (*OPTIONS, *ANY_PLACE, "--max-num-iterations", "90", "--load-dir", corrected[0], *assets)
+    wishes_at = {4: [lambda _: Regenerate(RED, "asset")]}
+    answers = train_and_ask(tmp_path, *train_arguments(capture, tmp_path, *options), wishes_at=wishes_at)
+    before, after = (loaded(folder).scene_proxies for folder in (corrected[0], run_folder(tmp_path)))
+    assert before.proxy(RED).made_by == "symmetry" != after.proxy(RED).made_by, answers
+    assert after.is_placed(RED) and after.accepted_by(RED) is None
+    assert RED in loaded(run_folder(tmp_path)).scene_composite.names
