@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from scorp_ns.errors import OutputError
 from scorp_ns.json_files import json_or_none
@@ -40,7 +41,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
         raise OutputError(
             f"The folder {folder} holds an earlier export.",
             "Nothing is overwritten without being asked.",
-            "Pass --overwrite to replace all of it, or choose another --output-dir.",
+            "Pass --overwrite to replace its files, or choose another --output-dir.",
         )
 
 
@@ -48,7 +49,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 def whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """An empty folder beside this one, which takes its place when the block ends well, and goes when it does not."""
     check_folder(folder, overwrite)
-    folder = folder.absolute()
+    folder = folder.resolve()
     unfinished, old = (folder.with_name(f".{folder.name}.{what}") for what in ("unfinished", "old"))
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -76,4 +77,24 @@ def _put_in_place(unfinished: Path, folder: Path, old: Path) -> None:
         if old.exists():
             os.replace(old, folder)
         raise
+    _keep_others(old, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_others(old: Path, folder: Path) -> None:
+    """Take along what somebody else put into the earlier export: all files that its manifest does not name."""
+    ours = {MANIFEST, *_texts(json_or_none(old / MANIFEST))}
+    for path in sorted(old.rglob("*")):
+        name = path.relative_to(old)
+        if path.is_file() and name.as_posix() not in ours and not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, folder / name)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in what a JSON file holds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)

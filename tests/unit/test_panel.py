@@ -29,6 +29,7 @@ from scorp_ns.products import ObjectView
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.viewer.looks import Colors, Shown
 from scorp_ns.viewer.object_list import status_of, strip_of
+from scorp_ns.viewer.panel import ScorpPanel
 from scorp_ns.viewer.place_edits import rotation_from_wxyz
 from scorp_ns.viewer.stage_list import running_lines, share_done, waiting_line
 from scorp_ns.viewer.tab import add_tab
@@ -115,6 +116,12 @@ def server() -> Iterator[viser.ViserServer]:
     server = viser.ViserServer(host="127.0.0.1", port=free_port(), verbose=False)
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_looks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel refreshes when the tests say so, not from a thread that comes between two of their lines."""
+    monkeypatch.setattr(ScorpPanel, "_refresh_for_ever", lambda self: None)
 
 
 @pytest.fixture

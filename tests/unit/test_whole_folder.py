@@ -38,7 +38,7 @@ def test_an_earlier_export_is_replaced_only_when_asked(tmp_path: Path):
     assert (tmp_path / "out" / "file").read_text() == "one"
     write(tmp_path / "out", "two", overwrite=True)
     assert (tmp_path / "out" / "file").read_text() == "two"
-    assert not (tmp_path / "out" / "another").exists()
+    assert (tmp_path / "out" / "another").read_text() == "old", "what is not ours stays"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
