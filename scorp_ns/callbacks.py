@@ -24,70 +24,78 @@ if TYPE_CHECKING:
 
 def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
     """Everything that runs between iterations, in the order in which it runs."""
-    optimizers = attributes.optimizers
-    assert attributes.trainer is not None and optimizers is not None
-    schedule = Schedule(model.config.schedule, attributes.trainer.config.max_num_iterations)
+    assert attributes.trainer is not None and attributes.optimizers is not None
+    optimizers, trainer = attributes.optimizers, cast("ScorpTrainer", attributes.trainer)
+    schedule = Schedule(model.config.schedule, trainer.config.max_num_iterations)
     model.begin_training(schedule.densification(model.num_train_data))
-    trainer = cast("ScorpTrainer", attributes.trainer)
-    objects = ObjectFlow(model, trainer)
-    objects.check_masks()
-    proxies = ProxyFlow(model, trainer, objects)
-    proxies.check_choice()
-    places = PlaceFlow(model, trainer, objects)
-    places.check_choice()
-    tuning = TuneFlow(model, trainer, objects)
-    composing = ComposeFlow(model, trainer, objects)
-    composing.check_choice()
-    corrections = CorrectionFlow(model, proxies, places, composing)
-    report = ReportFlow(model, trainer, objects)
+    course = ObjectCourse(model, trainer, schedule)
     model.show, model.schedule = AFTER, schedule
 
     def before_iteration(step: int) -> None:
         _set_stage(model, schedule, optimizers, step)
 
-    def after_iteration(step: int) -> None:
-        corrections.carry_out()
-        if schedule.lifts(step):
-            objects.lift()
-        if schedule.proposes(step):
-            proxies.propose()
-        if not schedule.refines(step + 1):
-            places.finish_refinement()
-        if schedule.places(step):
-            placed = places.place()
-            if schedule.refines(step + 1):
-                places.begin_refinement(placed)
-        if schedule.composes(step):
-            tuning.tune()
-            composing.compose()
-
-    def after_training(step: int) -> None:
-        # The host holds its lock around iterations only, and the viewer goes on rendering.
-        with trainer.train_lock:
-            if model.corrections.waiting:
-                after_iteration(step)
-            if proxies.wanted_again:
-                proxies.propose()
-                places.place()
-            if composing.wanted_again:
-                tuning.tune()
-                composing.compose()
-        objects.finish()
-        proxies.finish()
-        composing.finish()
-        report.finish()
-
+    after = [TrainingCallbackLocation.AFTER_TRAIN_ITERATION]
+    clear_every = schedule.steps(schedule.config.clear_free_space_every)
     return [
         TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], before_iteration),
-        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], model.densify),
-        TrainingCallback(
-            [TrainingCallbackLocation.AFTER_TRAIN_ITERATION],
-            model.clear_free_space,
-            update_every_num_iters=schedule.steps(schedule.config.clear_free_space_every),
-        ),
-        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], after_iteration),
-        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], after_training),
+        TrainingCallback(after, model.densify),
+        TrainingCallback(after, model.clear_free_space, update_every_num_iters=clear_every),
+        TrainingCallback(after, course.after_iteration),
+        TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN], course.after_training),
     ]
+
+
+class ObjectCourse:
+    """What becomes of objects in the course of one training run, stage by stage."""
+
+    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, schedule: Schedule) -> None:
+        self.model, self.schedule, self.lock = model, schedule, trainer.train_lock
+        self.objects = ObjectFlow(model, trainer)
+        self.objects.check_masks()
+        self.proxies = ProxyFlow(model, trainer, self.objects)
+        self.proxies.check_choice()
+        self.places = PlaceFlow(model, trainer, self.objects)
+        self.places.check_choice()
+        self.tuning = TuneFlow(model, trainer, self.objects)
+        self.composing = ComposeFlow(model, trainer, self.objects)
+        self.composing.check_choice()
+        self.corrections = CorrectionFlow(model, self.proxies, self.places, self.composing)
+        self.report = ReportFlow(model, trainer, self.objects)
+
+    def after_iteration(self, step: int) -> None:
+        """Do what people ask for, and every stage whose time has come."""
+        schedule = self.schedule
+        self.corrections.carry_out()
+        if schedule.lifts(step):
+            self.objects.lift()
+        if schedule.proposes(step):
+            self.proxies.propose()
+        if not schedule.refines(step + 1):
+            self.places.finish_refinement()
+        if schedule.places(step):
+            placed = self.places.place()
+            if schedule.refines(step + 1):
+                self.places.begin_refinement(placed)
+        if schedule.composes(step):
+            self._compose()
+
+    def after_training(self, step: int) -> None:
+        """Do what is still asked for, and write what became of the objects."""
+        # The host holds its lock around iterations only, and the viewer goes on rendering.
+        with self.lock:
+            if self.model.corrections.waiting:
+                self.after_iteration(step)
+            if self.proxies.wanted_again:
+                self.proxies.propose()
+                self.places.place()
+            if self.composing.wanted_again:
+                self._compose()
+        for flow in (self.objects, self.proxies, self.composing, self.report):
+            flow.finish()
+
+    def _compose(self) -> None:
+        self.tuning.tune()
+        self.composing.compose()
 
 
 def _set_stage(model: ScorpModel, schedule: Schedule, optimizers: Optimizers, step: int) -> None:

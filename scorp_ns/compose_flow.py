@@ -11,8 +11,7 @@ from rich.table import Table
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.surgery import append_rows, keep_rows
-from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import ComposedObject, LiftedObject
 from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
@@ -68,8 +67,7 @@ class ComposeFlow:
 
     def _compose(self, waiting: list[LiftedObject]) -> None:
         to_world = capture_to_world(self.objects.datamanager)
-        views = captured_views(self.model, self.objects.datamanager)
-        depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
+        depths = scene_depths(self.model, self.objects.datamanager)
         made, failed = [], {}
         for one in waiting:
             try:

@@ -21,6 +21,7 @@ from scorp_ns.dataparser import CAPTURE_TO_WORLD
 from scorp_ns.errors import OutputError, PickError
 from scorp_ns.export.object_files import write_object, write_report
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.source import Frame
 from scorp_ns.masks.writing import object_folders
@@ -59,6 +60,11 @@ def captured_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[Cap
         with torch.no_grad():
             poses.append(model.camera_optimizer.apply_to_camera(camera))
     return _views(images, datamanager.mask_frames[: len(images)], cameras, torch.cat(poses))
+
+
+def scene_depths(model: ScorpModel, datamanager: ScorpDataManager) -> SceneDepths:
+    """The scene that objects are lifted from, without anything that was composed, and what it was trained on."""
+    return SceneDepths(model.scene_before, captured_views(model, datamanager), model.config.rasterize_mode)
 
 
 def evaluation_views(model: ScorpModel, datamanager: ScorpDataManager) -> list[CapturedView]:

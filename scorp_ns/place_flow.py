@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from scorp_ns.errors import PlacingError, ScorpError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.pose.refinement import MovingProxy
 from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
+from scorp_ns.progress_bar import progress_bar
 from scorp_ns.stages.mend import mend
 from scorp_ns.stages.place import FeatureMatching, place
 from scorp_ns.stages.propose import request_proxy
@@ -66,11 +67,7 @@ class PlaceFlow:
         if not refinement.is_open:
             return
         with self.clock.stage("place"):
-            scene = SceneDepths(
-                self.model.scene_before,
-                captured_views(self.model, self.objects.datamanager),
-                self.model.config.rasterize_mode,
-            )
+            scene = scene_depths(self.model, self.objects.datamanager)
             for one in self._objects(refinement.names):
                 self._finish_one(one, scene)
         refinement.end()
@@ -109,11 +106,9 @@ class PlaceFlow:
         return {name for name in open_names if not store.is_placed(name) and store.misplaced(name) is None}
 
     def _place(self, waiting: Sequence[LiftedObject]) -> None:
-        views = captured_views(self.model, self.objects.datamanager)
-        depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
+        depths = scene_depths(self.model, self.objects.datamanager)
         matching = self._matching()
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=CONSOLE, transient=True) as progress:
+        with progress_bar() as progress:
             for one in waiting:
                 self._place_one(one, depths, matching, progress)
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.export.proxy_files import remove_proxy, write_proxy, write_reasons
 from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import LiftedObject, ObjectInfo, Proxy, ProxyRequest
+from scorp_ns.progress_bar import progress_bar
 from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.stages.propose import propose, request_proxy
 from scorp_ns.wording import some_of
@@ -87,13 +88,9 @@ class ProxyFlow:
         return wanted
 
     def _propose(self, waiting: Sequence[tuple[LiftedObject, bool]]) -> None:
-        depths = SceneDepths(
-            self.model.scene_before,
-            captured_views(self.model, self.objects.datamanager),
-            self.model.config.rasterize_mode,
-        )
+        depths = scene_depths(self.model, self.objects.datamanager)
         self.objects.lifting.find_views([one for one, _ in waiting])
-        with _progress() as progress:
+        with progress_bar() as progress:
             for one, is_again in waiting:
                 self._propose_one(one, is_again, depths, progress)
 
@@ -146,11 +143,6 @@ class ProxyFlow:
             write_reasons(self.objects.lifting.folder, _reasons(self.store))
         except OutputError as error:
             CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=CONSOLE, transient=True)
 
 
 def _line(name: str, text: str) -> str:

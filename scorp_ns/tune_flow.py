@@ -8,7 +8,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.object_flow import ObjectFlow, capture_to_world, captured_views
+from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import LiftedObject
 from scorp_ns.stages.tune import tune
 
@@ -31,8 +31,7 @@ class TuneFlow:
         waiting = [one for one in objects if one.name in names]
         if waiting:
             with self.clock.stage("tune"):
-                views = captured_views(self.model, self.objects.datamanager)
-                depths = SceneDepths(self.model.scene_before, views, self.model.config.rasterize_mode)
+                depths = scene_depths(self.model, self.objects.datamanager)
                 for one in waiting:
                     self._tune_one(one, depths)
 

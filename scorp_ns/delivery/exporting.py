@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from nerfstudio.utils.rich_utils import CONSOLE
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from scorp_ns.delivery.choices import ExportChoices
 from scorp_ns.delivery.delivered_object import DeliveredObject, check_names, delivered_object, up_in_capture
@@ -27,6 +23,7 @@ from scorp_ns.errors import OutputError
 from scorp_ns.export.whole_folder import MANIFEST, check_folder, whole_folder
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.masks.folder_names import folder_name
+from scorp_ns.progress_bar import progress_bar
 from scorp_ns.shown_gaussians import AFTER
 
 SCENE, OBJECTS = "scene", "objects"
@@ -45,7 +42,7 @@ def export_run(
     """Write the named objects of a run, or all, and the scene if asked for."""
     choices.check_packages()
     check_folder(folder, overwrite)
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Loading the run", total=None)
         run = load_finished_run(config_file)
         names = check_names(run.model, names, option)
@@ -130,11 +127,3 @@ def _manifest(
         ],
         "not_lifted": dict(run.model.scene_objects.failures),
     }
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar that goes when the work is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=CONSOLE, transient=True) as progress:
-        yield progress

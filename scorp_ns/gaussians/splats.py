@@ -39,6 +39,10 @@ class Gaussians:
         """The same Gaussians in the memory of the CPU."""
         return Gaussians(**{field.name: getattr(self, field.name).cpu() for field in fields(self)})
 
+    def to(self, place: torch.device | str | Tensor) -> Gaussians:
+        """The same, cut from any graph, on the device named, or on that of a tensor and in its precision."""
+        return Gaussians(**{field.name: getattr(self, field.name).detach().to(place) for field in fields(self)})
+
     @property
     def sh_degree(self) -> int:
         """The degree of the spherical harmonics."""

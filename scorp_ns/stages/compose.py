@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import torch
 from gsplat.utils import normalized_quat_to_rotmat
@@ -37,7 +36,7 @@ def compose(
     if not sights:
         raise _no_sights(one.name)
     placed = to_capture @ pose
-    proxy_surface = _on_cpu(proxy.gaussians)
+    proxy_surface = proxy.gaussians.to("cpu")
     surface = transform_gaussians(proxy_surface, placed)
     normals = (normals_of(proxy_surface).double() @ placed.rotation.T).float()
     evidence = gather_evidence(surface.means, normals, sights, config.tolerance * placed.scale)
@@ -48,7 +47,7 @@ def compose(
         return proxy.field.sdf(local).cpu() * placed.scale
 
     blend = choose(
-        transform_gaussians(_on_cpu(own), to_capture),
+        transform_gaussians(own.to("cpu"), to_capture),
         one.visibility.cpu(),
         surface,
         evidence,
@@ -88,7 +87,7 @@ def _objections(
     """Which of what fills an object its photographs object to, when it stands in the scene."""
     stays = torch.ones(len(scene), dtype=torch.bool, device=scene.means.device)
     stays[dropped] = False
-    composite = join_gaussians([scene[stays], _on_device_of(scene, fill)])
+    composite = join_gaussians([scene[stays], fill.to(scene.means)])
     viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
     return find_objections(composite, sights, viewmats, config.objection)[-len(fill) :].cpu()
 
@@ -106,14 +105,6 @@ def _pose(proxy: Proxy) -> Similarity:
             "Use a generator that tells the place, such as symmetry.",
         )
     return proxy.T_world_proxy
-
-
-def _on_cpu(gaussians: Gaussians) -> Gaussians:
-    return Gaussians(**{part.name: getattr(gaussians, part.name).detach().cpu() for part in fields(Gaussians)})
-
-
-def _on_device_of(scene: Gaussians, gaussians: Gaussians) -> Gaussians:
-    return Gaussians(**{part.name: getattr(gaussians, part.name).to(scene.means) for part in fields(Gaussians)})
 
 
 def _no_sights(name: str) -> CompositionError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -96,7 +96,7 @@ class _Look:
 
 def _look(proxy: Proxy, sights: Sequence[Sight], placed: Similarity, config: TuneConfig) -> _Look:
     """Look at the proxy, which stands in the capture's frame, from all cameras."""
-    gaussians = Gaussians(**{part.name: getattr(proxy.gaussians, part.name).cpu() for part in fields(Gaussians)})
+    gaussians = proxy.gaussians.to("cpu")
     field = deepcopy(proxy.field).cpu()
     points, normals = on_surface(field, gaussians.means)
     surface = transform_gaussians(gaussians, placed)
