@@ -9,12 +9,12 @@ from nerfstudio.engine.optimizers import Optimizers
 
 from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.correction_flow import CorrectionFlow
+from scorp_ns.model_settings import AFTER
 from scorp_ns.object_flow import ObjectFlow
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.report_flow import ReportFlow
 from scorp_ns.schedule import Schedule
-from scorp_ns.shown_gaussians import AFTER
 from scorp_ns.tune_flow import TuneFlow
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from rich.table import Table
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.surgery import append_rows, keep_rows
+from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import ComposedObject, LiftedObject
 from scorp_ns.scene_composite import SceneComposite
-from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
 from scorp_ns.stages.compose import compose
 from scorp_ns.wording import some_of
 

@@ -12,23 +12,20 @@ from torch.nn import ParameterDict
 
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
+from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS, ModelSettings
 from scorp_ns.scene_composite import COLORS, ONLY_AFTER, ONLY_BEFORE, SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_refinement import SceneRefinement
 from scorp_ns.wording import some_of
 
 if TYPE_CHECKING:
-    from scorp_ns.model import ScorpModelConfig
     from scorp_ns.place_refinement import PlaceRefinement
-
-BEFORE, AFTER, OBJECTS = "before", "after", "objects"
-"""What can be shown, beside single objects by their names."""
 
 
 class ShownGaussians(SplatfactoModel):
     """Splatfacto's parameters, of which training has all and everybody else those that are to be shown."""
 
-    config: ScorpModelConfig
+    config: ModelSettings
     gauss_params: ParameterDict
     scene_objects: SceneObjects
     scene_composite: SceneComposite

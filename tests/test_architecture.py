@@ -24,7 +24,7 @@ LAYERS = [
     {"schedule", "checkpoint", "plugins", "picks", "corrections"},
     {"stages", "generator_choice", "matcher_choice"},
     {"capture"},
-    {"dataparser", "host", "optimizers"},
+    {"dataparser", "host", "optimizers", "model_settings"},
     {
         "scene_objects",
         "scene_proxies",
@@ -46,7 +46,7 @@ LAYERS = [
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
 
-HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers"}) :])
+HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers", "model_settings"}) :])
 """The rooms that may know nerfstudio."""
 
 HOST_ENCODINGS = "fields/hash_pyramid.py"

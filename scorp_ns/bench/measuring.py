@@ -33,9 +33,9 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.sightings import DEPTH_TOLERANCE
 from scorp_ns.lift.silhouettes import render_depths, unproject
 from scorp_ns.model import ScorpModel
+from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
-from scorp_ns.shown_gaussians import AFTER, BEFORE
 from scorp_ns.stage_clock import read_costs
 from scorp_ns.wording import some_of
 

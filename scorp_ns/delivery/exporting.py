@@ -23,8 +23,8 @@ from scorp_ns.errors import OutputError
 from scorp_ns.export.whole_folder import MANIFEST, check_folder, whole_folder
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.masks.folder_names import folder_name
+from scorp_ns.model_settings import AFTER
 from scorp_ns.progress_bar import progress_bar
-from scorp_ns.shown_gaussians import AFTER
 
 SCENE, OBJECTS = "scene", "objects"
 """Folders of an export."""

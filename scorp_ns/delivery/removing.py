@@ -19,8 +19,8 @@ from scorp_ns.export.whole_folder import MANIFEST, check_folder, whole_folder
 from scorp_ns.gaussians.splat_ply import write_splats
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.model_settings import AFTER
 from scorp_ns.products import LiftedObject
-from scorp_ns.shown_gaussians import AFTER
 
 SCENE_FILE = "scene.ply"
 

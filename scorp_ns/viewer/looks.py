@@ -15,7 +15,7 @@ from scorp_ns.gaussians.seeding import SH_C0, base_features
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.shown_gaussians import AFTER, BEFORE
+from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.shown_gaussians import OBJECTS as ALL_OBJECTS
 from scorp_ns.viewer.object_markers import color_of
 

@@ -17,8 +17,8 @@ from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splat_ply import read_splats
 from scorp_ns.model import ScorpModel
+from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
 from scorp_ns.report.schema import check_run_report
-from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
 
 OPTIONS = (
     *("--max-num-iterations", "80", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8"),

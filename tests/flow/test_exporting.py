@@ -19,7 +19,7 @@ from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.export.whole_folder import MANIFEST
 from scorp_ns.gaussians.splat_ply import read_splats
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.shown_gaussians import AFTER
+from scorp_ns.model_settings import AFTER
 
 FORMATS = ("splat", "glb", "obj", "ply", "usd", "usdz", "urdf", "mjcf")
 """All but SPZ, whose writer compiles itself for many seconds."""

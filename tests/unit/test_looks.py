@@ -12,7 +12,7 @@ from nerfstudio.viewer.render_state_machine import RenderStateMachine
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.shown_gaussians import AFTER, BEFORE
+from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.viewer.desk import Desk
 from scorp_ns.viewer.looks import Colors, Look, Shown, label_colors, render_look, rows_of, visibility_colors
 from scorp_ns.viewer.object_markers import color_of

@@ -11,8 +11,8 @@ from composed_models import DROPPED, NUM_FILL, NUM_GAUSSIANS, NUM_SEEN, SIZE, ca
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.surgery import keep_rows
 from scorp_ns.model import ScorpModel
+from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
 from scorp_ns.scene_composite import COLORS, SceneComposite
-from scorp_ns.shown_gaussians import AFTER, BEFORE, OBJECTS
 
 
 def rendered(model: ScorpModel, show: str) -> torch.Tensor:
