@@ -9,7 +9,7 @@ from typing import Any
 from scorp_ns import __version__
 from scorp_ns.delivery.choices import ExportChoices
 from scorp_ns.delivery.delivered_object import DeliveredObject
-from scorp_ns.export.whole_folder import MANIFEST, WRITTEN_BY
+from scorp_ns.export.whole_folder import ALL_FILES, MANIFEST, WRITTEN_BY, files_below
 from scorp_ns.json_files import write_json
 
 FORMAT = 1
@@ -20,8 +20,9 @@ DIGITS = 8
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write manifest.json, which also tells the folder from others when it is to be overwritten."""
-    write_json(folder / MANIFEST, {"format": FORMAT, WRITTEN_BY: f"scorp {__version__}", **content})
+    """Write manifest.json, last of all files, which also tells what is whose when the folder is to be overwritten."""
+    head = {"format": FORMAT, WRITTEN_BY: f"scorp {__version__}"}
+    write_json(folder / MANIFEST, {**head, **content, ALL_FILES: files_below(folder)})
 
 
 def relative_files(files: Mapping[str, list[Path]], folder: Path) -> dict[str, list[str]]:

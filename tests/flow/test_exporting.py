@@ -62,6 +62,7 @@ def test_every_file_is_in_the_manifest_and_every_file_of_it_is_there(exported: P
     named = [name for of in (content, *content["objects"]) for name in files_of(of)]
     there = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
     assert {*named, MANIFEST} == {path for path in there if not path.endswith("visual.mtl")}
+    assert {*content["all_files"], MANIFEST} == there
     assert {one["name"] for one in content["objects"]} == {*BALL_NAMES}
 
 
