@@ -1,4 +1,4 @@
-"""What people may ask of an export."""
+"""What people may ask of an export. The command line takes its defaults from here and must not load anything heavy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Literal, get_args
 
 from scorp_ns.delivery.formats import Format
 from scorp_ns.errors import ScorpError
-from scorp_ns.export.baking import LARGEST_TEXTURE, SMALLEST_TEXTURE
-from scorp_ns.export.closed_meshes import FEWEST_FACES
 from scorp_ns.export.optional_packages import optional_module
 
 OF_GAUSSIANS = ("splat", "spz")
@@ -32,6 +30,9 @@ class ExportChoices:
     density: float = 1000.0
 
     def __post_init__(self) -> None:
+        from scorp_ns.export.baking import LARGEST_TEXTURE, SMALLEST_TEXTURE
+        from scorp_ns.export.closed_meshes import FEWEST_FACES
+
         if not self.formats:
             raise _wrong("--formats is empty.", f"At least one of {', '.join(get_args(Format))} is needed.")
         if self.target_faces < FEWEST_FACES:

@@ -39,7 +39,7 @@ def export_run(
     overwrite: bool,
     option: str = "--objects",
 ) -> ExportResult:
-    """Write the named objects of a run, or all, and the scene if asked for."""
+    """Write the objects of a run that an option names, or all, and the scene if asked for."""
     choices.check_packages()
     check_folder(folder, overwrite)
     with progress_bar() as progress:

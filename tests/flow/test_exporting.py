@@ -183,6 +183,13 @@ def test_one_extracted_object_is_its_own_files_alone(run: Path, exported: Path, 
     torch.testing.assert_close(found.means, expected.means)
 
 
+def test_an_extracted_mesh_is_as_fine_as_asked_for(run: Path, tmp_path: Path):
+    scorp("extract", run, tmp_path / "one", "--object", PLACED[0], "--formats", "glb", "--target-faces", "500",
+          "--texture-size", "96")  # fmt: skip
+    (one,) = manifest(tmp_path / "one")["objects"]
+    assert 0 < one["mesh"]["triangles"] <= 500 and one["mesh"]["texture_size"] == 96
+
+
 def test_a_removed_object_is_gone_and_the_others_stay(run: Path, tmp_path: Path):
     scorp("remove", run, tmp_path / "without", "--object", PLACED[0])
     assert manifest(tmp_path / "without")["removed"] == [PLACED[0]]
