@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +26,13 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 FAILED, INTERRUPTED = 1, 130
 
+FOREIGN_WARNING = "`torch.jit.script` is "
+"""How the warning begins that nerfstudio causes when it is loaded, and that tells people nothing they could mend."""
+
 
 def main() -> None:
     """The process ends with the exit code of the command that its arguments name."""
+    warnings.filterwarnings("ignore", re.escape(FOREIGN_WARNING), FutureWarning)
     sys.exit(exit_code(_run))
 
 

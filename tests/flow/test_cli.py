@@ -62,3 +62,8 @@ def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]):
 
     assert exit_code(interrupted) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_nothing_foreign_is_told_before_an_answer(tmp_path: Path):
+    code, output = run("scorp", "export", "--load-config", tmp_path / "config.yml", "--output-dir", tmp_path / "out")
+    assert code == 1 and output.strip().startswith("The run's configuration"), output
