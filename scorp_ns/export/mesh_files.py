@@ -15,12 +15,15 @@ from scorp_ns.export.textured_mesh import TexturedMesh
 Y_UP_FROM_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """Lays a z that points up onto the y that glTF calls up."""
 
+UNLIT = "KHR_materials_unlit"
+"""Tells glTF's viewers to show a texture as it is: it holds the light of the photographs already."""
+
 MATT_WHITE = ("Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "illum 1")
 """What an OBJ file's material says beside its texture."""
 
 
 def write_glb(path: Path, meshes: Sequence[TexturedMesh], is_z_up: bool) -> None:
-    """Write one node per mesh, with its texture inside the file.
+    """Write one node per mesh, with its texture, which is to be shown unlit, inside the file.
 
     Numbers are those of the meshes' own frame; with `is_z_up` a node above turns them to where glTF has up.
     """
@@ -34,7 +37,7 @@ def write_glb(path: Path, meshes: Sequence[TexturedMesh], is_z_up: bool) -> None
             geom_name=mesh.name,
             transform=Y_UP_FROM_Z_UP if is_z_up else np.eye(4),
         )
-    data = scene.export(file_type="glb", include_normals=True)
+    data = scene.export(file_type="glb", include_normals=True, tree_postprocessor=_mark_unlit)
     assert isinstance(data, bytes)
     path.write_bytes(data)
 
@@ -47,14 +50,7 @@ def write_obj(path: Path, meshes: Sequence[TexturedMesh]) -> list[Path]:
     for number, (mesh, texture) in enumerate(zip(meshes, write_textures(path, meshes), strict=True)):
         written.append(texture)
         material = f"material_{number}"
-        material_lines += [
-            f"newmtl {material}",
-            "Ka 1 1 1",
-            "Kd 1 1 1",
-            "Ks 0 0 0",
-            "illum 1",
-            f"map_Kd {texture.name}",
-        ]
+        material_lines += [f"newmtl {material}", *MATT_WHITE, f"map_Kd {texture.name}"]
         lines += [f"o {_word(mesh.name)}", f"usemtl {material}", *_obj_lines(mesh, first)]
         first += len(mesh.corners)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -86,6 +82,13 @@ def write_textures(path: Path, meshes: Sequence[TexturedMesh]) -> list[Path]:
     for file, mesh in zip(files, meshes, strict=True):
         Image.fromarray(mesh.texture).save(file, format="PNG")
     return files
+
+
+def _mark_unlit(tree: dict[str, Any]) -> None:
+    """Mark all materials of a glTF file; programs that know no mark find matt ones."""
+    tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", ()), UNLIT})
+    for material in tree["materials"]:
+        material.setdefault("extensions", {})[UNLIT] = {}
 
 
 def _as_trimesh(mesh: TexturedMesh) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from functools import cache
 from pathlib import Path
 
@@ -18,10 +20,12 @@ from scorp_ns.appearance.tuned_color import tuned_color
 from scorp_ns.errors import OutputError
 from scorp_ns.export.baking import bake
 from scorp_ns.export.closed_meshes import closed_mesh
-from scorp_ns.export.mesh_files import Y_UP_FROM_Z_UP, write_glb, write_obj, write_ply
+from scorp_ns.export.mesh_files import UNLIT, Y_UP_FROM_Z_UP, write_glb, write_obj, write_ply
 from scorp_ns.export.textured_mesh import TexturedMesh
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.generate.asset_files.reading import read_asset
 from scorp_ns.surfaces.components import has_matched_edges
+from scorp_ns.surfaces.mesh import ColoredMesh
 
 FACES, TEXTURE = 1500, 128
 
@@ -106,6 +110,29 @@ def test_glb_holds_surface_normals_and_colours(tmp_path: Path):
     outwards = (stored.vertices - place().translation.numpy()) / (BALL_RADIUS * place().scale)
     assert (stored.vertex_normals * outwards).sum(axis=1).min() > 0.95
     assert mesh.visual.material.metallicFactor == 0
+
+
+def test_glb_is_unlit_and_other_readers_find_the_same_texture(tmp_path: Path):
+    write_glb(tmp_path / "mesh.glb", [placed_ball()], is_z_up=False)
+    content = gltf_json(tmp_path / "mesh.glb")
+    assert content["extensionsUsed"] == [UNLIT] and "extensionsRequired" not in content
+    (material,) = content["materials"]
+    assert material["extensions"] == {UNLIT: {}}
+    assert material["pbrMetallicRoughness"]["metallicFactor"] == 0, "for readers that know no mark"
+    mesh = trimesh.load(tmp_path / "mesh.glb", force="mesh", process=False)
+    assert np.array_equal(np.asarray(mesh.visual.material.baseColorTexture.convert("RGB")), placed_ball().texture)
+    asset = read_asset(tmp_path / "mesh.glb", NAME)
+    assert isinstance(asset, ColoredMesh)
+    assert_is_ball(asset.vertices)
+    assert np.abs(asset.colors - true_colors(asset.vertices)).mean() < COLOR_TOLERANCE
+
+
+def gltf_json(path: Path) -> dict:
+    """The first chunk of a GLB file."""
+    data = path.read_bytes()
+    length, kind = struct.unpack_from("<I4s", data, 12)
+    assert kind == b"JSON" and length % 4 == 0 and struct.unpack_from("<I", data, 8)[0] == len(data)
+    return json.loads(data[20 : 20 + length])
 
 
 def test_glb_stands_upright_where_its_frame_has_z_up(tmp_path: Path):
