@@ -16,7 +16,7 @@ from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import ComposedObject, LiftedObject
 from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.stages.compose import compose
-from scorp_ns.wording import some_of
+from scorp_ns.wording import all_of, did_you_mean
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -41,11 +41,11 @@ class ComposeFlow:
         masked, show = [info.name for info in self.objects.lifting.masked_objects], self.model.config.show
         names = list(dict.fromkeys([*masked, *self.model.scene_objects.names]))
         if show not in (AFTER, BEFORE, OBJECTS, *names):
-            known = f"the capture has {some_of(names)}" if names else "the capture has none"
+            known = f"the capture has {all_of(names)}" if names else "the capture has none"
             raise ScorpError(
                 f"--pipeline.model.show is '{show}'.",
                 f"It can be {AFTER}, {BEFORE}, {OBJECTS} or the name of an object; {known}.",
-                "Correct the name.",
+                did_you_mean([show], [AFTER, BEFORE, OBJECTS, *names]),
             )
 
     def compose(self) -> None:

@@ -12,7 +12,7 @@ from scorp_ns.corrections import Accept, Regenerate, Reject, Restore, Search, Wi
 from scorp_ns.errors import CorrectionError, ScorpError
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.proxy_flow import ProxyFlow
-from scorp_ns.wording import some_of
+from scorp_ns.wording import all_of
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -96,11 +96,10 @@ class CorrectionFlow:
         self.composing.wanted_again.add(name)
 
     def _check_name(self, name: str) -> None:
-        if name not in self.objects.names:
-            known = self.objects.names
+        if name not in (known := self.objects.names):
             raise CorrectionError(
                 f"There is no object '{name}' any more.",
-                f"The run has {some_of(known)}." if known else "The run has no objects.",
+                f"The run has {all_of(known)}." if known else "The run has no objects.",
                 "Choose another one.",
             )
 

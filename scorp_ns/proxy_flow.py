@@ -20,7 +20,7 @@ from scorp_ns.products import LiftedObject, ObjectInfo, Proxy, ProxyRequest
 from scorp_ns.progress_bar import progress_bar
 from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.stages.propose import propose, request_proxy
-from scorp_ns.wording import some_of
+from scorp_ns.wording import unknown_objects
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
@@ -54,14 +54,10 @@ class ProxyFlow:
             return
         for name in self.choice.names:
             self.choice.build(name)
-        known = {ALL, *self._infos, *self.model.scene_objects.names}
+        known = sorted({*self._infos, *self.model.scene_objects.names})
         for option, names in (("generator.per-object", self.choice.per_object), ("regenerate", self.wanted_again)):
-            if unknown := sorted(set(names) - known):
-                raise ScorpError(
-                    f"--{option} names {some_of(unknown)}.",
-                    f"The objects of this capture are {some_of(sorted(known - {ALL}))}.",
-                    "Correct the name.",
-                )
+            if wrong := sorted(set(names) - {ALL, *known}):
+                raise ScorpError(*unknown_objects(f"--{option}", wrong, known, "capture", "Give it object masks."))
 
     def propose(self) -> None:
         """Generate the proxies that are missing or wanted again, once."""

@@ -16,7 +16,7 @@ from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS, ModelSettings
 from scorp_ns.scene_composite import COLORS, ONLY_AFTER, ONLY_BEFORE, SceneComposite
 from scorp_ns.scene_objects import SceneObjects
 from scorp_ns.scene_refinement import SceneRefinement
-from scorp_ns.wording import some_of
+from scorp_ns.wording import all_of, did_you_mean
 
 if TYPE_CHECKING:
     from scorp_ns.place_refinement import PlaceRefinement
@@ -123,11 +123,11 @@ class ShownGaussians(SplatfactoModel):
         if show == OBJECTS and names:
             return labels > 0
         if show not in names:
-            known = f"the run has {some_of(names)}" if names else "the run has no lifted objects"
+            known = f"the run has {all_of(names)}" if names else "the run has no lifted objects"
             raise OutputError(
                 f"model.show is '{show}'.",
                 f"It can be {AFTER}, {BEFORE}, {OBJECTS} or the name of an object; {known}.",
-                "Correct it in the run's config.yml.",
+                f"{did_you_mean([show], [AFTER, BEFORE, OBJECTS, *names])} It stands in the run's config.yml.",
             )
         is_of = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
         is_of[self.scene_objects.indices(show)] = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,26 @@ def some_of(names: Collection[str]) -> str:
 def all_of(names: Collection[str]) -> str:
     """All names in quotes."""
     return ", ".join(f"'{name}'" for name in names)
+
+
+def unknown_objects(
+    where: str, wrong: Collection[str], known: Collection[str], whose: str, without: str
+) -> tuple[str, str, str]:
+    """What was found, is needed and can be done where somebody named objects that do not exist.
+
+    `where` the names stand, `whose` the known objects are, and what to do `without` any.
+    """
+    found = f"{where} names {all_of(wrong)}, but the {whose} has no object of that name."
+    if not known:
+        return found, f"The {whose} has no objects at all.", without
+    return found, f"The {whose}'s objects are {all_of(known)}.", did_you_mean(wrong, known)
+
+
+def did_you_mean(wrong: Iterable[str], known: Collection[str]) -> str:
+    """A question after the known names that resemble wrong ones, or else the advice to correct these."""
+    by_small = {name.lower(): name for name in known}
+    near = [match for name in wrong for match in get_close_matches(name.lower(), by_small, n=1)]
+    return f"Did you mean {all_of([by_small[name] for name in dict.fromkeys(near)])}?" if near else "Correct the name."
 
 
 def counted(number: int, noun: str) -> str:

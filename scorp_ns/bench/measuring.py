@@ -37,7 +37,7 @@ from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
 from scorp_ns.stage_clock import read_costs
-from scorp_ns.wording import some_of
+from scorp_ns.wording import unknown_objects
 
 MOST_POINTS = 50_000
 """More points of a surface measure nothing new."""
@@ -87,11 +87,8 @@ def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
     if masks is None or not plan.lifts:
         return {}
     names = [info.name for info in masks.objects]
-    unknown = [name for name in plan.objects if name not in names]
-    if unknown:
-        raise ScorpError(
-            f"--objects names {some_of(unknown)}.", f"The capture's objects are {some_of(names)}.", "Correct it."
-        )
+    if wrong := [name for name in plan.objects if name not in names]:
+        raise ScorpError(*unknown_objects("--objects", wrong, names, "capture", "Give it object masks."))
     return {name: label for label, name in enumerate(names, start=1) if not plan.objects or name in plan.objects}
 
 

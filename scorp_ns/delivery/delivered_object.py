@@ -21,7 +21,7 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.model import ScorpModel
 from scorp_ns.products import LiftedObject, Proxy
-from scorp_ns.wording import all_of
+from scorp_ns.wording import unknown_objects
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,9 @@ def check_names(model: ScorpModel, names: tuple[str, ...], option: str) -> tuple
                 "Only lifted objects can be had alone or taken out.",
                 "Mend what that says and train again, or leave the object out.",
             )
-        if name not in known:
-            raise OutputError(
-                f"{option} names '{name}'.",
-                f"The run's objects are {all_of(known)}." if known else "The run has no lifted objects.",
-                "Correct the name." if known else "Train with object masks, or pick objects in the viewer.",
-            )
+    if wrong := [name for name in names if name not in known]:
+        without = "Train with object masks, or pick objects in the viewer."
+        raise OutputError(*unknown_objects(option, wrong, known, "run", without))
     return names or known
 
 
