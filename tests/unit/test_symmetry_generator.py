@@ -17,7 +17,13 @@ from scorp_ns.errors import CancelledError
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.generator import Work
+from scorp_ns.generate.symmetry.bodies import find_body, find_plane
 from scorp_ns.generate.symmetry.config import SymmetryConfig
+from scorp_ns.generate.symmetry.frames import UprightFrame
+from scorp_ns.generate.symmetry.hull import find_grid, measure_space
+from scorp_ns.generate.symmetry.revolution import find_axes
+from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
+from scorp_ns.generate.symmetry.witness import observe
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectFrame, ProxyAsset, ProxyRequest, Sight, Support
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
@@ -144,6 +150,14 @@ def completed(request: ProxyRequest, cells: int = CELLS) -> ProxyAsset:
     return asset
 
 
+def evidence_of(request: ProxyRequest) -> Evidence:
+    """What hypotheses of the object are judged by."""
+    frame = UprightFrame.of(request)
+    observations = observe(request.sights, request.gaussians, frame)
+    grid = find_grid(observations, frame.low, frame.high, CELLS, frame.floor)
+    return gather_evidence(measure_space(observations, grid, frame.diagonal, frame.floor), frame.diagonal)
+
+
 @cache
 def completion_of(make: Callable[[], trimesh.Trimesh]) -> ProxyAsset:
     """What the whole request for a shape gets, which several tests look at."""
@@ -189,6 +203,16 @@ def test_a_mug_keeps_its_one_handle():
         np.array([[0, 0.3, 0.2], [0, -0.3, 0.2], [0, 0.215, 0.2]], np.float32)
     )
     assert inside.tolist() == [True, False, False], "the handle, none opposite of it, and its hole"
+
+
+def test_a_wall_that_seems_to_stick_out_does_not_decide_where_the_handle_goes():
+    evidence = evidence_of(request_for(mug))
+    body = find_body(find_axes(evidence)[0], evidence)
+    azimuths = np.degrees(np.arctan2(evidence.seen[:, 1], evidence.seen[:, 0]))
+    noisy = replace(body, apart=body.apart | ((azimuths > -80) & (azimuths < -40)))
+    plane = find_plane(noisy, evidence)
+    assert noisy.apart.sum() > 2 * body.apart.sum()
+    assert abs(plane.normal[1]) < np.sin(np.radians(10)), "the handle lies in its mirror plane"
 
 
 @pytest.mark.slow

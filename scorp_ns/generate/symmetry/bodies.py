@@ -108,17 +108,20 @@ def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], top: float, evid
     return replace(profile, values=np.clip(values, -band, band))
 
 
-def find_plane(axis: Axis, evidence: Evidence, apart: Bool[np.ndarray, " n"], number: int = 72) -> Mirror:
-    """The mirror plane through the axis under which what sticks out agrees with the views."""
-    parts = evidence.part(apart)
+def find_plane(body: Body, evidence: Evidence, number: int = 72) -> Mirror:
+    """The mirror plane through the axis under which what sticks out agrees with the views: a handle before a lip."""
+    axis, parts = body.profile.axis, evidence.part(body.apart)
+    protrusion = (
+        np.maximum(axis.radii(parts.seen) - outer_radii(body.profile).max(), 0.0) + TOLERANCE * evidence.diagonal
+    )
     tree = KDTree(parts.seen)
     planes = []
     for azimuth in (np.arange(number) * np.pi / number).tolist():
         plane = Mirror(azimuth, float(axis.x * np.cos(azimuth) + axis.y * np.sin(azimuth)))
         images = plane(parts.seen)
         distances, _ = tree.query(images)
-        added = float((distances > PART_REACH * evidence.diagonal).mean())
-        planes.append((1 - parts.shares([plane])[0] + ADDED_PRICE * added, azimuth, plane))
+        wrong = parts.violated([plane]) + ADDED_PRICE * (distances > PART_REACH * evidence.diagonal)
+        planes.append((float(np.average(wrong, weights=protrusion)), azimuth, plane))
     return min(planes, key=lambda one: one[:2])[2]
 
 

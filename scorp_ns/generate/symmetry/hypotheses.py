@@ -101,7 +101,7 @@ def by_revolution(evidence: Evidence) -> Iterator[Hypothesis]:
 
 def _revolved(body: Body, evidence: Evidence) -> Hypothesis:
     axis, share = body.profile.axis, float(body.apart.mean())
-    plane = find_plane(axis, evidence, body.apart) if share > LEAST_PARTS else None
+    plane = find_plane(body, evidence) if share > LEAST_PARTS else None
     unexplained = share if plane is None else share * (1 - evidence.part(body.apart).shares([plane])[0])
     unexplained += float(body.doubtful.mean()) / 2
     distances = complete_body(body, plane, evidence)

@@ -49,10 +49,13 @@ class Evidence:
 
     def shares(self, motions: Sequence[Motion]) -> tuple[float, float]:
         """The share of the seen surface whose images all agree with the views, and that of the space that stays."""
-        values = np.max([self.values(motion(self.seen)) for motion in motions], axis=0)
-        violated = np.clip(values / (TOLERANCE * self.diagonal) - 0.5, 0, 1)
         left = np.max([self.values(motion(self.inside)) for motion in motions], axis=0)
-        return float(1 - violated.mean()), float((left < 0).mean())
+        return float(1 - self.violated(motions).mean()), float((left < 0).mean())
+
+    def violated(self, motions: Sequence[Motion]) -> Float[np.ndarray, " n"]:
+        """How much the images of seen points disagree with the views, each from 0 to 1."""
+        values = np.max([self.values(motion(self.seen)) for motion in motions], axis=0)
+        return np.clip(values / (TOLERANCE * self.diagonal) - 0.5, 0, 1)
 
     def cost(self, motions: Sequence[Motion]) -> float:
         explained, left = self.shares(motions)
