@@ -20,7 +20,7 @@ from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.delivery.manifest import object_entry, relative_files, rounded, write_manifest
 from scorp_ns.delivery.result import ExportResult
 from scorp_ns.errors import OutputError
-from scorp_ns.export.whole_folder import MANIFEST, check_folder, whole_folder
+from scorp_ns.export.whole_folder import check_folder, files_below, whole_folder
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.masks.folder_names import folder_name
 from scorp_ns.model_settings import AFTER
@@ -65,10 +65,10 @@ def export_run(
                 scene = _write_scene(unfinished / SCENE, run, objects, written, choices)
                 progress.advance(task)
             write_manifest(unfinished, _manifest(run, objects, written, scene, unfinished, choices))
-            opened = [files[0] for of in (scene, *(result.files for result in written)) for files in of.values()]
-            files = tuple(folder / file.relative_to(unfinished) for file in (*opened, unfinished / MANIFEST))
+            files = tuple(files_below(unfinished))
+            formats = {name for of in (scene, *(result.files for result in written)) for name in of}
     notes = [f"{one.name} has no mesh: {one.no_mesh}" for one in objects if one.no_mesh and choices.needs_meshes]
-    return ExportResult(files, tuple(notes))
+    return ExportResult(folder, files, tuple(name for name in choices.formats if name in formats), tuple(notes))
 
 
 def _write_scene(

@@ -15,7 +15,7 @@ from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.delivery.manifest import write_manifest
 from scorp_ns.delivery.result import ExportResult
 from scorp_ns.errors import CompositionError
-from scorp_ns.export.whole_folder import MANIFEST, check_folder, whole_folder
+from scorp_ns.export.whole_folder import check_folder, files_below, whole_folder
 from scorp_ns.gaussians.splat_ply import write_splats
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
@@ -37,7 +37,8 @@ def remove_objects(config_file: Path, folder: Path, names: tuple[str, ...], over
         write_splats(transform_gaussians(scene, run.capture_to_world.inverse()), unfinished / SCENE_FILE)
         content = {"run": run.folder.name, "frame": "capture", "scene": {"splat": [SCENE_FILE]}}
         write_manifest(unfinished, content | {"removed": list(names), "notes": notes})
-    return ExportResult((folder / SCENE_FILE, folder / MANIFEST), tuple(notes))
+        files = tuple(files_below(unfinished))
+    return ExportResult(folder, files, ("splat",), tuple(notes))
 
 
 def scene_without(run: FinishedRun, names: tuple[str, ...]) -> tuple[Gaussians, list[str]]:

@@ -66,6 +66,16 @@ def test_every_file_is_in_the_manifest_and_every_file_of_it_is_there(exported: P
     assert {one["name"] for one in content["objects"]} == {*BALL_NAMES}
 
 
+def test_people_are_told_of_all_files_and_how_to_look_at_them(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    scorp("extract", run, tmp_path / "one", "--object", PLACED[0], "--formats", "obj", *SMALL)
+    told = capsys.readouterr().out
+    for path in (path for path in (tmp_path / "one").rglob("*") if path.is_file()):
+        assert path.name in told
+    assert "Blender" in told and "superspl.at" not in told
+
+
 def test_the_manifest_says_what_objects_are_and_why_one_has_no_mesh(exported: Path):
     for one in manifest(exported)["objects"]:
         is_placed = one["name"] in PLACED
