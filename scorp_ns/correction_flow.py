@@ -11,6 +11,7 @@ from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.corrections import Accept, Regenerate, Reject, Restore, Search, Wish
 from scorp_ns.errors import CorrectionError, ScorpError
 from scorp_ns.place_flow import PlaceFlow
+from scorp_ns.pose.neighbourhood import is_near
 from scorp_ns.proxy_flow import ProxyFlow
 from scorp_ns.wording import all_of
 
@@ -62,12 +63,18 @@ class CorrectionFlow:
             reason = self.store.misplaced(wish.name)
         if reason is not None:
             raise CorrectionError(
-                f"No better place of the proxy of '{wish.name}' was found from yours. {reason}",
+                f"No place of the proxy of '{wish.name}' was found, near yours or elsewhere. {reason}",
                 "It stays as it was before.",
                 "Accept your place as it is, if you are sure of it.",
             )
         self._compose_again(wish.name)
-        return f"The place of the proxy of '{wish.name}' was searched from where you put it."
+        found = self.store.proxy(wish.name).T_world_proxy
+        if found is not None and is_near(wish.T_world_start, found):
+            return f"The proxy of '{wish.name}' stands in the best place near where you put it."
+        return (
+            f"Near where you put the proxy of '{wish.name}' no place is to be believed. It was searched for "
+            "everywhere, and stands elsewhere now: accept your place as it is, if you are sure of it."
+        )
 
     @_do.register
     def _reject(self, wish: Reject) -> str:

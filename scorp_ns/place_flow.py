@@ -18,6 +18,7 @@ from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.pose.refinement import MovingProxy
 from scorp_ns.products import LiftedObject, ObjectInfo, ProxyRequest
 from scorp_ns.progress_bar import progress_bar
+from scorp_ns.scene_proxies import PERSON
 from scorp_ns.stages.mend import mend
 from scorp_ns.stages.place import FeatureMatching, place
 from scorp_ns.stages.propose import request_proxy
@@ -136,7 +137,8 @@ class PlaceFlow:
         with self.clock.of_object(one.name), self.store.at_work(one.name, report, self.objects.warn) as work:
             try:
                 proxy = self.store.proxy(one.name)
-                found = place(proxy, request, to_world, self.model.config.place, work, matching)
+                told_by_person = self.store.started_by(one.name) == PERSON
+                found = place(proxy, request, to_world, self.model.config.place, work, matching, told_by_person)
                 self.store.settle(one.name, found.T_world_proxy, found.confidence)
                 self._mend(one.name, request, to_world, work)
             except PlacingError as error:

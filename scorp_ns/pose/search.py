@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,6 +15,7 @@ from scorp_ns.pose.comparison import Agreement, compare
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.fitting import Fitted, fit, touch
 from scorp_ns.pose.modes import distinct
+from scorp_ns.pose.neighbourhood import is_near, places_near
 from scorp_ns.pose.observation import Observation, observe
 from scorp_ns.pose.proxy_shape import ProxyShape, describe_proxy
 from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
@@ -33,10 +35,13 @@ def search_pose(
     config: SearchConfig,
     starts: Sequence[Similarity] = (),
     report: Callable[[float, str], None] = ignore_progress,
+    near: Similarity | None = None,
 ) -> PoseSearchResult:
     """Where the proxy belongs, from best to worst, and whether the best place is to be believed.
 
     `mesh` is closed, its box is centred at the origin and has the diagonal 1. `starts` are poses to try besides.
+    With `near`, a pose that a person gave, no others are tried but those around it, and the person is believed where
+    the photographs do not tell which way round the proxy stands.
     """
     report(0.0, "looking at the photographs")
     observation = observe(request, config)
@@ -45,14 +50,22 @@ def search_pose(
     report(0.05, "measuring the proxy")
     shape = describe_proxy(mesh, config.num_resting_faces if request.support is not None else 0, config.seed)
     report(0.3, "trying rotations")
-    fitted = _try_rotations(shape, observation, config, starts)
+    if near is None:
+        fitted = _try_rotations(shape, observation, config, starts)
+    else:
+        fitted = _try_near(shape, observation, config, near)
     report(0.6, "fitting poses")
     fitted = _fit_best(shape, observation, config, fitted)
     report(0.8, "comparing renders with photographs")
     poses, agreements = _compare_best(shape, observation, config, fitted)
+    found = _candidates(shape, observation, poses, agreements)
+    if near is not None:
+        report(1.0, "done")
+        found = tuple(one for one in found if is_near(near, one.T_capture_proxy))
+        return judge(found, math.inf, observation.parallax_deg, replace(config, least_margin=0.0))
     turned = margin_of_turns(shape, observation, poses[0], agreements[0].cost, config)
     report(1.0, "done")
-    return judge(_candidates(shape, observation, poses, agreements), turned, observation.parallax_deg, config)
+    return judge(found, turned, observation.parallax_deg, config)
 
 
 def _try_rotations(
@@ -69,6 +82,13 @@ def _try_rotations(
     costs[: len(starts)] = -1.0
     chosen = np.argsort(costs, kind="stable")[: config.num_fitted + len(starts)]
     return fit(shape, few, poses[chosen], config, 8, (0.06, 0.03))
+
+
+def _try_near(shape: ProxyShape, observation: Observation, config: SearchConfig, near: Similarity) -> Fitted:
+    """Poses around one, fitted to a part of the evidence."""
+    T_observed_proxy = observation.T_capture_observed.inverse() @ near
+    poses = np.stack([_as_pose(place) for place in places_near(T_observed_proxy, config.seed)])
+    return fit(shape, observation.thinned(4), poses, config, 8, (0.06, 0.03))
 
 
 def _fit_best(shape: ProxyShape, observation: Observation, config: SearchConfig, fitted: Fitted) -> Fitted:

@@ -46,8 +46,12 @@ def place(
     config: SearchConfig,
     work: Work,
     matching: FeatureMatching | None = None,
+    told_by_person: bool = False,
 ) -> PlacedProxy:
-    """The place of the proxy of the object that the request tells of; a PlacingError says why it is not to be found."""
+    """The place of the proxy of the object that the request tells of; a PlacingError says why it is not to be found.
+
+    Where a person told the start, the places around it come first, and all others only if none of them is believed.
+    """
 
     def report(share: float, text: str) -> None:
         work.check(proxy.name)
@@ -55,6 +59,10 @@ def place(
 
     mesh, told = mesh_of(proxy.field, 1 / CELLS), proxy.T_world_start
     starts = () if told is None else (capture_to_world.inverse() @ told,)
+    if told_by_person and starts:
+        result = search_pose(request, mesh, config, report=report, near=starts[0])
+        if result.best is not None and result.is_trusted:
+            return PlacedProxy(capture_to_world @ result.best.T_capture_proxy, confidence_of(result))
     if matching is not None:
         starts += _matched_starts(request, mesh, matching, work)
     result = search_pose(request, mesh, config, starts, report)

@@ -44,7 +44,7 @@ class Correcting:
         self._flip = gui.add_button_group("Flip", AXES, hint="Half a turn about an axis of the proxy's own.")
         self._mirror = gui.add_button_group("Mirror", AXES, hint="The proxy's mirror image along an axis of its own.")
         self._accept_button = gui.add_button("Accept place", hint="The proxy belongs there; compose with it.")
-        self._search_button = gui.add_button("Search from there", hint="Search for the place, starting there.")
+        self._search_button = gui.add_button("Search from there", hint="Find the best place around there.")
         self._undo_button = gui.add_button("Undo", hint="Back to where the proxy stands now.")
         # What we set ourselves comes back as an event without a client.
         self._move.on_update(lambda event: event.client and (self._begin() if self._move.value else self._stop()))
