@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scorp_ns.corrections import Wish
 from scorp_ns.errors import ScorpError
-from scorp_ns.object_flow import FOLDER, ObjectLifting
+from scorp_ns.object_flow import FOLDER, ObjectLifting, captured_views
 from scorp_ns.viewer.looks import Look
 from scorp_ns.viewer.markdown import plain
+from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 
 if TYPE_CHECKING:
     from nerfstudio.viewer.viewer import Viewer
@@ -30,7 +31,7 @@ class Desk:
 
     def __init__(self, model: ScorpModel, viewer: Viewer) -> None:
         self.model, self.viewer, self.server = model, viewer, viewer.viser_server
-        self.look = Look()
+        self.look = Look(photographs=MaskedPhotographs(lambda: captured_views(model, self.datamanager)))
         self.choice_listeners: list[Callable[[], None]] = []
         """Whom to tell when another object is chosen."""
         self.message: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.shown_gaussians import OBJECTS as ALL_OBJECTS
+from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 from scorp_ns.viewer.object_markers import color_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Shown(str, Enum):
     LIFTED = "chosen object as lifted"
     PROXY = "its proxy"
     PLACED = "its proxy in the scene"
+    MASKS = "photograph with masks"
 
 
 class Colors(str, Enum):
@@ -65,6 +67,8 @@ class Look:
     """Where a divided picture changes from before to after, as a share of its width."""
     draft: Similarity | None = None
     """Where the chosen object's proxy stands while somebody moves it."""
+    photographs: MaskedPhotographs | None = None
+    """What the capture shows."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,9 @@ class Rows:
 
 def render_look(model: ScorpModel, look: Look, camera: Cameras) -> dict[str, Tensor]:
     """What a camera sees of what somebody chose to see; of the scene, where that is not there."""
+    if look.shown == Shown.MASKS and look.photographs is not None:
+        outputs = render_look(model, replace(look, shown=Shown.SCENE), camera)
+        return outputs | {"rgb": look.photographs.over(outputs["rgb"], camera)}
     if look.shown != Shown.SPLIT:
         return model.render_parameters(camera, _painted(rows_of(model, look), look, model.config.sh_degree))
     width = int(camera.width.item())
@@ -112,7 +119,7 @@ def rows_of(model: ScorpModel, look: Look) -> Rows:
         return _shown(model, BEFORE)
     if look.shown == Shown.OBJECTS and model.scene_objects.names:
         return _shown(model, ALL_OBJECTS)
-    if name is None or look.shown in (Shown.SCENE, Shown.OBJECTS):
+    if name is None or look.shown in (Shown.SCENE, Shown.OBJECTS, Shown.MASKS):
         return _shown(model, AFTER)
     if look.shown == Shown.OBJECT:
         return _shown(model, name)
