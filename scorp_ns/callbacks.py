@@ -29,6 +29,7 @@ def training_callbacks(model: ScorpModel, attributes: TrainingCallbackAttributes
     schedule = Schedule(model.config.schedule, trainer.config.max_num_iterations)
     model.begin_training(schedule.densification(model.num_train_data))
     course = ObjectCourse(model, trainer, schedule)
+    trainer.when_interrupted = course.when_interrupted
     model.show, model.schedule = AFTER, schedule
 
     def before_iteration(step: int) -> None:
@@ -92,6 +93,12 @@ class ObjectCourse:
                 self._compose()
         for flow in (self.objects, self.proxies, self.composing, self.report):
             flow.finish()
+
+    def when_interrupted(self, step: int) -> None:
+        """Write what became of the objects until somebody stopped the run, if there are any yet."""
+        store = self.model.scene_objects
+        if store.names or store.failures:
+            self.report.finish_early(step)
 
     def _compose(self) -> None:
         self.tuning.tune()

@@ -53,17 +53,29 @@ class ReportFlow:
     def finish(self) -> None:
         """At the end of the run: write the report, and tell where it is; a failure costs the report, not the run."""
         try:
-            with self.clock.stage("report"):
-                facts = ObjectFacts(self.model, self.datamanager, self.clock.of_objects)
-                entries = {name: facts.of(name) for name in facts.names}
-                pictures = self._pictures(entries)
-            report = plain_json(self._report(entries))
-            check_run_report(report)
-            write_text(self.folder / REPORT_FILE, document_text(report))
-            page = write_text(self.folder / PAGE_FILE, run_page(report, pictures))
-            CONSOLE.print(f"What became of the run and its objects: {page}", markup=False)
+            self._write({})
         except ScorpError as error:
             CONSOLE.print(f"{error} The run itself is complete.", style="bold yellow", markup=False)
+
+    def finish_early(self, step: int) -> None:
+        """After an interruption at an iteration: write the report of what there is, if that can be done."""
+        CONSOLE.print("Interrupted: writing the report of what there is. Ctrl-C again leaves it out.", markup=False)
+        try:
+            self._write({"interrupted_at": step})
+        except Exception as error:  # Anything may be half done where the interruption came.
+            CONSOLE.print(f"The report could not be written: {error}", style="bold yellow", markup=False)
+
+    def _write(self, more: Facts) -> None:
+        """Write the report with more facts, and tell where it is."""
+        with self.clock.stage("report"):
+            facts = ObjectFacts(self.model, self.datamanager, self.clock.of_objects)
+            entries = {name: facts.of(name) for name in facts.names}
+            pictures = self._pictures(entries)
+        report = plain_json(self._report(entries) | more)
+        check_run_report(report)
+        write_text(self.folder / REPORT_FILE, document_text(report))
+        page = write_text(self.folder / PAGE_FILE, run_page(report, pictures))
+        CONSOLE.print(f"What became of the run and its objects: {page}", markup=False)
 
     def _report(self, entries: Mapping[str, Facts]) -> Facts:
         masks, check = self.datamanager.given_masks, self.datamanager.mask_check

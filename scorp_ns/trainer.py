@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -76,6 +77,8 @@ class ScorpTrainer(Trainer):
         """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
         self._random_state_to_restore: dict[str, Any] | None = None
         self.clock = StageClock()
+        self.when_interrupted: Callable[[int], None] = lambda step: None
+        """Told the iteration at which somebody stopped the run."""
         super().setup(*args, **kwargs)
         self.callbacks.insert(
             0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)
@@ -107,6 +110,10 @@ class ScorpTrainer(Trainer):
         try:
             with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.clock.stage("scene"):
                 super().train()
+        except KeyboardInterrupt:
+            if self.training_state != "completed":
+                self.when_interrupted(self.step)
+            raise
         finally:
             self.config.max_num_iterations = num_iterations
 

@@ -50,7 +50,8 @@ def run_page(report: Mapping[str, Any], pictures: Mapping[str, Sequence[Row]]) -
 def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "capture", report["capture"]
     yield "method", report["method"]
-    yield "iterations", str(report["iterations"])
+    stopped = f"interrupted at {report['interrupted_at']} of " if "interrupted_at" in report else ""
+    yield "iterations", f"{stopped}{report['iterations']}"
     scene, masks = report["scene"], report.get("masks", {})
     yield "photographs", f"{scene['training_views']} for training, {scene['evaluation_views']} held out"
     if masks:

@@ -106,6 +106,7 @@ SCHEMA = Group(
         "experiment": Leaf("text", "name of the experiment"),
         "method": Leaf("text", "name of the method that trained"),
         "iterations": Leaf("whole", "length of the whole run"),
+        "interrupted_at": Leaf("whole", "the iteration at which somebody stopped the run, if somebody did"),
         "scene": Group(
             {
                 "gaussians": Leaf("whole", "Gaussians of the scene as it is shown"),

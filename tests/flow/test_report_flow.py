@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from captures import BALL_NAMES, write_capture
+from captures import BALL_NAMES, write_capture, write_object_masks
 from nerfstudio.utils.eval_utils import eval_setup
 from tools import run_folder, run_here, train_arguments
 
@@ -19,6 +19,7 @@ from scorp_ns.object_flow import ObjectFlow, capture_to_world
 from scorp_ns.report.schema import check_run_report
 from scorp_ns.report_flow import PAGE_FILE, REPORT_FILE, ReportFlow
 from scorp_ns.stage_clock import StageClock, read_costs
+from scorp_ns.trainer import ScorpTrainer
 
 RED, GREEN, YELLOW = BALL_NAMES
 REASON = "It covers <half> of its masks & no more."
@@ -129,3 +130,52 @@ def test_a_run_without_masks_has_a_report_that_says_how_to_add_objects(tmp_path:
     report = read(run_folder(tmp_path))
     assert report["objects"] == {} and "masks" not in report and report["scene"]["gaussians"] > 0
     assert "Pick by click" in (run_folder(tmp_path) / PAGE_FILE).read_text()
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_object_masks(write_capture(tmp_path_factory.mktemp("interrupted") / "capture"))
+
+
+def train_until(capture: Path, output: Path, stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until somebody presses Ctrl-C in an iteration; objects are lifted after 64 of the 80."""
+    train_iteration = ScorpTrainer.train_iteration
+
+    def interrupted(self: ScorpTrainer, step: int) -> Any:
+        if step == stop:
+            raise KeyboardInterrupt
+        return train_iteration(self, step)
+
+    monkeypatch.setattr(ScorpTrainer, "train_iteration", interrupted)
+    run_here("ns-train", *train_arguments(capture, output, "--max-num-iterations", "80"))
+
+
+def test_an_interrupted_run_leaves_the_report_of_what_there_is(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    train_until(capture, tmp_path, 70, monkeypatch)
+    folder = run_folder(tmp_path)
+    report = read(folder)
+    assert report["interrupted_at"] == 70 and report["iterations"] == 80
+    assert {name: one["lift"]["state"] for name, one in report["objects"].items()} == dict.fromkeys(BALL_NAMES, "done")
+    assert "interrupted at 70 of 80" in (folder / PAGE_FILE).read_text()
+    assert not any((folder / "nerfstudio_models").glob("*.ckpt")), "checkpoints come when they would"
+
+
+def test_a_run_interrupted_before_it_has_objects_has_no_report(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    train_until(capture, tmp_path, 3, monkeypatch)
+    assert not (run_folder(tmp_path) / REPORT_FILE).exists()
+
+
+def test_an_interruption_stays_one_whatever_the_report_runs_into(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def half_done(self: ReportFlow, more: dict[str, Any]) -> None:
+        raise IndexError("rows are missing")
+
+    monkeypatch.setattr(ReportFlow, "_write", half_done)
+    train_until(capture, tmp_path, 70, monkeypatch)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The report could not be written: rows are missing" in said and "KeyboardInterrupt" in said
