@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EISDIR, EXDEV
+from errno import EACCES, EISDIR, ELOOP, EXDEV
 from pathlib import Path, PurePosixPath
 
 from scorp_ns.errors import OutputError
@@ -72,7 +72,9 @@ def _failures_told(folder: Path) -> Iterator[None]:
 
 def _prepared(folder: Path, overwrite: bool) -> Path:
     """The folder that a path leads to, after a look at what it holds."""
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))
+    if place.is_symlink():
+        raise OSError(ELOOP, "its links lead round in a circle")
     if not place.exists():
         return place
     if not place.is_dir():

@@ -112,6 +112,15 @@ def test_a_link_to_a_folder_stays_one(tmp_path: Path):
     assert (tmp_path / "out").is_symlink() and (tmp_path / "far" / "file").read_text() == "two"
 
 
+def test_links_that_lead_nowhere_are_followed_and_circles_refused(tmp_path: Path):
+    (tmp_path / "out").symlink_to("new/far")
+    write(tmp_path / "out", "one")
+    assert (tmp_path / "new" / "far" / "file").read_text() == "one"
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OutputError, match="round in a circle"):
+        check_folder(tmp_path / "circle", False)
+
+
 def test_files_of_the_earlier_export_alone_are_removed(tmp_path: Path):
     write(tmp_path / "out", "one", names=("a", "old/b", "shared/c", "new/d"))
     (tmp_path / "out" / "shared" / "mine").write_text("mine")
