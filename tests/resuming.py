@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 import torch
 from tools import run_folder
+from warm_processes import run_warm
 
-PROGRAM = """
-import inspect, os, signal, sys
+DEATH = """
+import os, signal
 from scorp_ns import checkpoint
 def die(): os.kill(os.getpid(), signal.SIGKILL)
-exec(inspect.cleandoc(sys.argv.pop(1)))
-from nerfstudio.scripts.train import entrypoint
-entrypoint()
 """
+
+ALL_STAGES = ("scene", "lift", "propose", "compose")
+"""The stages that cost time in a run in which all happens."""
 
 
 def killed_run(kill: str, output: Path, *arguments: str | Path) -> Path:
     """Train until the lines of `kill` end it; the folder of its checkpoints."""
-    killed = subprocess.run(
-        [sys.executable, "-c", PROGRAM, kill, *map(str, arguments)], capture_output=True, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    code, printed = run_warm("ns-train", *arguments, program=DEATH + cleandoc(kill))
+    assert code == -signal.SIGKILL, printed
     return run_folder(output) / "nerfstudio_models"
 
 
-def last_checkpoint(output: Path) -> dict[str, Any]:
+def last_checkpoint(output: Path, stages: tuple[str, ...] = ALL_STAGES) -> dict[str, Any]:
+    """What a run in which these stages took place has stored last, without what differs from run to run."""
     (path,) = (run_folder(output) / "nerfstudio_models").iterdir()
     state = torch.load(path, weights_only=True)
     # The console draws from Python's global generator for the links it prints; nothing that trains uses it.
     del state["scorp"]["random"]["python"]
-    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in ("scene", "lift", "propose", "compose"))
+    assert all(state["scorp"]["costs"][stage]["seconds"] > 0 for stage in stages)
     state["scorp"]["costs"], state["scorp"]["object_costs"] = {}, {}
     for facts in state["pipeline"]["_model.scene_proxies._extra_state"]["facts"].values():
         assert facts.pop("seconds") > 0

@@ -11,7 +11,7 @@ from unittest import mock
 
 COARSE_PROXIES = (
     *("--pipeline.model.proxy.num-samples", "5000", "--pipeline.model.proxy.base-spacing", "0.04"),
-    *("--pipeline.model.proxy.gaussians-per-area", "2000"),
+    *("--pipeline.model.proxy.gaussians-per-area", "2000", "--pipeline.model.generator.symmetry.cells", "24"),
 )
 """Options for proxies that are made in a moment."""
 

@@ -13,7 +13,7 @@ from tools import run_here
 from scorp_ns.errors import ScorpError
 
 NUM_VIEWS = 16
-BRIEF = ("--missing", "1/2", "--iterations", "60")
+BRIEF = ("--missing", "1/2", "--iterations", "60", "--settings", "cells", "24")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("benched")
-    bench(capture, output)
+    bench(capture, output, "--mode", "blend", "replace")
     return output
 
 
@@ -82,15 +82,14 @@ def test_an_interrupted_bench_goes_on_from_what_is_trained(capture: Path, finish
     assert "This run is complete" in (result.parents[1] / "train.log").read_text()
 
 
-def test_ways_to_go_on_are_compared_over_the_same_scene(capture: Path, tmp_path: Path):
-    bench(capture, tmp_path, "--mode", "replace", "blend")
-    replaced, blended = split_of(tmp_path), split_of(tmp_path / "symmetry_blend")
+def test_ways_to_go_on_are_compared_over_the_same_scene(finished: Path):
+    blended, replaced = split_of(finished), split_of(finished / "symmetry_replace")
     assert replaced["before"] == blended["before"], "one scene was trained"
     assert replaced["after"] != blended["after"]
-    logs = [log.read_text() for log in tmp_path.glob("**/train.log")]
+    logs = [log.read_text() for log in finished.glob("**/train.log")]
     assert sorted("Continuing at step 48" in log for log in logs) == [False, True]
-    assert "replace" in (tmp_path / "comparison.md").read_text()
-    assert all((tmp_path / "symmetry_blend" / picture["truth"]).is_file() for picture in blended["pictures"])
+    assert "replace" in (finished / "comparison.md").read_text()
+    assert all((finished / "symmetry_replace" / picture["truth"]).is_file() for picture in replaced["pictures"])
 
 
 def test_shares_and_names_that_make_no_sense_are_refused(capture: Path, finished: Path, tmp_path: Path, capsys):

@@ -26,7 +26,10 @@ from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splat_ply import read_splats
 
-BRIEF = ("--max-num-iterations", "60", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8")
+BRIEF = (
+    *("--max-num-iterations", "60", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8"),
+    *("--pipeline.model.schedule.place-at", "2", "--pipeline.model.schedule.compose-at", "2"),
+)
 
 PIXEL = 2.0 / FOCAL
 """What a pixel covers where the balls stand, two metres from the cameras. Small objects lose up to two at outlines."""

@@ -10,7 +10,8 @@ import pytest
 import torch
 from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
 from resuming import assert_identical, killed_run, last_checkpoint
-from tools import COARSE_PROXIES, run, run_here, train_arguments
+from tools import COARSE_PROXIES, run_here, train_arguments
+from warm_processes import run_warm
 
 from scorp_ns.trainer import ScorpTrainer
 
@@ -52,7 +53,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_places_learn_alone_and_a_killed_run_resumes_to_the_same_result(arguments: Any, tmp_path: Path):
-    code, printed = run("ns-train", *arguments(tmp_path / "whole"))
+    code, printed = run_warm("ns-train", *arguments(tmp_path / "whole"))
     assert code == 0, printed
     for name in BALL_NAMES:
         assert f"The place of the proxy of '{name}'" in " ".join(printed.split())

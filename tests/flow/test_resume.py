@@ -9,7 +9,8 @@ import pytest
 import torch
 from captures import BALL_NAMES, write_capture, write_object_masks
 from resuming import assert_identical, killed_run, last_checkpoint
-from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
+from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
+from warm_processes import run_warm
 
 NUM_ITERATIONS = 60
 OPTIONS = (
@@ -30,6 +31,12 @@ OPTIONS = (
     *COARSE_PROXIES,
     *("--pipeline.model.schedule.densify-until", "1.0", "--pipeline.model.camera-optimizer.mode", "SO3xR3"),
 )
+"""Runs in which all happens."""
+
+SCENE_OPTIONS = (*OPTIONS, *("--pipeline.model.schedule.propose-at", "2", "--pipeline.model.schedule.compose-at", "2"))
+"""Runs of seconds, which end after objects were lifted."""
+
+SCENE_STAGES = ("scene", "lift")
 
 KILLS = {
     "while proxies are made": """
@@ -58,6 +65,9 @@ KILLS = {
             return iterate(self, step)
         ScorpTrainer.train_iteration = train_iteration
     """,
+}
+
+SCENE_KILLS = {
     "between two steps": """
         from scorp_ns.trainer import ScorpTrainer
         iterate = ScorpTrainer.train_iteration
@@ -91,9 +101,16 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def uninterrupted(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     output = tmp_path_factory.mktemp("uninterrupted")
-    code, printed = run("ns-train", *train_arguments(capture, output, *OPTIONS))
+    code, printed = run_warm("ns-train", *train_arguments(capture, output, *OPTIONS))
     assert code == 0, printed
     return last_checkpoint(output)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_scene(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    output = tmp_path_factory.mktemp("uninterrupted")
+    run_here("ns-train", *train_arguments(capture, output, *SCENE_OPTIONS))
+    return last_checkpoint(output, SCENE_STAGES)
 
 
 @pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS.keys())
@@ -103,6 +120,15 @@ def test_a_killed_run_resumes_to_the_same_result(
     folder = killed_run(kill, tmp_path / "killed", *train_arguments(capture, tmp_path / "killed", *OPTIONS))
     run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *OPTIONS, "--load-dir", folder))
     assert_identical(last_checkpoint(tmp_path / "resumed"), uninterrupted)
+
+
+@pytest.mark.parametrize("kill", SCENE_KILLS.values(), ids=SCENE_KILLS.keys())
+def test_a_killed_run_of_the_scene_resumes_to_the_same_result(
+    kill: str, capture: Path, uninterrupted_scene: dict[str, Any], tmp_path: Path
+):
+    folder = killed_run(kill, tmp_path / "killed", *train_arguments(capture, tmp_path / "killed", *SCENE_OPTIONS))
+    run_here("ns-train", *train_arguments(capture, tmp_path / "resumed", *SCENE_OPTIONS, "--load-dir", folder))
+    assert_identical(last_checkpoint(tmp_path / "resumed", SCENE_STAGES), uninterrupted_scene)
 
 
 def test_the_runs_really_lift_objects_and_densify_after_that(uninterrupted: dict[str, Any]):
@@ -135,7 +161,7 @@ def test_a_complete_run_is_left_as_it_is(capture: Path, uninterrupted: dict[str,
     path.parent.mkdir()
     torch.save(uninterrupted, path)
     before = path.read_bytes()
-    code, output = run("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--load-dir", path.parent))
+    code, output = run_warm("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--load-dir", path.parent))
     assert code == 0, output
     assert "This run is complete" in output
     assert path.read_bytes() == before
