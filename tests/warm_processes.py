@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import os
-import sys
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -15,6 +14,9 @@ from tools import run_here
 
 IMPORTS = ["nerfstudio.scripts.train", "nerfstudio.configs.method_configs", "scorp_ns.trainer", "scorp_ns.model"]
 """What a training run loads before it begins."""
+
+STDOUT, STDERR = 1, 2
+"""What every process prints to."""
 
 PATIENCE = 300
 """Seconds after which a process is taken for stuck."""
@@ -47,7 +49,7 @@ def _context() -> ForkServerContext:
 def _run_script(log: Path, command: str, arguments: list[str], program: str) -> None:
     """What the new process does."""
     with log.open("wb") as file:
-        os.dup2(file.fileno(), sys.__stdout__.fileno())
-        os.dup2(file.fileno(), sys.__stderr__.fileno())
+        for descriptor in (STDOUT, STDERR):
+            os.dup2(file.fileno(), descriptor)
     exec(inspect.cleandoc(program), {"__name__": "before"})
     run_here(command, *arguments)
