@@ -19,7 +19,7 @@ METRICS = {"psnr": "{:+.2f} dB", "miou": "{:+.3f}"}
 
 
 def main() -> None:
-    """Print a row for each generator and mode and each share: means over the captures, and the worst object."""
+    """Print a row for each generator and mode and each share: means over captures, spread over seeds, worst object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benches", type=Path, nargs="+", help="folders that scorp bench wrote, one per capture")
     reports = [
@@ -27,9 +27,9 @@ def main() -> None:
         for bench in parser.parse_args().benches
         for path in sorted([bench / "report.json", *bench.glob("*/report.json")])
     ]
-    ways = dict.fromkeys((report["generator"], report["mode"]) for report in reports)
-    print("| generator, mode | withheld | captures | before | " + " | ".join(SETS) + " | worst object |")
-    print("|---|---|---|---|" + "---|" * (len(SETS) + 1))
+    ways = sorted({(report["generator"], report["mode"]) for report in reports})
+    print("| generator, mode | withheld | captures | before | " + " | ".join(SETS) + " | spread | worst object |")
+    print("|---|---|---|---|" + "---|" * (len(SETS) + 2))
     for way in ways:
         same = [report for report in reports if (report["generator"], report["mode"]) == way]
         for share in sorted({share for report in same for share in report["splits"]}):
@@ -40,7 +40,7 @@ def main() -> None:
                 str(len(splits)),
                 _before(splits),
             ]
-            print("| " + " | ".join([*cells, *_gains(splits), _worst(splits)]) + " |")
+            print("| " + " | ".join([*cells, *_gains(splits), _spread(splits), _worst(splits)]) + " |")
 
 
 def _before(splits: Sequence[dict]) -> str:
@@ -55,6 +55,12 @@ def _gains(splits: Sequence[dict]) -> Iterator[str]:
         parts = [split if key is None else split[key] for split in splits]
         gains = {name: [part["after"][name] - part["before"][name] for part in parts] for name in METRICS}
         yield ", ".join(form.format(fmean(gains[name])) for name, form in METRICS.items())
+
+
+def _spread(splits: Sequence[dict]) -> str:
+    """The standard deviation over seeds of the objects alone, after completing them, as a mean over captures."""
+    spreads = [split["spread"]["after"]["psnr"] for split in splits if "spread" in split]
+    return f"±{fmean(spreads):.2f} dB" if spreads else "one seed"
 
 
 def _worst(splits: Sequence[dict]) -> str:
