@@ -89,7 +89,7 @@ class ObjectCourse:
             if self.proxies.wanted_again:
                 self.proxies.propose()
                 self.places.place()
-            if self.composing.wanted_again:
+            if self.composing.wanted_again and self.schedule.composes(step):
                 self._compose()
         for flow in (self.objects, self.proxies, self.composing, self.report):
             flow.finish()

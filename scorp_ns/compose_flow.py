@@ -11,6 +11,7 @@ from rich.table import Table
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.surgery import append_rows, keep_rows
+from scorp_ns.generator_choice import ALL
 from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import ComposedObject, LiftedObject
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
     from scorp_ns.trainer import ScorpTrainer
 
-ALL = "all"
-"""Stands for the names of all objects where some are to be generated, and so composed, again."""
-
 
 class ComposeFlow:
     """The composing of objects in one training run."""
@@ -33,8 +31,8 @@ class ComposeFlow:
         self.model, self.objects, self.clock = model, objects, trainer.clock
         self.optimizers = trainer.optimizers.optimizers
         self.store = model.scene_composite
-        self.wanted_again = set(trainer.config.regenerate) if model.scene_composite.names else set()
-        """Names of objects whose proxies are made anew after they were composed."""
+        self.wanted_again = set(trainer.config.regenerate)
+        """Names of objects that are composed again, as their proxies are made anew or stand elsewhere."""
 
     def check_choice(self) -> None:
         """Look up what is to be shown, so that a mistake shows before training."""

@@ -14,6 +14,9 @@ from scorp_ns.plugins import GENERATORS, load_plugin, with_options
 BUILT_IN = ("symmetry", "asset", "command", "http")
 """The generators whose settings are fields of the choice."""
 
+ALL = "all"
+"""Stands for the names of all objects where some are to be generated again."""
+
 
 @dataclass
 class GeneratorChoice:

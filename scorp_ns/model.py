@@ -155,8 +155,12 @@ class ScorpModel(ShownGaussians):
 
     @property
     def field(self) -> FieldUnion:
-        """The surfaces of all proxies that have their place, as `ns-export marching-cubes` asks for them."""
-        placed = [(one.field, one.T_world_proxy) for one in self.scene_proxies.proxies()]
+        """The surfaces of all proxies that have their place, as `ns-export marching-cubes` asks for them.
+
+        Those that a person rejected are none of the scene.
+        """
+        store = self.scene_proxies
+        placed = [(one.field, one.T_world_proxy) for one in store.proxies() if one.name not in store.rejected]
         return FieldUnion([(field, pose) for field, pose in placed if pose is not None])
 
     def get_training_callbacks(

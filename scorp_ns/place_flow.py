@@ -39,7 +39,7 @@ class PlaceFlow:
 
     def check_choice(self) -> None:
         """Build the matcher that is chosen, so that mistakes show before training."""
-        if self.objects.lifting.masked_objects:
+        if self.objects.lifting.masked_objects or self.model.scene_objects.names:
             self.model.config.matcher.build()
 
     def place(self) -> set[str]:
@@ -58,6 +58,7 @@ class PlaceFlow:
         """Let the places of these proxies learn in the iterations that come, in which all else is frozen."""
         if not names or self.model.scene_composite.is_composed:
             return
+        self.finish_refinement()
         places = {name: self.store.proxy(name).T_world_proxy for name in self.store.names if name in names}
         self.model.scene_refinement.begin({name: place for name, place in places.items() if place is not None})
         self._start_over()

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.export.proxy_files import remove_proxy, write_proxy, write_reasons
+from scorp_ns.generator_choice import ALL
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
 from scorp_ns.products import LiftedObject, ObjectInfo, Proxy, ProxyRequest
@@ -25,9 +26,6 @@ from scorp_ns.wording import unknown_objects
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
     from scorp_ns.trainer import ScorpTrainer
-
-ALL = "all"
-"""Stands for the names of all objects where some are to be generated again."""
 
 CACHE = "generated"
 """The folder of stored replies, beside the methods' folders in that of the experiment."""
@@ -50,14 +48,23 @@ class ProxyFlow:
 
     def check_choice(self) -> None:
         """Build every generator that is chosen, and look up every name, so that mistakes show before training."""
-        if not self._infos:
-            return
-        for name in self.choice.names:
-            self.choice.build(name)
         known = sorted({*self._infos, *self.model.scene_objects.names})
-        for option, names in (("generator.per-object", self.choice.per_object), ("regenerate", self.wanted_again)):
-            if wrong := sorted(set(names) - {ALL, *known}):
+        named = {"regenerate": self.wanted_again}
+        if known:
+            named["generator.per-object"] = set(self.choice.per_object)
+            for name in self.choice.names:
+                self.choice.build(name)
+        for option, names in named.items():
+            if wrong := sorted(names - {ALL, *known}):
                 raise ScorpError(*unknown_objects(f"--{option}", wrong, known, "capture", "Give it object masks."))
+        self._heed_command()
+
+    def _heed_command(self) -> None:
+        """Let what the command says of objects to generate again count, not what was decided in a viewer before."""
+        for name in self.wanted_again - {ALL}:
+            self.store.restore(name)
+            if name in self.choice.per_object:
+                self.store.makers.pop(name, None)
 
     def propose(self) -> None:
         """Generate the proxies that are missing or wanted again, once."""
@@ -78,7 +85,8 @@ class ProxyFlow:
         """The objects that need a proxy, and whether it shall be made anew."""
         wanted, new_names = [], self._new_names()
         for one in map(self.model.scene_composite.own, self.model.scene_objects.objects()):
-            is_again = bool({one.name, ALL} & self.wanted_again)
+            is_rejected = one.name in self.store.rejected
+            is_again = one.name in self.wanted_again or (ALL in self.wanted_again and not is_rejected)
             if is_again or one.name in new_names:
                 wanted.append((one, is_again))
         return wanted

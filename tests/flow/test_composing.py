@@ -128,11 +128,29 @@ def test_tools_show_what_the_run_was_told_to_show(composed: tuple[Path, torch.Te
         config.write_text(text)
 
 
-def test_scenes_that_shall_be_kept_are(capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_scenes_that_shall_be_kept_are_until_a_proxy_is_made_anew(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     run_here("ns-train", *train_arguments(capture, tmp_path, *OPTIONS, "--pipeline.model.compose.mode", "keep"))
-    model, _ = loaded(run_folder(tmp_path))
+    kept, one = run_folder(tmp_path), BALL_NAMES[0]
+    model, _ = loaded(kept)
     assert model.scene_proxies.names and not model.scene_composite.is_composed
     assert "Composed objects" not in capsys.readouterr().out
+
+    decide_in_the_viewer(kept, rejected=[one], makers={one: "asset"})
+    again = ("--load-dir", kept, "--regenerate", one, "--pipeline.model.generator.per-object", one, "symmetry")
+    run_here("ns-train", *train_arguments(capture, tmp_path / "anew", *OPTIONS, *again))
+    model, _ = loaded(run_folder(tmp_path / "anew"))
+    assert model.scene_proxies.proxy(one).made_by == "symmetry"
+    assert one in model.scene_composite.names and one not in model.scene_proxies.rejected
+
+
+def decide_in_the_viewer(run: Path, **decisions: object) -> None:
+    """Let a run's checkpoint hold what somebody decided of its proxies."""
+    (path,) = (run / "nerfstudio_models").iterdir()
+    state = torch.load(path, weights_only=True)
+    state["pipeline"]["_model.scene_proxies._extra_state"].update(decisions)
+    torch.save(state, path)
 
 
 def test_what_cannot_be_shown_is_refused_before_training(capture: Path, tmp_path: Path):

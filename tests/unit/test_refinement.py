@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -18,9 +19,11 @@ from scorp_ns.fields.surface_gaussians import surface_gaussians
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.refinement import MovingProxy, ProxyRender, refinement_losses, render_proxies
 from scorp_ns.products import Proxy
+from scorp_ns.scene_proxies import SceneProxies
 from scorp_ns.scene_refinement import SceneRefinement
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.stages.refine import choose_place
@@ -159,3 +162,21 @@ def test_places_learn_between_placing_and_composing():
     assert learning(ScheduleConfig(refine_for=0.5, compose_at=0.85)) == list(range(801, 851))
     assert learning(ScheduleConfig(refine_for=0.5, compose_at=2.0)) == list(range(801, 1000))
     assert learning(ScheduleConfig(place_at=2.0)) == []
+
+
+def test_places_that_learn_are_kept_before_others_begin():
+    model = make_model(SceneRefinement())
+    for name in ("early", "late"):
+        model.scene_proxies.take(ball_proxy(name, PLACE), seconds=0.0)
+    flow, kept = PlaceFlow(model, MagicMock(), MagicMock()), []
+    flow.finish_refinement = lambda: kept.append(model.scene_refinement.names)  # type: ignore[method-assign]
+    flow.begin_refinement({"early"})
+    flow.begin_refinement({"late"})
+    assert kept == [(), ("early",)]
+    assert model.scene_refinement.names == ("late",)
+
+
+def make_model(refinement: SceneRefinement) -> MagicMock:
+    """What places ask of a model."""
+    composite = MagicMock(is_composed=False)
+    return MagicMock(scene_refinement=refinement, scene_proxies=SceneProxies(), scene_composite=composite)
