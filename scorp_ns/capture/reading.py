@@ -18,6 +18,11 @@ NEEDED = f"A capture is a folder with a {TRANSFORMS} (cameras) beside its images
 
 MAKE = "Make one with `ns-process-data images --data {photos} --output-dir CAPTURE` and pass `--data CAPTURE`."
 
+MOVED = (
+    "Correct `--data`. Where a finished run is opened, whose capture has moved since, correct `data:` near the top of "
+    "the run's config.yml, or use `scorp export`, which needs no photographs."
+)
+
 REMAKE = "Repair it, or make the capture again with `ns-process-data`."
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -69,8 +74,9 @@ def read_capture(data: Path) -> Capture:
 def _find_transforms(data: Path) -> Path:
     """Where the transforms.json lies; the file itself may be named if it ends in .json."""
     if not data.exists():
-        found = f"'{data}' is a link that leads nowhere." if data.is_symlink() else f"'{data}' does not exist."
-        raise CaptureError(found, NEEDED, "Correct `--data`.")
+        where = "" if data.is_absolute() else f" in {Path.cwd()}"
+        found = f"'{data}' is a link that leads nowhere." if data.is_symlink() else f"'{data}' does not exist{where}."
+        raise CaptureError(found, NEEDED, MOVED)
     if data.is_file():
         if data.suffix == ".json":
             return data

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from captures import edit, write_capture
 from tools import run, run_here, train_arguments
 
@@ -76,7 +78,26 @@ def test_an_error_ends_with_its_message_and_no_traceback(tmp_path: Path):
     code, printed = run("ns-train", *train_arguments(tmp_path / "nowhere", tmp_path))
     assert code == 1
     assert "Traceback" not in printed
-    assert " ".join(printed.split()).endswith("Correct `--data`.")
+    assert " ".join(printed.split()).endswith("or use `scorp export`, which needs no photographs.")
+
+
+def test_a_run_whose_capture_has_moved_says_where_to_tell_it(tiny_run: Path, tmp_path: Path, monkeypatch):
+    copy = shutil.copytree(tiny_run, tmp_path / "run")
+    config, capture = copy / "config.yml", write_capture(tmp_path / "moved")
+    given = yaml.load(config.read_text(), Loader=yaml.Loader).data
+    monkeypatch.chdir(tmp_path)
+    written = "\n".join(f"- {part}" for part in given.parts)
+    text = config.read_text()
+    assert text.index(written) < text.index("pipeline:"), "the data stand near the top"
+    config.write_text(text.replace(written, "- gone", 1))
+    export = ("gaussian-splat", "--load-config", config, "--output-dir", tmp_path / "out")
+    with pytest.raises(ScorpError) as raised:
+        run_here("ns-export", *export)
+    assert raised.value.found == f"'gone' does not exist in {tmp_path}."
+    assert "config.yml" in raised.value.do and "`scorp export`" in raised.value.do
+    config.write_text(config.read_text().replace("- gone", f"- {capture}", 1))
+    run_here("ns-export", *export)
+    assert (tmp_path / "out" / "splat.ply").is_file(), "what the message says to do works"
 
 
 def test_a_checkpoint_of_another_sh_degree(capture: Path, tiny_run: Path, tmp_path: Path):
