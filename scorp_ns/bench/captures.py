@@ -98,20 +98,27 @@ def _meshes(folder: Path) -> dict[str, Path]:
     return {name: folder / mesh for name, mesh in named.items() if (folder / mesh).is_file()}
 
 
-def fingerprint_of_files(folder: Path) -> str:
-    """Changes with any file of the capture: its name, size or time."""
-    seen = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+def fingerprint_of_files(folder: Path, output: Path) -> str:
+    """Changes with any file of the folder, its name, size or time; what the bench writes to `output` does not count."""
+    seen, root, own = hashlib.sha256(), folder.resolve(), output.resolve()
+    is_within = root in own.parents
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        if is_within and own in path.parents:
+            continue
         status = path.stat()
-        seen.update(f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "replace"))
+        seen.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "replace"))
     return seen.hexdigest()
 
 
-def write_split_capture(capture: BenchCapture, split: MissingSplit, folder: Path) -> Path:
-    """The capture in `folder` with lists of frames as the split says; the rest of it is linked, or copied."""
+def write_split_capture(capture: BenchCapture, split: MissingSplit, folder: Path, output: Path) -> Path:
+    """The capture in `folder` with lists of frames as the split says; the rest of it is linked, or copied.
+
+    The bench's own `output`, where it lies in the capture, is no part of it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for path in capture.folder.iterdir():
-        if path.name != TRANSFORMS and not (folder / path.name).exists():
+        is_own = path.name == TRANSFORMS or path.resolve() == output.resolve()
+        if not is_own and not (folder / path.name).exists():
             _link(path, folder / path.name)
     content = {key: value for key, value in capture.capture.content.items() if key not in SPLIT_KEYS}
     tested = [*split.in_arc, *split.withheld]

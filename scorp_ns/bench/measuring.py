@@ -14,12 +14,12 @@ from jaxtyping import Bool, Int16
 from nerfstudio.utils.eval_utils import eval_setup
 from torch import Tensor
 
+from scorp_ns.bench.beforehand import refuse_unknown
 from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.pictures import write_pictures
 from scorp_ns.bench.plan import BenchPlan, Refinement
 from scorp_ns.bench.poses import errors_of_pose
 from scorp_ns.datamanager import ScorpDataManager
-from scorp_ns.errors import ScorpError
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
 from scorp_ns.evaluate.learned import learned_scores
 from scorp_ns.evaluate.mesh_views import MeshCaster
@@ -37,7 +37,6 @@ from scorp_ns.model_settings import AFTER, BEFORE
 from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.products import CapturedView
 from scorp_ns.stage_clock import read_costs
-from scorp_ns.wording import unknown_objects
 
 MOST_POINTS = 50_000
 """More points of a surface measure nothing new."""
@@ -87,8 +86,7 @@ def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
     if masks is None or not plan.lifts:
         return {}
     names = [info.name for info in masks.objects]
-    if wrong := [name for name in plan.objects if name not in names]:
-        raise ScorpError(*unknown_objects("--objects", wrong, names, "capture", "Give it object masks."))
+    refuse_unknown(plan.objects, names)
     return {name: label for label, name in enumerate(names, start=1) if not plan.objects or name in plan.objects}
 
 
@@ -204,8 +202,7 @@ def _object(
     parts |= _proxy_facts(run.model, name) | _composite_facts(run.model, name)
     if mesh is not None:
         parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)} | _proxy_geometry(run, name, mesh)
-        parts |= _pose(run, name, mesh)
-    return parts
+    return parts | _pose(run, name, mesh)
 
 
 def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
@@ -239,7 +236,7 @@ def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
     return {AFTER: geometry_scores(sample_mesh(mesh), surface.sample(MOST_POINTS).points.astype(np.float64)).as_dict()}
 
 
-def _pose(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
+def _pose(run: FinishedRun, name: str, mesh: Path | None) -> dict[str, Any]:
     """How far the proxy stands from where it truly belongs, if it stands anywhere and that is known."""
     store = run.model.scene_proxies
     if run.assets is None or name not in store.names:

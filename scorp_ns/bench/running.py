@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scorp_ns import __version__
+from scorp_ns.bench.beforehand import check_names, check_output
 from scorp_ns.bench.captures import BenchCapture, fingerprint_of_files, read_bench_capture, write_split_capture
 from scorp_ns.bench.measuring import load_run, measure, stage_costs
 from scorp_ns.bench.plan import BenchPlan, Refinement
@@ -37,6 +38,8 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
     """
     others = [read_report(path) for path in plan.compare_with]
     capture = read_bench_capture(plan.data)
+    check_output(plan, capture)
+    check_names(plan, capture)
     reports = []
     for way in plan.refinements:
         folder = plan.output if way == plan.refinements[0] else plan.output / way.label
@@ -97,7 +100,7 @@ def _result(
         say(f"{title}: measured before")
         return json.loads(path.read_text(encoding="utf-8"))
     try:
-        data = write_split_capture(capture, split, folder / "capture")
+        data = write_split_capture(capture, split, folder / "capture", plan.output)
     except OSError as error:
         raise OutputError(
             f"The bench cannot write to {folder} ({error.strerror or error}).",
@@ -119,11 +122,12 @@ def _fingerprint(plan: BenchPlan, way: Refinement, capture: BenchCapture, split:
     """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
-        assets = None if plan.assets is None else fingerprint_of_files(plan.assets)
+        assets = None if plan.assets is None else fingerprint_of_files(plan.assets, plan.output)
         settings += [way.generator, str(plan.assets), assets, dict(plan.settings), _files_named(plan.settings.values())]
     if plan.composes:
         settings += [way.mode]
-    return _digest([*settings, split.train, split.in_arc, split.withheld, fingerprint_of_files(capture.folder)])
+    files = fingerprint_of_files(capture.folder, plan.output)
+    return _digest([*settings, split.train, split.in_arc, split.withheld, files])
 
 
 def _files_named(values: Iterable[str]) -> list[tuple[str, int, int]]:

@@ -34,7 +34,8 @@ def num_iterations(plan: BenchPlan) -> int:
 def train(plan: BenchPlan, way: Refinement, capture: Path, seed: int, folder: Path, origin: Path) -> Path:
     """Train on the capture, and go on with an interrupted run if there is one; the run's config.yml.
 
-    The run in the folder `origin`, if it is another one, has trained the scene: it is taken over from there.
+    The run in the folder `origin`, if it is another one, has trained the scene: it is taken over from there, as long
+    as nobody has removed it.
     """
     run, fork = _run_folder(plan, folder), _fork(plan)
     checkpoints = run / "nerfstudio_models"
@@ -68,8 +69,8 @@ def _fork(plan: BenchPlan) -> int:
 
 
 def _take_over(source: Path, target: Path, fork: int) -> None:
-    """Begin with the scene of another run, unless this one has begun."""
-    if not any(target.glob("step-*.ckpt")):
+    """Begin with the scene of another run, unless that is not there any more or this one has begun."""
+    if checkpoint_path(source, fork).is_file() and not any(target.glob("step-*.ckpt")):
         target.mkdir(parents=True, exist_ok=True)
         unfinished = target / "unfinished"
         shutil.copyfile(checkpoint_path(source, fork), unfinished)

@@ -110,6 +110,17 @@ def test_a_name_that_no_object_has_is_refused(capture: Path, finished: Path):
         load_run(config, plan, plan.refinements[0])
 
 
+def test_a_wrong_name_is_refused_before_anything_is_trained(capture: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr("scorp_ns.bench.running.train", lambda *_: pytest.fail("trained"))
+    for stage, output in (("lift", tmp_path / "out"), ("scene", capture)):
+        options = ("--objects", "blue ball", "--stop-after", stage)
+        with pytest.raises(SystemExit) as ended:
+            run_here("scorp", "bench", "--data", capture, "--output", output, *options)
+        assert ended.value.code == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "'red ball'" in told and "--output is the capture itself" in told
+
+
 def test_the_capture_is_left_as_it_is(tmp_path: Path):
     capture = write_object_masks(write_capture(tmp_path / "capture", NUM_VIEWS), NUM_VIEWS)
     (capture / "transforms.json").write_text((capture / "transforms.json").read_text().replace("images/", "./images/"))
@@ -143,6 +154,31 @@ def test_other_masks_make_another_result(capture: Path, tmp_path: Path):
     from scorp_ns.bench.captures import fingerprint_of_files
 
     copy = shutil.copytree(capture, tmp_path / "capture")
-    before = fingerprint_of_files(copy)
+    before = fingerprint_of_files(copy, tmp_path / "bench")
     (copy / "object_masks" / "red ball" / "0003.png").unlink()
-    assert fingerprint_of_files(copy) != before
+    assert fingerprint_of_files(copy, tmp_path / "bench") != before
+
+
+def test_a_bench_in_its_own_capture_knows_what_it_has_measured(tmp_path: Path, monkeypatch):
+    capture = write_object_masks(write_capture(tmp_path / "capture", NUM_VIEWS), NUM_VIEWS)
+    output = capture / "bench"
+    options = ("--iterations", "10", "--stop-after", "scene")
+    bench(capture, output, *options)
+    assert not list(output.glob("work/*/capture/bench")), "the bench is no part of what it trains on"
+    first = split_of(output)
+    monkeypatch.setattr("scorp_ns.bench.running.train", lambda *_: pytest.fail("trained again"))
+    bench(capture, output, *options)
+    assert split_of(output) == first
+
+
+def test_a_scene_that_was_removed_is_made_anew(tmp_path: Path):
+    from scorp_ns.bench.training import _take_over
+    from scorp_ns.checkpoint import checkpoint_path
+
+    source, target = tmp_path / "first", tmp_path / "second"
+    _take_over(source, target, 47)
+    assert not target.exists(), "the second run begins from nothing"
+    source.mkdir()
+    checkpoint_path(source, 47).write_bytes(b"scene")
+    _take_over(source, target, 47)
+    assert checkpoint_path(target, 47).read_bytes() == b"scene"
