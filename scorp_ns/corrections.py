@@ -78,6 +78,11 @@ class Corrections:
             taken, self._waiting = tuple(self._waiting), []
         return taken
 
+    def forget(self, name: str) -> None:
+        """Give up what was asked for an object: the name may come to mean another one."""
+        with self._lock:
+            self._waiting = [one for one in self._waiting if one.name != name]
+
     def answer(self, text: str) -> None:
         """Tell whoever listens what became of a wish."""
         for listener in self.listeners:

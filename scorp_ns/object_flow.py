@@ -128,7 +128,21 @@ class ObjectLifting:
         point = to_world.apply(torch.tensor(pick.point, dtype=torch.float64)).float()
         label = store.label_for(pick.name, len(self.masked_objects))
         reach = pick.reach * to_world.scale
-        store.add(lift_at_point(scene, labels, pick.name, label, point, reach, self.model.config.lift), pick)
+        picked = lift_at_point(scene, labels, pick.name, label, point, reach, self.model.config.lift)
+        if pick not in store.picks:
+            self._forget_proxy(pick.name)
+        store.add(picked, pick)
+
+    def remove(self, name: str) -> None:
+        """Forget an object and all that was made of it; its Gaussians belong to none."""
+        self._forget_proxy(name)
+        self._store.remove(name)
+
+    def _forget_proxy(self, name: str) -> None:
+        """Forget what was made of an object that is no more, or had this name before, and decided about it."""
+        self.model.scene_proxies.forget(name)
+        self.model.scene_composite.forget_failure(name)
+        self.model.corrections.forget(name)
 
     def write(self) -> None:
         """Write all objects to the run's folder."""

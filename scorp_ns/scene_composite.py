@@ -82,6 +82,10 @@ class SceneComposite(torch.nn.Module):
         """Remember why an object is left as it was lifted."""
         self.failures[name] = reason
 
+    def forget_failure(self, name: str) -> None:
+        """Forget why an object is left as it was lifted: the name may come to mean another one."""
+        self.failures.pop(name, None)
+
     def forget(self, one: LiftedObject) -> Bool[Tensor, " n"]:
         """Take an object back to what was lifted; which Gaussians remain, as those of its fill have to go."""
         is_its = torch.zeros_like(self.layers, dtype=torch.bool)

@@ -98,6 +98,17 @@ class SceneProxies(torch.nn.Module):
             self._facts[proxy.name] = facts | {key: new[key] for key in ("field", "evidence", "notes")}
         self._tell()
 
+    def forget(self, name: str) -> None:
+        """Forget the proxy of an object, and all that was decided about it: the name may come to mean another one."""
+        with self._lock:
+            facts = self._facts.pop(name, None)
+            if facts is not None:
+                del self.shapes[facts["key"]]
+            self.failures.pop(name, None)
+            self.rejected.discard(name)
+            self.makers.pop(name, None)
+        self._tell()
+
     def fail(self, name: str, reason: str) -> None:
         """Remember why an object has no proxy; an earlier one stays."""
         self.failures[name] = reason

@@ -145,7 +145,10 @@ class ObjectPicking(ViewerControl):
         if name in self._model.scene_composite.names:
             self._tell(f"'{name}' is composed with its proxy. Reject it first.")
             return
-        store.remove(name)
+        if name in self._model.scene_refinement.names:
+            self._tell(f"The place of the proxy of '{name}' is being refined. Remove it when that is done.")
+            return
+        self._lifting.remove(name)
         if read_picks(self._lifting.folder):
             write_picks(self._lifting.folder, store.picks)
         self._tell(f"'{name}' is no object any more. Files that were written of it stay where they are.")

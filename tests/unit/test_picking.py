@@ -11,9 +11,11 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
+from ball_proxies import ball_proxy
 from ball_scenes import balls_on_floor, click_at, views_around
 
 from scorp_ns import object_flow
+from scorp_ns.corrections import Corrections, Restore
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
@@ -22,6 +24,8 @@ from scorp_ns.picks import PICKS_FILE, Pick, read_picks, write_picks
 from scorp_ns.products import LiftedScene, ObjectInfo
 from scorp_ns.scene_composite import SceneComposite
 from scorp_ns.scene_objects import SceneObjects
+from scorp_ns.scene_proxies import SceneProxies
+from scorp_ns.scene_refinement import SceneRefinement
 from scorp_ns.stages.lift import Scene
 from scorp_ns.viewer import picking
 from scorp_ns.viewer.picking import NOTHING_PICKED, ObjectPicking
@@ -72,7 +76,8 @@ class Panel:
     def __init__(self, folder: Path) -> None:
         self.gui, self.scene, self.lock = Gui(), MagicMock(), Lock()
         self.store = SceneObjects()
-        self.control = ObjectPicking(self._model())
+        self.model = self._model()
+        self.control = ObjectPicking(self.model)
         server = SimpleNamespace(gui=self.gui, scene=self.scene, get_clients=dict)
         self.control._setup(
             SimpleNamespace(
@@ -88,7 +93,10 @@ class Panel:
     def _model(self) -> Any:
         return SimpleNamespace(
             scene_objects=self.store,
+            scene_proxies=SceneProxies(),
             scene_composite=SceneComposite(),
+            scene_refinement=SceneRefinement(),
+            corrections=Corrections(),
             scene=GAUSSIANS,
             means=GAUSSIANS.means,
             config=SimpleNamespace(lift=LiftConfig()),
@@ -102,6 +110,26 @@ class Panel:
         self.gui.handles["New object"].value = name
         self.gui.press("Pick by click")
         self.click(target)
+
+    def remove(self, name: str) -> None:
+        self.gui.handles["Picked"].value = name
+        self.gui.press("Remove")
+
+    def decide(self, name: str) -> None:
+        """Let a run make all of an object that it may, and people decide all that they can."""
+        self.model.scene_proxies.take(ball_proxy(name, CAPTURE_TO_WORLD), seconds=1.0)
+        self.model.scene_proxies.fail(name, "Cancelled.")
+        self.model.scene_proxies.reject(name)
+        self.model.scene_proxies.makers[name] = "asset"
+        self.model.scene_composite.fail(name, "Nothing is hidden.")
+        self.model.corrections.ask(Restore(name))
+
+    @property
+    def known(self) -> set[str]:
+        """The objects of which anything is known but what was lifted."""
+        proxies, composite = self.model.scene_proxies, self.model.scene_composite
+        made = {*proxies.names, *proxies.failures, *composite.failures}
+        return made | proxies.rejected | {*proxies.makers} | {wish.name for wish in self.model.corrections.waiting}
 
     @property
     def info(self) -> str:
@@ -165,8 +193,7 @@ def test_only_picked_objects_are_removed(panel: Panel):
     panel.gui.press("Remove")
     assert panel.info == "No picked object is chosen."
     panel.pick("ball", CENTERS[0].tolist())
-    panel.gui.handles["Picked"].value = "ball"
-    panel.gui.press("Remove")
+    panel.remove("ball")
     assert panel.store.names == () and not panel.store.labels.any()
     assert panel.gui.handles["Picked"].options == (NOTHING_PICKED,)
 
@@ -174,9 +201,32 @@ def test_only_picked_objects_are_removed(panel: Panel):
 def test_picks_that_are_saved_are_forgotten_when_removed(panel: Panel, tmp_path: Path):
     panel.pick("ball", CENTERS[0].tolist())
     write_picks(tmp_path / "scorp", panel.store.picks)
-    panel.gui.handles["Picked"].value = "ball"
-    panel.gui.press("Remove")
+    panel.remove("ball")
     assert read_picks(tmp_path / "scorp") == ()
+
+
+def test_an_object_that_is_removed_leaves_nothing_to_the_next_one_of_its_name(panel: Panel):
+    panel.pick("ball", CENTERS[0].tolist())
+    panel.pick("other", CENTERS[1].tolist())
+    for name in ("ball", "other"):
+        panel.decide(name)
+    panel.remove("ball")
+    assert panel.known == {"other"} and len(panel.model.scene_proxies.shapes) == 1
+    panel.pick("ball", CENTERS[0].tolist())
+    assert panel.store.names == ("other", "ball") and panel.known == {"other"}
+
+
+def test_a_new_pick_takes_nothing_over_that_is_left_of_an_earlier_object(panel: Panel):
+    panel.decide("ball")
+    panel.pick("ball", CENTERS[0].tolist())
+    assert not panel.known
+
+
+def test_an_object_whose_proxy_is_moving_is_not_removed(panel: Panel):
+    panel.pick("ball", CENTERS[0].tolist())
+    panel.model.scene_refinement.begin({"ball": CAPTURE_TO_WORLD})
+    panel.remove("ball")
+    assert panel.store.names == ("ball",) and "Remove it when that is done" in panel.info
 
 
 def test_picks_join_the_objects_of_masks(panel: Panel):
@@ -194,9 +244,11 @@ def test_picks_join_the_objects_of_masks(panel: Panel):
 
 def test_an_object_that_is_grown_again_keeps_its_label(panel: Panel):
     panel.pick("ball", CENTERS[0].tolist())
+    panel.decide("ball")
     panel.control._lifting.pick(panel.store.picks[0])
     (ball,) = panel.store.objects()
     assert ball.label == 2 and panel.store.votes.shape == (len(GAUSSIANS), 3)
+    assert panel.known == {"ball"}, "it is the same object"
 
 
 def test_checkpoints_hold_picks(panel: Panel, tmp_path: Path):
