@@ -45,7 +45,7 @@ class DeliveredObject:
 
 
 def check_names(model: ScorpModel, names: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """The names, or those of all objects where none is given; an OutputError lists the known ones."""
+    """Every name once, or those of all objects where none is given; an OutputError lists the known ones."""
     known, failures = model.scene_objects.names, model.scene_objects.failures
     for name in names:
         if name in failures and name not in known:
@@ -57,7 +57,7 @@ def check_names(model: ScorpModel, names: tuple[str, ...], option: str) -> tuple
     if wrong := [name for name in names if name not in known]:
         without = "Train with object masks, or pick objects in the viewer."
         raise OutputError(*unknown_objects(option, wrong, known, "run", without))
-    return names or known
+    return tuple(dict.fromkeys(names)) or known
 
 
 def delivered_object(run: FinishedRun, name: str, choices: ExportChoices) -> DeliveredObject:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 from scorp_ns.cli.exported import VIEWERS, listing
 from scorp_ns.delivery.formats import Format
@@ -33,3 +34,11 @@ def test_numbered_files_are_one_line():
 
 def test_every_format_has_a_viewer():
     assert set(VIEWERS) == set(get_args(Format))
+
+
+def test_a_name_given_twice_counts_once():
+    from scorp_ns.delivery.delivered_object import check_names
+
+    model = cast("Any", SimpleNamespace(scene_objects=SimpleNamespace(names=("mug", "pot", "cup"), failures={})))
+    assert check_names(model, ("pot", "mug", "pot"), "--objects") == ("pot", "mug")
+    assert check_names(model, (), "--objects") == ("mug", "pot", "cup")
