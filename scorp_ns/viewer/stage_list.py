@@ -10,24 +10,37 @@ from scorp_ns.viewer.markdown import plain
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
+    from scorp_ns.schedule import Schedule
     from scorp_ns.trainer import ScorpTrainer
 
-OBJECT_STAGES = {"lift": "objects lifted", "propose": "proxies made", "place": "proxies placed", "compose": "composed"}
-"""What each stage of the objects brings, by the name under which its time is counted."""
+OBJECT_STAGES = {
+    "lift": "objects lifted",
+    "propose": "proxies made",
+    "place": "proxies placed",
+    "refine": "places refined",
+    "tune": "colours tuned",
+    "compose": "composed",
+    "report": "report written",
+}
+"""What each stage brings to the objects, in their order, mostly by the name under which its time is counted.
+
+Places are refined in iterations of the run, whose time counts for the scene.
+"""
 
 DONE, NOW, LATER = "✓", "▶", "·"
 
 
 def finished_lines(model: ScorpModel) -> list[str]:
-    """What a run that is only looked at has behind it."""
+    """What a run that is only looked at has behind it, as far as its checkpoint tells."""
     proxies = model.scene_proxies
     done = {
         "lift": bool(model.scene_objects.is_lifted or model.scene_objects.names),
         "propose": proxies.is_proposed,
         "place": any(proxies.is_placed(name) for name in proxies.names),
+        "tune": any(proxies.tuned(name) is not None for name in proxies.names),
         "compose": model.scene_composite.is_composed,
     }
-    return [f"{DONE if done[stage] else LATER} {text}" for stage, text in OBJECT_STAGES.items()]
+    return [f"{DONE if has_come else LATER} {OBJECT_STAGES[stage]}" for stage, has_come in done.items()]
 
 
 def running_lines(model: ScorpModel, trainer: ScorpTrainer) -> list[str]:
@@ -35,26 +48,37 @@ def running_lines(model: ScorpModel, trainer: ScorpTrainer) -> list[str]:
     schedule, step = model.schedule, model.step
     if schedule is None:
         return ["The run is being prepared."]
-    come = {
-        "lift": schedule.lifts,
-        "propose": schedule.proposes,
-        "place": schedule.places,
-        "compose": schedule.composes,
-    }
-    moments = {stage: _moment(has_come, schedule.num_iterations) for stage, has_come in come.items()}
-    running = trainer.clock.running
-    is_complete = trainer.training_state == "completed"
-    mark = DONE if is_complete else NOW if running == "scene" else LATER
+    is_complete, running = trainer.training_state == "completed", trainer.clock.running
+    is_over = step + 1 >= schedule.num_iterations
+    mark = DONE if is_complete else NOW if running == "scene" else DONE if is_over else LATER
     lines = [f"{mark} scene: iteration {step + 1} of {schedule.num_iterations}{_paused(trainer)}"]
+    moments, stages = _moments(schedule), list(OBJECT_STAGES)
+    current = "refine" if running == "scene" and model.scene_refinement.is_open else running
     for stage, text in OBJECT_STAGES.items():
-        moment = moments[stage]
-        if running == stage:
+        moment = moments.get(stage)
+        is_next = current in stages and stages.index(stage) > stages.index(current)
+        if current == stage:
             lines.append(f"{NOW} **{text}: now**")
+        elif stage == "report":
+            lines.append(f"{DONE} {text}" if is_complete and not is_next else f"{LATER} {text}: at the end")
         elif moment is None:
             lines.append(f"{LATER} {text}: not in this run")
+        elif step < moment:
+            lines.append(f"{LATER} {text}: at iteration {moment + 1}")
         else:
-            lines.append(f"{DONE} {text}" if come[stage](step) else f"{LATER} {text}: at iteration {moment + 1}")
+            lines.append(f"{LATER} {text}: next" if is_next else f"{DONE} {text}")
     return lines
+
+
+def _moments(schedule: Schedule) -> dict[str, int | None]:
+    """The iteration at which each stage's time comes; None where it never does."""
+    lift, propose, place, compose = (
+        _moment(has_come, schedule.num_iterations)
+        for has_come in (schedule.lifts, schedule.proposes, schedule.places, schedule.composes)
+    )
+    refine = place if place is not None and schedule.refines(place + 1) else None
+    moments = (lift, propose, place, refine, compose, compose)
+    return dict(zip(OBJECT_STAGES, moments, strict=False))
 
 
 def share_done(model: ScorpModel) -> float:

@@ -340,6 +340,33 @@ def test_the_stages_say_what_is_done_what_runs_and_what_comes_when(model: ScorpM
     assert "▶ **proxies made: now**" in running_lines(model, trainer)
 
 
+def test_every_stage_shows_when_its_turn_has_come(model: ScorpModel):
+    schedule = ScheduleConfig(lift_at=0.8, propose_at=0.8, place_at=0.8, refine_for=0.1, compose_at=0.95)
+    model.schedule, model.step = Schedule(schedule, 1000), 800
+    trainer = cast("Any", SimpleNamespace(training_state="training", clock=SimpleNamespace(running="place")))
+
+    def now(stage: str) -> list[str]:
+        trainer.clock.running = stage
+        return [line for line in running_lines(model, trainer) if line.startswith("▶")]
+
+    assert now("place") == ["▶ **proxies placed: now**"]
+    assert "· places refined: next" in running_lines(model, trainer)
+    assert "· composed: at iteration 951" in running_lines(model, trainer)
+    model.step = 850
+    model.scene_refinement.begin({"mug": PLACE})
+    assert now("scene") == ["▶ scene: iteration 851 of 1000", "▶ **places refined: now**"]
+    model.scene_refinement.end()
+    model.step = 950
+    assert now("tune") == ["▶ **colours tuned: now**"]
+    lines = running_lines(model, trainer)
+    assert "✓ places refined" in lines and "· composed: next" in lines and "· report written: at the end" in lines
+    model.step = 999
+    assert now("report") == ["▶ **report written: now**"]
+    assert "✓ scene: iteration 1000 of 1000" in running_lines(model, trainer)
+    trainer.training_state = "completed"
+    assert all(line.startswith("✓") for line in running_lines(model, trainer) if "report" not in line)
+
+
 def test_the_last_of_equal_wishes_counts():
     wishes = Corrections()
     for wish in (Accept("mug", PLACE), Reject("mug"), Accept("pot", PLACE), Accept("mug", Similarity.identity())):
