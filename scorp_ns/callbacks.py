@@ -51,6 +51,7 @@ class ObjectCourse:
 
     def __init__(self, model: ScorpModel, trainer: ScorpTrainer, schedule: Schedule) -> None:
         self.model, self.schedule, self.lock = model, schedule, trainer.train_lock
+        self.save_checkpoint = trainer.save_checkpoint
         self.objects = ObjectFlow(model, trainer)
         self.objects.check_masks()
         self.proxies = ProxyFlow(model, trainer, self.objects)
@@ -81,18 +82,25 @@ class ObjectCourse:
             self._compose()
 
     def after_training(self, step: int) -> None:
-        """Do what is still asked for, and write what became of the objects."""
-        # The host holds its lock around iterations only, and the viewer goes on rendering.
+        """Do what is still asked for and keep that, and write what became of the objects."""
+        # The host holds its lock around iterations only, and the viewer goes on.
         with self.lock:
-            if self.model.corrections.waiting:
+            has_wishes = bool(self.model.corrections.waiting)
+            is_asked = has_wishes or bool(self.proxies.wanted_again or self.composing.wanted_again)
+            if has_wishes:
                 self.after_iteration(step)
             if self.proxies.wanted_again:
                 self.proxies.propose()
                 self.places.place()
             if self.composing.wanted_again and self.schedule.composes(step):
                 self._compose()
-        for flow in (self.objects, self.proxies, self.composing, self.report):
-            flow.finish()
+        try:
+            if is_asked:
+                self.save_checkpoint(step)
+        finally:
+            with self.lock:
+                for flow in (self.objects, self.proxies, self.composing, self.report):
+                    flow.finish()
 
     def when_interrupted(self, step: int) -> None:
         """Write what became of the objects until somebody stopped the run, if there are any yet."""

@@ -271,7 +271,7 @@ class ObjectFlow:
         try:
             self.lifting.write()
         except OutputError as error:
-            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
+            CONSOLE.print(f"{error} The run goes on without these files.", style="bold yellow", markup=False)
 
 
 def _with_progress(views: Sequence[CapturedView], title: str) -> Iterable[CapturedView]:

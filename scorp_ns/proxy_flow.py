@@ -146,7 +146,7 @@ class ProxyFlow:
                     remove_proxy(folder)
             write_reasons(self.objects.lifting.folder, _reasons(self.store))
         except OutputError as error:
-            CONSOLE.print(f"{error} Training goes on.", style="bold yellow", markup=False)
+            CONSOLE.print(f"{error} The run goes on without these files.", style="bold yellow", markup=False)
 
 
 def _line(name: str, text: str) -> str:

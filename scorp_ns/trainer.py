@@ -118,12 +118,12 @@ class ScorpTrainer(Trainer):
             self.config.max_num_iterations = num_iterations
 
     def _work_on_objects(self) -> None:
-        """Do to the objects of a complete run what is asked for, and keep that."""
-        step = self._start_step - 1
+        """Do to the objects of a complete run what is asked for, which is kept or the run fails."""
+        step, self.training_state = self._start_step - 1, "completed"
+        self._save_dataparser_transform()
         with cores_for_kernels() if self.device == "cpu" else nullcontext():
             for callback in self.callbacks:
                 callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN)
-        self.save_checkpoint(step)
 
     def _open_complete_run(self) -> None:
         """Let people correct a complete run in the viewer, if they asked for one that stays."""
@@ -131,11 +131,15 @@ class ScorpTrainer(Trainer):
             return
         self.step = self._start_step - 1
         self._model.step = self.step
-        outputs = self._datamanager.train_dataparser_outputs
-        outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
+        self._save_dataparser_transform()
         self._init_viewer_state()
         with cores_for_kernels() if self.device == "cpu" else nullcontext():
             self._train_complete_viewer()
+
+    def _save_dataparser_transform(self) -> None:
+        """Write how the capture's frame became that of training, as the host does where it trains."""
+        outputs = self._datamanager.train_dataparser_outputs
+        outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
 
     def _train_complete_viewer(self) -> None:
         """Stay for the viewer, and do to the objects of the complete run what people ask for in it."""
@@ -150,10 +154,9 @@ class ScorpTrainer(Trainer):
                 self._correct_complete_run()
 
     def _correct_complete_run(self) -> None:
-        for callback in self.callbacks:
-            callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
         try:
-            self.save_checkpoint(self.step)
+            for callback in self.callbacks:
+                callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
         except CheckpointError as error:
             self._model.corrections.answer(str(error))
 
@@ -207,10 +210,13 @@ class ScorpTrainer(Trainer):
 
     @check_main_thread
     def save_checkpoint(self, step: int) -> None:
-        """Write all that decides how the run goes on; a failure costs this checkpoint, not the run."""
+        """Write all that decides how the run goes on; a failure costs this checkpoint, or the last one the run."""
         path = checkpoint_path(self.checkpoint_dir, step)
+        # What people do in the viewer comes before or after, and makes new tensors.
+        with self.train_lock:
+            state = self._state(step)
         try:
-            write_checkpoint(self._state(step), path)
+            write_checkpoint(state, path)
         except CheckpointError as error:
             if self.training_state == "completed":
                 raise

@@ -106,6 +106,7 @@ def test_a_generator_that_fails_costs_its_object_only_and_may_try_again(
     again = train(capture, tmp_path / "second", *chosen, "--load-dir", folder, "--regenerate", one)
     state = state_of(again)
     assert sorted(state["facts"]) == sorted(BALL_NAMES) and not state["failures"]
+    assert (again / "dataparser_transforms.json").is_file()
 
 
 def test_a_stored_reply_is_not_paid_for_twice(capture: Path, assets: Path, tmp_path: Path):
