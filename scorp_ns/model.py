@@ -181,7 +181,9 @@ class ScorpModel(ShownGaussians):
         check_gaussians(dict, self.gauss_params, self.config.sh_degree)
         for name, parameter in self.gauss_params.items():
             parameter.data = torch.empty_like(dict[f"gauss_params.{name}"], device=parameter.device)
-        return torch.nn.Module.load_state_dict(self, dict, **kwargs)
+        result = torch.nn.Module.load_state_dict(self, dict, **kwargs)
+        self.scene_objects.tell()
+        return result
 
     def get_outputs(self, camera: Cameras | RayBundle) -> dict[str, Tensor]:
         """Render one camera: rgb, accumulation, background and, outside training, z depth. Rays get ray depth."""

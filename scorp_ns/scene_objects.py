@@ -44,7 +44,7 @@ class SceneObjects(torch.nn.Module):
         """The photographs that show objects best, of those that were lifted in this process."""
         self.listeners: list[Callable[[], None]] = []
         """Whom to tell when objects come or go."""
-        # Clicks come from other threads, and the host saves checkpoints without its lock.
+        # Clicks come from other threads than training.
         self._lock = RLock()
 
     def take(self, lifted: LiftedScene) -> None:
@@ -76,12 +76,17 @@ class SceneObjects(torch.nn.Module):
             if len(self.labels) == 0:
                 self.labels = torch.zeros(len(picked.visibility), dtype=torch.int16, device=device)
                 self.votes = torch.zeros(len(picked.visibility), 1, device=device)
-            self.visibility = picked.visibility.to(device)
+                self.visibility = picked.visibility.to(device)
             self._forget(one.name)
+            # New tensors: a checkpoint that is being written holds the old ones.
+            rows, column = one.indices.to(device), torch.tensor([one.label], device=device)
             missing = one.label + 1 - self.votes.shape[1]
-            self.votes = torch.nn.functional.pad(self.votes, (0, max(0, missing)))
-            self.votes[:, one.label] = picked.votes.to(device)
-            self.labels[one.indices.to(device)] = one.label
+            votes = torch.nn.functional.pad(self.votes, (0, max(0, missing)))
+            self.votes = votes.index_copy(1, column, picked.votes.to(votes)[:, None])
+            self.labels = self.labels.index_fill(0, rows, one.label)
+            # Its own only: in a composed scene, what others have only before shows nothing any more.
+            visibility = picked.visibility.to(self.visibility)
+            self.visibility = self.visibility.index_copy(0, rows, visibility[rows])
             self._facts[one.name] = _facts_of(one, pick)
             self.failures.pop(one.name, None)
             self.views[one.name] = picked.views
@@ -181,9 +186,8 @@ class SceneObjects(torch.nn.Module):
         return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "is_lifted": self.is_lifted}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `get_extra_state` gave."""
+        """Take back what `get_extra_state` gave; whoever loads the composite as well tells the listeners then."""
         self._facts, self.failures, self.is_lifted = state["facts"], state["failures"], state["is_lifted"]
-        self.tell()
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Save rows and facts that belong together."""

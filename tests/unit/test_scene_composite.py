@@ -135,6 +135,19 @@ def test_a_checkpoint_brings_back_before_and_after():
     assert loaded.scene_composite.facts("mug")["evidence"] == {"seen": 0.5}
 
 
+def test_whoever_lists_objects_hears_of_a_checkpoint_when_all_of_it_is_there():
+    model, loaded, heard = lifted_model(), new_model(num_points=10), []
+    compose(model)
+
+    def listen() -> None:
+        (mug,) = loaded.scene_objects.objects()
+        heard.append(len(loaded.scene_composite.shown(mug).indices))
+
+    loaded.scene_objects.listeners.append(listen)
+    loaded.load_state_dict(model.state_dict())
+    assert heard == [20 - DROPPED + NUM_FILL]
+
+
 def test_a_state_that_says_nothing_of_it_changes_nothing():
     model = lifted_model()
     compose(model)

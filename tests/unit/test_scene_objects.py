@@ -11,8 +11,10 @@ from gsplat.strategy import DefaultStrategy
 from gsplat.strategy.ops import duplicate, remove, split
 from torch import Tensor
 
+from scorp_ns.picks import Pick
 from scorp_ns.products import LiftedObject, LiftedScene, ObjectFrame, Support
 from scorp_ns.scene_objects import PER_GAUSSIAN, SceneObjects
+from scorp_ns.stages.lift import PickedObject
 
 NUM_GAUSSIANS = 60
 
@@ -182,3 +184,32 @@ def test_lifting_again_replaces_what_was_known():
     store.take(lifted_scene())
     assert store.names == ("mug", "a/b ü")
     assert_rows_belong(store, torch.arange(NUM_GAUSSIANS))
+
+
+def pick_cup(store: SceneObjects) -> None:
+    """Pick the first five Gaussians of the remainder in a scene in which everything is half visible now."""
+    indices, visibility = torch.arange(5), torch.full((NUM_GAUSSIANS,), 0.5)
+    frame = ObjectFrame(torch.eye(3), torch.zeros(3), torch.ones(3))
+    cup = LiftedObject("cup", 4, indices, visibility[indices], frame, None, {}, None)
+    picked = PickedObject(cup, (), torch.ones(NUM_GAUSSIANS), visibility)
+    store.add(picked, Pick("cup", (0.0, 0.0, 0.0), 1.0))
+
+
+def test_a_pick_changes_the_visibility_of_its_own_gaussians_only():
+    store = filled()
+    pick_cup(store)
+    assert store.indices("cup").tolist() == list(range(5)) and (store.visibility[:5] == 0.5).all()
+    assert torch.equal(store.visibility[5:], lifted_scene().visibility[5:])
+    assert torch.equal(store.labels[5:], lifted_scene().labels[5:]) and store.votes.shape == (NUM_GAUSSIANS, 5)
+
+
+def test_a_checkpoint_that_is_being_written_holds_what_was_there_before_a_click():
+    store = filled()
+    pick_cup(store)
+    store.remove("cup")
+    state = store.state_dict()
+    before = {name: state[name].clone() for name in PER_GAUSSIAN}
+    pick_cup(store)
+    store.remove("mug")
+    assert all(torch.equal(state[name], before[name]) for name in PER_GAUSSIAN)
+    assert set(state["_extra_state"]["facts"]) == {"mug", "a/b ü"}
