@@ -7,6 +7,7 @@ from threading import Thread, current_thread
 from time import sleep
 from typing import TYPE_CHECKING
 
+from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.render_state_machine import RenderStateMachine
 from nerfstudio.viewer.viewer_elements import ViewerControl
 
@@ -36,6 +37,8 @@ class ScorpPanel(ViewerControl):
         self._model = model
         self._desk: Desk | None = None
         self._picking = ObjectPicking(model)
+        self._told: set[str] = set()
+        """What went wrong with looks at the run."""
 
     def look_of_this_thread(self) -> Look | None:
         """What the viewer is to show, if it asks; training and tools ask in other threads."""
@@ -65,7 +68,17 @@ class ScorpPanel(ViewerControl):
 
     def _refresh_for_ever(self) -> None:
         while True:
+            self._refresh_if_possible()
+            sleep(REFRESH_EVERY_S)
+
+    def _refresh_if_possible(self) -> None:
+        """Show what is there now; what goes wrong is told once, and costs this look only."""
+        try:
             # What is listed may come or go while it is read, and the server may be stopped; the next look is soon.
             with suppress(KeyError, RuntimeError):
                 self.refresh()
-            sleep(REFRESH_EVERY_S)
+        except Exception as error:  # The server may raise anything, and the panel would stand still for good.
+            text = f"The panel could not be brought up to date ({type(error).__name__}: {error})."
+            if text not in self._told:
+                self._told.add(text)
+                CONSOLE.print(text, style="yellow", markup=False)

@@ -252,6 +252,26 @@ def test_a_paused_run_says_when_it_will_answer(panel: Panel):
     assert "resumed: reject" in (waiting_line(panel.model, cast("Any", panel.trainer)) or "")
 
 
+def test_a_look_that_fails_is_told_once_and_the_next_one_shows_the_run(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    looks: list[str] = []
+
+    def fail() -> None:
+        looks.append("failed")
+        raise AttributeError("no such handle")
+
+    def list_less() -> None:
+        looks.append("less")
+        raise KeyError("mug")
+
+    for refresh in (fail, list_less, fail, lambda: looks.append("shown")):
+        monkeypatch.setattr(panel.model.viewer_panel, "refresh", refresh)
+        panel.model.viewer_panel._refresh_if_possible()
+    assert looks == ["failed", "less", "failed", "shown"]
+    assert capsys.readouterr().out.count("no such handle") == 1
+
+
 def test_answers_of_the_run_are_shown(panel: Panel):
     panel.model.corrections.answer("'mug' keeps what was lifted of it.")
     assert "'mug' keeps what was lifted of it." in panel.said
