@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast, get_args
+from typing import get_args
+
+from composed_models import lifted_model
 
 from scorp_ns.cli.exported import VIEWERS, listing
+from scorp_ns.delivery.delivered_object import check_names
 from scorp_ns.delivery.formats import Format
 
 
@@ -37,8 +39,7 @@ def test_every_format_has_a_viewer():
 
 
 def test_a_name_given_twice_counts_once():
-    from scorp_ns.delivery.delivered_object import check_names
-
-    model = cast("Any", SimpleNamespace(scene_objects=SimpleNamespace(names=("mug", "pot", "cup"), failures={})))
-    assert check_names(model, ("pot", "mug", "pot"), "--objects") == ("pot", "mug")
-    assert check_names(model, (), "--objects") == ("mug", "pot", "cup")
+    model = lifted_model()
+    names = model.scene_objects.names
+    assert check_names(model, (*names[::-1], *names), "--objects") == names[::-1]
+    assert check_names(model, (), "--objects") == names
