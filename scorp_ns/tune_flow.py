@@ -41,6 +41,7 @@ class TuneFlow:
         with self.clock.of_object(one.name):
             try:
                 self.store.tune(one.name, tune(depths, one, proxy, to_world, self.model.config.tune))
-            except ScorpError as error:
-                self.store.leave_untuned(one.name, str(error))
-                CONSOLE.print(f"The proxy of '{one.name}' keeps its colours. {error}", style="yellow", markup=False)
+            except Exception as error:  # Fields compute with libraries that may raise anything.
+                reason = str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
+                self.store.leave_untuned(one.name, reason)
+                CONSOLE.print(f"The proxy of '{one.name}' keeps its colours. {reason}", style="yellow", markup=False)
