@@ -14,6 +14,7 @@ from rich.table import Table
 
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.export.proxy_files import remove_proxy, write_proxy, write_reasons
+from scorp_ns.fields.hash_pyramid import check_encoding
 from scorp_ns.generator_choice import ALL
 from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.object_flow import ObjectFlow, capture_to_world, scene_depths
@@ -51,6 +52,7 @@ class ProxyFlow:
         known = sorted({*self._infos, *self.model.scene_objects.names})
         named = {"regenerate": self.wanted_again}
         if known:
+            check_encoding(self.model.config.proxy.encoding)
             named["generator.per-object"] = set(self.choice.per_object)
             for name in self.choice.names:
                 self.choice.build(name)

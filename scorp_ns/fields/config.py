@@ -22,7 +22,10 @@ class FieldConfig:
     log2_table_size: int = 17
     """No hash grid has more than 2 to this power entries; coarse ones have fewer."""
     encoding: Literal["torch", "tcnn"] = "torch"
-    """Who evaluates hash grids. Those of tiny-cuda-nn (tcnn) need it and CUDA wherever the run is opened again."""
+    """Who evaluates hash grids: PyTorch anywhere, or tiny-cuda-nn (tcnn) with CUDA.
+
+    It is not chosen by what is installed: the two lay their tables out differently, so a run trained with tcnn opens
+    only where there is tcnn and a GPU."""
     num_samples: int = 150_000
     """Points on the surface, and as many near it, that the distance is fitted to; the colour to twice as many on it."""
     fit_steps: int = 2

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from scorp_ns.errors import UnsupportedError
 
 ENTRIES_PER_SQUARED_CELL = 8
 """Points of a grid that lie around a surface crossing its box, per square of one cell's side, and some to spare."""
@@ -22,6 +25,8 @@ class HashPyramid(nn.Module):
     Being linear in its entries, it is fitted by least squares in a second on one core, where gradient descent with a
     decoder takes ten for the same error. Each grid is an encoding of its own: so coarse grids have small tables, and
     fitting one costs nothing for the others.
+
+    Grids of tiny-cuda-nn stay on the GPU, which alone can evaluate them; points may be anywhere.
     """
 
     def __init__(
@@ -34,7 +39,9 @@ class HashPyramid(nn.Module):
         from nerfstudio.field_components.encodings import HashEncoding
 
         super().__init__()
+        check_encoding(encoding)
         self.num_channels = num_channels
+        self.is_bound_to_gpu = encoding == "tcnn"
         # tiny-cuda-nn stores 1, 2, 4 or 8 features an entry.
         num_features = 1 << (num_channels - 1).bit_length() if encoding == "tcnn" else num_channels
         with torch.random.fork_rng(devices=[]):
@@ -59,13 +66,20 @@ class HashPyramid(nn.Module):
 
     def fit(self, x: Float[Tensor, "n 3"], target: Float[Tensor, "n c"], num_steps: int) -> Float[Tensor, "n c"]:
         """What is left of the target after each grid in turn, the coarsest first, has taken its share of it."""
-        remainder = target
+        entries = next(self.grids.parameters())
+        x, remainder = x.to(entries.device), target.to(entries.device)
         for grid in self.grids:
             remainder = self._fit_grid(grid, x, remainder, num_steps)
-        return remainder
+        return remainder.to(target)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> HashPyramid:
+        """Move or convert the grids, as far as that is possible."""
+        return self if self.is_bound_to_gpu else super()._apply(fn, recurse)
 
     def _evaluate(self, grid: nn.Module, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n c"]:
-        return grid(x)[:, : self.num_channels].to(x.dtype)
+        """Values where and as the points are: tiny-cuda-nn computes on the GPU, in half precision."""
+        (entries,) = grid.parameters()
+        return grid(x.to(entries.device))[:, : self.num_channels].to(x)
 
     def _fit_grid(
         self, grid: nn.Module, x: Float[Tensor, "n 3"], target: Float[Tensor, "n c"], num_steps: int
@@ -99,6 +113,20 @@ class HashPyramid(nn.Module):
         for points, part in zip(x.split(CHUNK), values.split(CHUNK), strict=True):
             total += torch.autograd.grad(self._evaluate(grid, points), entries, part)[0]
         return total
+
+
+def check_encoding(encoding: Literal["torch", "tcnn"]) -> None:
+    """Returns if hash grids can be evaluated so on this machine; an UnsupportedError says what is missing."""
+    from nerfstudio.utils import external
+
+    lacking = [] if external.TCNN_EXISTS else ["tiny-cuda-nn is not installed"]
+    lacking += [] if torch.cuda.is_available() else ["there is no GPU that CUDA can use"]
+    if encoding == "tcnn" and lacking:
+        raise UnsupportedError(
+            f"Proxies are to have hash grids of tiny-cuda-nn (tcnn), but {' and '.join(lacking)}.",
+            "These grids need both, also where a run that was trained with them is opened.",
+            "Train with --pipeline.model.proxy.encoding torch, or open the run where it was trained.",
+        )
 
 
 def _log2_entries(resolution: int) -> int:
