@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from scorp_ns.compose_flow import ComposeFlow
-from scorp_ns.corrections import Accept, Regenerate, Reject, Restore, Search, Wish
+from scorp_ns.corrections import Accept, Keep, Regenerate, Reject, Restore, Search, Wish
 from scorp_ns.errors import CorrectionError, ScorpError
 from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.pose.neighbourhood import is_near
@@ -97,6 +97,10 @@ class CorrectionFlow:
         self.proxies.wanted_again.add(wish.name)
         self._compose_again(wish.name)
         return f"The proxy of '{wish.name}' is made anew by '{wish.generator}'."
+
+    @_do.register
+    def _keep(self, wish: Keep) -> str:
+        return f"What was done to '{wish.name}' is stored."
 
     def _compose_again(self, name: str) -> None:
         self.store.restore(name)

@@ -47,7 +47,14 @@ class Regenerate:
     generator: str
 
 
-Wish = Accept | Search | Reject | Restore | Regenerate
+@dataclass(frozen=True)
+class Keep:
+    """What was done to an object at the viewer already shall last: a complete run stores nothing by itself."""
+
+    name: str
+
+
+Wish = Accept | Search | Reject | Restore | Regenerate | Keep
 
 
 class Corrections:

@@ -11,6 +11,7 @@ import torch
 from nerfstudio.viewer.viewer_elements import ViewerClick, ViewerControl
 from viser import GuiDropdownHandle
 
+from scorp_ns.corrections import Keep
 from scorp_ns.errors import PickError, ScorpError
 from scorp_ns.lift.seen_surface import hit_point
 from scorp_ns.object_flow import FOLDER, ObjectLifting, capture_to_world
@@ -149,6 +150,8 @@ class ObjectPicking(ViewerControl):
             self._tell(f"The place of the proxy of '{name}' is being refined. Remove it when that is done.")
             return
         self._lifting.remove(name)
+        if self.viewer.trainer is not None and self.viewer.trainer.training_state == "completed":
+            self._model.corrections.ask(Keep(name))
         if read_picks(self._lifting.folder):
             write_picks(self._lifting.folder, store.picks)
         self._tell(f"'{name}' is no object any more. Files that were written of it stay where they are.")

@@ -13,7 +13,7 @@ from nerfstudio.utils.eval_utils import eval_setup
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
 from scorp_ns.correction_flow import CorrectionFlow
-from scorp_ns.corrections import Accept, Regenerate, Reject, Restore, Search, Wish
+from scorp_ns.corrections import Accept, Keep, Regenerate, Reject, Restore, Search, Wish
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
 from scorp_ns.scene_proxies import PERSON
@@ -91,7 +91,13 @@ def corrected(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
     wishes_at = {
         68: [lambda _: Reject(YELLOW)],
-        75: [move, lambda _: Reject(GREEN), lambda _: Reject("ghost"), lambda _: Regenerate(GREEN, "no such")],
+        75: [
+            move,
+            lambda _: Reject(GREEN),
+            lambda _: Reject("ghost"),
+            lambda _: Keep("ghost"),
+            lambda _: Regenerate(GREEN, "no such"),
+        ],
         77: [lambda model: Search(RED, mirrored(place(model, RED)))],
     }
     answers = train_and_ask(output, *train_arguments(capture, output, *OPTIONS), wishes_at=wishes_at)
@@ -121,6 +127,7 @@ def test_what_is_rejected_keeps_what_was_lifted(corrected: tuple[Path, list[str]
 def test_wishes_that_cannot_be_fulfilled_are_answered(corrected: tuple[Path, list[str], Similarity]):
     _, answers, _ = corrected
     assert any("There is no object 'ghost' any more." in answer for answer in answers)
+    assert "What was done to 'ghost' is stored." in answers, "it may have been removed"
     assert any("no such" in answer for answer in answers)
     assert any("mirrors its proxy" in answer for answer in answers)
 

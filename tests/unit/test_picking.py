@@ -15,7 +15,7 @@ from ball_proxies import ball_proxy
 from ball_scenes import balls_on_floor, click_at, views_around
 
 from scorp_ns import object_flow
-from scorp_ns.corrections import Corrections, Restore
+from scorp_ns.corrections import Corrections, Keep, Restore
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
@@ -78,6 +78,7 @@ class Panel:
         self.store = SceneObjects()
         self.model = self._model()
         self.control = ObjectPicking(self.model)
+        self.trainer = SimpleNamespace(training_state="training")
         server = SimpleNamespace(gui=self.gui, scene=self.scene, get_clients=dict)
         self.control._setup(
             SimpleNamespace(
@@ -85,7 +86,7 @@ class Panel:
                 stats_markdown=SimpleNamespace(order=3.0),
                 pipeline=SimpleNamespace(datamanager=None),
                 log_filename=folder / "viewer_log_filename.txt",
-                trainer=MagicMock(),
+                trainer=self.trainer,
                 train_lock=self.lock,
             )  # type: ignore
         )
@@ -214,6 +215,13 @@ def test_an_object_that_is_removed_leaves_nothing_to_the_next_one_of_its_name(pa
     assert panel.known == {"other"} and len(panel.model.scene_proxies.shapes) == 1
     panel.pick("ball", CENTERS[0].tolist())
     assert panel.store.names == ("other", "ball") and panel.known == {"other"}
+
+
+def test_a_complete_run_stores_that_an_object_was_removed(panel: Panel):
+    panel.pick("ball", CENTERS[0].tolist())
+    panel.trainer.training_state = "completed"
+    panel.remove("ball")
+    assert panel.model.corrections.waiting == (Keep("ball"),)
 
 
 def test_a_new_pick_takes_nothing_over_that_is_left_of_an_earlier_object(panel: Panel):
