@@ -56,6 +56,13 @@ ROOMS_WITHIN = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"st
 """Folders, whose files may import each other."""
 
 
+def test_contributors_are_told_of_every_room():
+    rooms = {room for layer in LAYERS for room in layer}
+    assert {room_of(path) for path in FILES} - {"__init__"} == rooms
+    table = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert not [room for room in sorted(rooms) if f"`{room}/`" not in table and f"`{room}.py`" not in table]
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
