@@ -10,17 +10,22 @@ from torch import Tensor, nn
 
 from scorp_ns.errors import OutputError
 from scorp_ns.fields.proxy_field import ProxyField
+from scorp_ns.gaussians.placement import Placement
 from scorp_ns.gaussians.similarity import Similarity
 
 
 class FieldUnion(nn.Module):
-    """The union of what placed fields enclose: distances to the nearest surface, and its colour."""
+    """The union of what placed fields enclose: distances to the nearest surface, and its colour.
 
-    def __init__(self, placed: Sequence[tuple[ProxyField, Similarity]]) -> None:
+    Distances to what a placement stretches are those of its least stretched direction: exactly zero on the surface,
+    with the right sign, and never too large.
+    """
+
+    def __init__(self, placed: Sequence[tuple[ProxyField, Similarity | Placement]]) -> None:
         """Each field comes with T_world_proxy."""
         super().__init__()
         self.fields = nn.ModuleList(field for field, _ in placed)
-        self._placed = [(field, T_world_proxy.inverse()) for field, T_world_proxy in placed]
+        self._placed = [(field, pose.inverse(), _least_scale(pose)) for field, pose in placed]
 
     def forward(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """What `sdf` says."""
@@ -35,7 +40,7 @@ class FieldUnion(nn.Module):
         with torch.no_grad():
             nearest = self._nearest(x)[1]
         colors = torch.zeros_like(x)
-        for index, (field, T_proxy_world) in enumerate(self._placed):
+        for index, (field, T_proxy_world, _) in enumerate(self._placed):
             chosen = (nearest == index).nonzero()[:, 0]
             if len(chosen):
                 colors = colors.index_copy(0, chosen, field.color(T_proxy_world.apply(x[chosen])))
@@ -58,12 +63,17 @@ class FieldUnion(nn.Module):
             )
         distances = x.new_full((len(x),), torch.inf)
         nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        for index, (field, T_proxy_world) in enumerate(self._placed):
+        for index, (field, T_proxy_world, scale) in enumerate(self._placed):
             points = T_proxy_world.apply(x)
-            at_least = field.box_distance(points).detach() / T_proxy_world.scale
+            at_least = scale * field.box_distance(points).detach()
             asked = ((at_least == 0) | (at_least < distances)).nonzero()[:, 0]
-            found = field.sdf(points[asked]) / T_proxy_world.scale
+            found = scale * field.sdf(points[asked])
             is_less = found < distances[asked]
             distances = distances.index_copy(0, asked[is_less], found[is_less])
             nearest[asked[is_less]] = index
         return distances, nearest
+
+
+def _least_scale(placed: Similarity | Placement) -> float:
+    """By how much lengths grow where they grow least."""
+    return placed.scale if isinstance(placed, Similarity) else float(placed.factors.min())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from jaxtyping import Float
-from test_field_distillation import field_of
+from test_field_distillation import field_of, solid
+from test_placement import some_placement
 from test_similarity import some_similarity
 from torch import Tensor
 
 from scorp_ns.errors import OutputError
 from scorp_ns.fields.union import FieldUnion
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.surfaces.queries import SurfaceQueries
 
 
 def placed_at(x: float, scale: float = 1.0) -> Similarity:
@@ -27,6 +29,18 @@ def test_distances_scale_with_the_placement():
     points = some_points(spread=0.6)
     found = FieldUnion([(field_of("torus"), T_world_proxy)]).sdf(T_world_proxy.apply(points))
     torch.testing.assert_close(found, T_world_proxy.scale * field_of("torus").sdf(points), rtol=1e-4, atol=1e-5)
+
+
+def test_a_stretched_field_encloses_what_it_is_stretched_to_and_never_overstates_a_distance():
+    placement = some_placement(2)
+    points = placement.apply(some_points(spread=0.6))
+    found = FieldUnion([(field_of("torus"), placement)]).sdf(points)
+    inside = field_of("torus").sdf(placement.inverse().apply(points))
+    assert torch.equal(found < 0, inside < 0) and (found < 0).any()
+    stretched = solid("torus").moved(placement)
+    true = torch.from_numpy(SurfaceQueries(stretched).signed_distances(points.numpy()))
+    outside = true > 0
+    assert (found[outside] <= true[outside] + 0.02 * placement.scale).all()
 
 
 def test_the_union_is_the_least_of_its_fields():
