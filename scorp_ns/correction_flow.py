@@ -96,7 +96,7 @@ class CorrectionFlow:
         self.store.makers[wish.name] = wish.generator
         self.proxies.wanted_again.add(wish.name)
         self._compose_again(wish.name)
-        return f"The proxy of '{wish.name}' is made anew by '{wish.generator}'."
+        return f"The proxy of '{wish.name}' will be made anew by '{wish.generator}'."
 
     @_do.register
     def _keep(self, wish: Keep) -> str:

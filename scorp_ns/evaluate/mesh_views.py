@@ -28,10 +28,6 @@ class MeshView:
         """Where any surface is."""
         return self.surface >= 0
 
-    def silhouette_of(self, place: int) -> Bool[Tensor, "h w"]:
-        """Where one of the meshes is seen, and none in front of it."""
-        return self.surface == place
-
 
 class MeshCaster:
     """Views of meshes that hide each other; of one mesh alone, whole silhouettes."""

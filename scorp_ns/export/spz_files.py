@@ -1,4 +1,4 @@
-"""Gaussians as SPZ files, about a tenth of the size of PLY."""
+"""Gaussians as SPZ files, about a sixth of the size of PLY."""
 
 from __future__ import annotations
 

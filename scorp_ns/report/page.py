@@ -20,8 +20,8 @@ a mask per photograph beside the capture, white where the object is,</p>
 <p>or a box into its <code>objects.json</code>,</p>
 <pre>[{"name": "mug", "box": {"center": [0.1, 0.2, 0.05], "size": [0.1, 0.1, 0.1]}}]</pre>
 <p>and train again. Or open the run with <code>ns-viewer</code>, press <em>Pick by click</em> in the folder
-<em>Objects</em>, and click on the middle of the object. Masks in other layouts are read as well, and
-<code>--pipeline.datamanager.masks-path</code> says where they are if not in the capture.</p>"""
+<em>Pick</em> of the tab <em>scorp</em>, and click on the middle of the object. Masks in other layouts are read as well,
+and <code>--pipeline.datamanager.masks-path</code> says where they are if not in the capture.</p>"""
 """What a run without objects says of how to have some."""
 
 MARKS = {DONE: "✓", FAILED: "✗"}

@@ -41,7 +41,7 @@ FADED = 0.7
 CROPS = ("The photographs that show it best", "Cut out for its generator; what is not of it is faded here.")
 PHOTOGRAPHED = ("From where it was photographed", "Orange is the outline of its proxy, white that of its mask.")
 UNPHOTOGRAPHED = ("From where nobody photographed it", "Round the object, at the height of the photographs.")
-TURNED = ("Its proxy, turned around", "As its generator made it, in its own colours.")
+TURNED = ("Its proxy, turned around", "As it was generated, and corrected where photographs show otherwise.")
 """The chapters of an object's pictures, and what is to be known of them."""
 
 

@@ -84,8 +84,8 @@ def test_the_nearest_mesh_hides_the_others():
     near, far = shifted(ball(0.3), 0, 0, 2), wall(5.0)
     view = seen(far, near)
     alone = seen(near)
-    assert torch.equal(view.silhouette_of(1), alone.silhouette)
-    assert torch.equal(view.silhouette_of(0), ~alone.silhouette)
+    assert torch.equal(view.surface == 1, alone.silhouette)
+    assert torch.equal(view.surface == 0, ~alone.silhouette)
     assert torch.equal(view.depth[alone.silhouette], alone.depth[alone.silhouette])
 
 
