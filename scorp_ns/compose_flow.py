@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.markup import escape
 from rich.table import Table
@@ -65,14 +66,16 @@ class ComposeFlow:
 
     def _compose(self, waiting: list[LiftedObject]) -> None:
         to_world = capture_to_world(self.objects.datamanager)
-        depths = scene_depths(self.model, self.objects.datamanager)
+        depths, config = scene_depths(self.model, self.objects.datamanager), self.model.config.compose
+        store = self.model.scene_objects
+        faint = torch.nonzero((store.labels == 0) & (store.visibility < config.haze_seen))[:, 0]
         made, failed = [], {}
         for one in waiting:
             try:
                 own = self.store.own(one)
                 proxy = self.model.scene_proxies.proxy(one.name)
                 with self.clock.of_object(one.name):
-                    made.append((one, compose(depths, own, proxy, to_world, self.model.config.compose)))
+                    made.append((one, compose(depths, own, proxy, to_world, config, faint)))
             except ScorpError as error:
                 failed[one.name] = str(error)
         for name, reason in failed.items():

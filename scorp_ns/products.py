@@ -348,6 +348,8 @@ class ComposedObject:
     """What comes from the proxy, in the world frame."""
     seen: Bool[Tensor, " n"]
     """Which of that some photograph sees."""
+    haze: Int64[Tensor, " h"]
+    """What hangs where the object is, belongs to none and goes, by its places in the scene."""
     evidence: Mapping[str, float]
     """Shares of the proxy's surface: seen by photographs, denied by them, and filled in."""
 

@@ -39,6 +39,7 @@ class SceneComposite(torch.nn.Module):
         self.register_buffer("features_dc", torch.zeros(0, 3))
         self.register_buffer("features_rest", torch.zeros(0, 0, 3))
         self._facts: dict[str, dict[str, Any]] = {}
+        self._haze: dict[str, Tensor] = {}
         self.failures: dict[str, str] = {}
         """Per object that has a proxy and could not be composed, why."""
 
@@ -70,10 +71,13 @@ class SceneComposite(torch.nn.Module):
             setattr(self, name, torch.cat([getattr(self, name), colors[name][total - number :]]))
         self.layers = torch.nn.functional.pad(self.layers, (0, number), value=ONLY_AFTER)
         self.layers[one.indices[~composed.kept.to(one.indices.device)]] = ONLY_BEFORE
+        self._haze[one.name] = composed.haze.to(device)
+        self.layers[self._haze[one.name]] = ONLY_BEFORE
         self._facts[one.name] = {
             "kept": int(composed.kept.sum()),
             "dropped": int((~composed.kept).sum()),
             "filled": number,
+            "haze": len(composed.haze),
             "evidence": dict(composed.evidence),
         }
         self.failures.pop(one.name, None)
@@ -91,7 +95,10 @@ class SceneComposite(torch.nn.Module):
         is_its = torch.zeros_like(self.layers, dtype=torch.bool)
         is_its[one.indices] = True
         kept = ~(is_its & (self.layers == ONLY_AFTER))
+        is_its[self._haze.pop(one.name, one.indices[:0])] = True
         self.layers[is_its & (self.layers == ONLY_BEFORE)] = ALWAYS
+        for others in self._haze.values():
+            self.layers[others] = ONLY_BEFORE
         for name in PER_GAUSSIAN:
             setattr(self, name, getattr(self, name)[kept])
         self._facts.pop(one.name, None)
@@ -113,11 +120,12 @@ class SceneComposite(torch.nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What checkpoints hold beside the buffers: plain types and tensors only."""
-        return {"facts": deepcopy(self._facts), "failures": dict(self.failures)}
+        return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "haze": dict(self._haze)}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""
         self._facts, self.failures = state["facts"], state["failures"]
+        self._haze = {name: places.to(self.layers.device) for name, places in state.get("haze", {}).items()}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Make room for as many rows as the checkpoint has; the host also loads states that say nothing of them."""

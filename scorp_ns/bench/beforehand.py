@@ -25,10 +25,18 @@ def check_output(plan: BenchPlan, capture: BenchCapture) -> None:
         )
 
 
-def check_names(plan: BenchPlan, capture: BenchCapture) -> None:
-    """Returns if the capture's masks show every object that is to be measured."""
-    if plan.objects and plan.lifts:
-        refuse_unknown(plan.objects, _names_in_masks(plan, capture))
+def check_masks(plan: BenchPlan, capture: BenchCapture) -> None:
+    """Returns if the capture has masks of objects, and of every one that is to be measured."""
+    if not plan.lifts:
+        return
+    known = _names_in_masks(plan, capture)
+    if not known:
+        raise ScorpError(
+            f"The capture {capture.folder} has no object masks.",
+            "A bench measures objects by their masks in all frames that are to count.",
+            "Give it object masks, or measure the scene alone with --stop-after scene.",
+        )
+    refuse_unknown(plan.objects, known)
 
 
 def refuse_unknown(wanted: Collection[str], known: Collection[str]) -> None:

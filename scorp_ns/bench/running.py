@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scorp_ns import __version__
-from scorp_ns.bench.beforehand import check_names, check_output
+from scorp_ns.bench.beforehand import check_masks, check_output
 from scorp_ns.bench.captures import BenchCapture, fingerprint_of_files, read_bench_capture, write_split_capture
 from scorp_ns.bench.measuring import load_run, measure, stage_costs
 from scorp_ns.bench.plan import BenchPlan, Refinement
@@ -39,7 +39,7 @@ def run_bench(plan: BenchPlan, say: Say) -> Path:
     others = [read_report(path) for path in plan.compare_with]
     capture = read_bench_capture(plan.data)
     check_output(plan, capture)
-    check_names(plan, capture)
+    check_masks(plan, capture)
     reports = []
     for way in plan.refinements:
         folder = plan.output if way == plan.refinements[0] else plan.output / way.label

@@ -17,7 +17,7 @@ class ObjectOptions:
     load_config: Path
     """The run's config.yml."""
     output_dir: Path
-    """Folder for the files: a new one, or an empty one."""
+    """Folder for the files: a new one, an empty one, or with --overwrite that of an earlier export."""
     formats: tuple[Format, ...] = ("splat", "glb", "ply")
     """`splat` (a PLY) and `spz` hold Gaussians, `glb`, `obj`, `ply`, `usd`, `usdz` meshes, `urdf` and `mjcf` bodies."""
     frame: Literal["capture", "object"] = ExportChoices.frame

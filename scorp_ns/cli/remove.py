@@ -15,7 +15,7 @@ class Remove:
     object: tuple[str, ...]
     """Names of the objects that go."""
     output_dir: Path
-    """Folder for the files: a new one, or an empty one."""
+    """Folder for the files: a new one, an empty one, or with --overwrite that of an earlier export."""
     overwrite: bool = False
     """Replace an earlier export in the folder."""
 

@@ -25,6 +25,11 @@ class ComposeConfig:
 
     It is a difference of colours, each from 0 to 1, summed over the three of them."""
 
+    haze: float = 0.15
+    """What hangs so near to the proxy, as a share of its size, belongs to no object and is hardly seen, is left out."""
+    haze_seen: float = 0.35
+    """What showed some photograph this share of itself is no haze, nor is what photographs need."""
+
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
             raise ValueError(f"compose.tolerance is {self.tolerance}; it must lie between 0 and 1.")
@@ -36,3 +41,7 @@ class ComposeConfig:
             raise ValueError(f"compose.objection is {self.objection}; it must be 0 or more.")
         if not self.overreach > 0:
             raise ValueError(f"compose.overreach is {self.overreach}; it must be more than 0.")
+        if not self.haze >= 0:
+            raise ValueError(f"compose.haze is {self.haze}; it must be 0 or more.")
+        if not 0 <= self.haze_seen <= 1:
+            raise ValueError(f"compose.haze_seen is {self.haze_seen}; it must lie between 0 and 1.")

@@ -11,10 +11,10 @@ from scipy import ndimage
 from scipy.sparse import csr_matrix, identity
 from scipy.sparse.csgraph import laplacian
 from scipy.sparse.linalg import splu
-from scipy.spatial import ConvexHull, Delaunay, KDTree, QhullError
 from torch import Tensor
 
 from scorp_ns.compose.ground_square import GroundSquare
+from scorp_ns.compose.haze import is_haze, size_of
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support
@@ -40,9 +40,6 @@ SUNK = 0.02
 TRACE = 1e-6
 """Weight of the mean colour in the equations."""
 
-HULL_MARGIN, HAZE, ABOVE = 1.04, 0.05, 0.02
-"""Haze lies in the convex hull, enlarged so much, or so near to the object, and so far above the plane; in its size."""
-
 RIM = 0.06
 """The ground around an object's outline, in its size, that it darkens."""
 
@@ -67,7 +64,7 @@ def close_ground(others: Gaussians, removed: Gaussians, support: Support) -> Clo
     around. Height and colour solve Laplace's equation there, so that they go on from what lies around. A
     CompositionError says why the plane cannot be continued.
     """
-    size = _size(removed)
+    size = size_of(removed)
     heights = support.heights(others.means)
     kept = ~is_haze(others, removed, support)
     square = GroundSquare.around(support, REACH * size)
@@ -88,28 +85,6 @@ def close_ground(others: Gaussians, removed: Gaussians, support: Support) -> Clo
     new_values = _harmonic(values, is_known & ~is_unsure, is_unsure)[is_filled[is_unsure]]
     new_values[:, 0] -= SUNK * size * opacity[is_filled]
     return ClosedGround(kept, square.flat_gaussians(is_filled, new_values, others))
-
-
-def is_haze(others: Gaussians, removed: Gaussians, support: Support | None) -> Bool[Tensor, " n"]:
-    """Which Gaussians above the plane lie in the object's convex hull, or so near to it that they reach it."""
-    size, points, places = _size(removed), *(part.means.double().cpu().numpy() for part in (removed, others))
-    distances = torch.from_numpy(KDTree(points).query(places)[0]).to(others.means)
-    is_near = (distances < HAZE * size) | (distances < others.scales.amax(dim=1))
-    try:
-        corners = points[ConvexHull(points).vertices]
-        within = Delaunay(points.mean(axis=0) + HULL_MARGIN * (corners - points.mean(axis=0))).find_simplex(places) >= 0
-        is_near |= torch.from_numpy(within).to(is_near.device)
-    except QhullError:
-        # A flat object has no inside.
-        pass
-    return is_near if support is None else is_near & (support.heights(others.means) > ABOVE * size)
-
-
-def _size(removed: Gaussians) -> float:
-    """The object's size without its stray Gaussians."""
-    points = removed.means.double()
-    spread = torch.quantile(points, points.new_tensor([0.02, 0.98]), dim=0)
-    return max(float((spread[1] - spread[0]).norm()), 1e-9)
 
 
 def _hole(

@@ -1,4 +1,4 @@
-"""What of a composed object its photographs object to: it shows in them, and they would be truer without it."""
+"""What of a composed object its photographs object to, and what they need: by how their error grows with it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NOTICED = 0.5
 
 @torch.enable_grad()
 def find_objections(
-    scene: Gaussians, sights: Sequence[Sight], viewmats: Sequence[Float[Tensor, "4 4"]], tolerance: float
-) -> Bool[Tensor, " n"]:
-    """Which Gaussians make the photographs' error grow by more than the tolerance per pixel that they cover.
+    scene: Gaussians, sights: Sequence[Sight], viewmats: Sequence[Float[Tensor, "4 4"]]
+) -> Float[Tensor, " n"]:
+    """How much each Gaussian makes the photographs' error grow per pixel that it covers; below 0 where they need it.
 
-    The tolerance is a difference of colours, summed over the channels. `viewmats` lead from the scene to the sights'
-    cameras. Where somebody else's pixels are, nobody objects.
+    It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `viewmats` lead
+    from the scene to the sights' cameras. Where somebody else's pixels are, nobody objects.
     """
     opacities = scene.opacities.detach().clone().requires_grad_()
     weights = torch.zeros_like(scene.opacities)
@@ -37,7 +37,7 @@ def find_objections(
         )  # fmt: skip
         weights += seen[:, 0]
     harm = torch.zeros_like(weights) if opacities.grad is None else opacities.grad
-    return (weights > NOTICED) & (harm > tolerance * weights)
+    return torch.where(weights > NOTICED, harm / weights.clamp_min(NOTICED), 0.0)
 
 
 def _error(

@@ -68,6 +68,8 @@ def export_run(
             files = tuple(files_below(unfinished))
             formats = {name for of in (scene, *(result.files for result in written)) for name in of}
     notes = [f"{one.name} has no mesh: {one.no_mesh}" for one in objects if one.no_mesh and choices.needs_meshes]
+    if not objects:
+        notes.append("The run has no objects: this is its scene alone.")
     return ExportResult(folder, files, tuple(name for name in choices.formats if name in formats), tuple(notes))
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Bool
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from scorp_ns.compose.ground_filling import close_ground, is_haze
+from scorp_ns.compose.ground_filling import close_ground
+from scorp_ns.compose.haze import is_haze
 from scorp_ns.delivery.delivered_object import check_names
 from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.delivery.manifest import write_manifest

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from gsplat.utils import normalized_quat_to_rotmat
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from scorp_ns.compose.blending import choose
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import gather_evidence
+from scorp_ns.compose.haze import is_haze
 from scorp_ns.compose.objections import find_objections
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
@@ -21,13 +23,22 @@ from scorp_ns.lift.evidence import SceneDepths
 from scorp_ns.lift.sights import camera_in_capture, gather_sights
 from scorp_ns.products import ComposedObject, LiftedObject, Proxy, Sight
 
+NEEDED = 0.1
+"""Haze stays where photographs would be so much wronger without it per pixel: colours' differences, summed."""
+
 
 def compose(
-    depths: SceneDepths, one: LiftedObject, proxy: Proxy, capture_to_world: Similarity, config: ComposeConfig
+    depths: SceneDepths,
+    one: LiftedObject,
+    proxy: Proxy,
+    capture_to_world: Similarity,
+    config: ComposeConfig,
+    faint: Int64[Tensor, " f"],
 ) -> ComposedObject:
     """The object with what its proxy adds; a CompositionError says why it is left as it was lifted.
 
-    The scene of `depths` is the one that the object was lifted from, without anything that was composed.
+    The scene of `depths` is the one that the object was lifted from, without anything that was composed; `faint` are
+    its Gaussians that belong to no object and that photographs hardly show.
     """
     pose = _pose(proxy)
     to_capture = capture_to_world.inverse()
@@ -57,9 +68,13 @@ def compose(
     )
     fill = transform_gaussians(proxy_surface[blend.filled], pose)
     filled = torch.nonzero(blend.filled)[:, 0]
+    haze = faint[:0]
     if config.mode == "blend" and len(fill):
         dropped = one.indices[~blend.kept.to(one.indices.device)]
-        agreed = ~_objections(depths.gaussians, dropped, fill, sights, to_capture, config)
+        objections = _objections(depths.gaussians, dropped, fill, sights, to_capture)
+        hangs = is_haze(depths.gaussians[faint], transform_gaussians(proxy_surface, pose), one.support, config.haze)
+        haze = faint[hangs & (objections[faint] > -NEEDED)]
+        agreed = objections[-len(fill) :].cpu() <= config.objection
         fill, filled = fill[agreed], filled[agreed]
     if not len(fill) and not bool(blend.kept.any()):
         raise _nothing_left(one.name)
@@ -68,6 +83,7 @@ def compose(
         kept=blend.kept,
         fill=fill,
         seen=evidence.seen[filled] >= 1,
+        haze=haze,
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
             "denied": float((evidence.denied >= config.least_denials).float().mean()),
@@ -82,14 +98,13 @@ def _objections(
     fill: Gaussians,
     sights: Sequence[Sight],
     to_capture: Similarity,
-    config: ComposeConfig,
-) -> Bool[Tensor, " n"]:
-    """Which of what fills an object its photographs object to, when it stands in the scene."""
-    stays = torch.ones(len(scene), dtype=torch.bool, device=scene.means.device)
-    stays[dropped] = False
-    composite = join_gaussians([scene[stays], fill.to(scene.means)])
+) -> Float[Tensor, " n"]:
+    """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it."""
+    opacities = scene.opacities.clone()
+    opacities[dropped] = 0
+    composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
     viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
-    return find_objections(composite, sights, viewmats, config.objection)[-len(fill) :].cpu()
+    return find_objections(composite, sights, viewmats)
 
 
 def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:

@@ -159,6 +159,12 @@ def test_other_masks_make_another_result(capture: Path, tmp_path: Path):
     assert fingerprint_of_files(copy, tmp_path / "bench") != before
 
 
+def test_a_capture_without_masks_is_refused_before_training(tmp_path: Path):
+    capture = write_capture(tmp_path / "capture", NUM_VIEWS)
+    with pytest.raises(ScorpError, match=r"no object masks.*--stop-after scene"):
+        bench(capture, tmp_path / "bench")
+
+
 def test_a_bench_in_its_own_capture_knows_what_it_has_measured(tmp_path: Path, monkeypatch):
     capture = write_object_masks(write_capture(tmp_path / "capture", NUM_VIEWS), NUM_VIEWS)
     output = capture / "bench"

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
-from composed_models import DROPPED, NUM_FILL, NUM_GAUSSIANS, NUM_SEEN, SIZE, camera, compose, lifted_model, new_model
+from composed_models import (
+    DROPPED,
+    HAZE,
+    NUM_FILL,
+    NUM_GAUSSIANS,
+    NUM_SEEN,
+    SIZE,
+    camera,
+    compose,
+    lifted_model,
+    new_model,
+)
 
 from scorp_ns.errors import OutputError
+from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.surgery import keep_rows
 from scorp_ns.model import ScorpModel
 from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
-from scorp_ns.scene_composite import COLORS, SceneComposite
+from scorp_ns.products import ComposedObject
+from scorp_ns.scene_composite import ALWAYS, COLORS, ONLY_BEFORE, SceneComposite
 
 
 def rendered(model: ScorpModel, show: str) -> torch.Tensor:
@@ -64,7 +78,7 @@ def test_tools_are_given_what_is_shown():
     compose(model)
     assert model.num_points == NUM_GAUSSIANS + NUM_FILL, "training has them all"
     model.eval()
-    numbers = {AFTER: 62, BEFORE: 60, OBJECTS: 22, "mug": 22}
+    numbers = {AFTER: 62 - len(HAZE), BEFORE: 60, OBJECTS: 22, "mug": 22}
     for show, number in numbers.items():
         model.show = show
         given = (model.means, model.scales, model.quats, model.opacities, model.colors, model.shs_0, model.shs_rest)
@@ -118,6 +132,24 @@ def test_an_object_can_be_taken_back_and_composed_again():
     assert model.scene_composite.facts("mug")["filled"] == NUM_FILL
 
 
+def test_haze_goes_while_any_object_that_it_hides_is_composed():
+    model = lifted_model()
+    compose(model)
+    composite, (mug,) = model.scene_composite, model.scene_objects.objects()
+    cup, fill = (
+        replace(mug, name="cup", indices=torch.tensor([30]), visibility=torch.ones(1)),
+        model.gauss_params["means"][:0],
+    )
+    nothing = Gaussians(fill, fill.new_zeros(0, 4), fill, fill.new_zeros(0), fill.new_zeros(0, 1, 3))
+    kept, seen = torch.ones(1, dtype=torch.bool), torch.zeros(0, dtype=torch.bool)
+    composite.take(cup, ComposedObject("cup", kept, nothing, seen, HAZE[:1], {}), dict(model.gauss_params.items()))
+    assert (composite.layers[HAZE] == ONLY_BEFORE).all()
+    composite.forget(mug)
+    assert composite.layers[HAZE].tolist() == [ONLY_BEFORE, ALWAYS, ALWAYS]
+    composite.forget(cup)
+    assert (composite.layers[HAZE] == ALWAYS).all()
+
+
 def test_a_checkpoint_brings_back_before_and_after():
     model = lifted_model()
     compose(model)
@@ -133,6 +165,9 @@ def test_a_checkpoint_brings_back_before_and_after():
     assert loaded.scene_composite.names == ("mug",)
     assert loaded.scene_composite.failures == {"ghost": "It has no place."}
     assert loaded.scene_composite.facts("mug")["evidence"] == {"seen": 0.5}
+    (mug,) = loaded.scene_objects.objects()
+    loaded.scene_composite.forget(mug)
+    assert (loaded.scene_composite.layers == ALWAYS).all(), "also what hung before it is there again"
 
 
 def test_whoever_lists_objects_hears_of_a_checkpoint_when_all_of_it_is_there():
