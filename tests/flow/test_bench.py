@@ -159,10 +159,13 @@ def test_other_masks_make_another_result(capture: Path, tmp_path: Path):
     assert fingerprint_of_files(copy, tmp_path / "bench") != before
 
 
-def test_a_capture_without_masks_is_refused_before_training(tmp_path: Path):
+def test_a_capture_without_masks_is_refused_before_training(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr("scorp_ns.bench.running.train", lambda *_: pytest.fail("trained"))
     capture = write_capture(tmp_path / "capture", NUM_VIEWS)
-    with pytest.raises(ScorpError, match=r"no object masks.*--stop-after scene"):
-        bench(capture, tmp_path / "bench")
+    with pytest.raises(SystemExit) as ended:
+        run_here("scorp", "bench", "--data", capture, "--output", tmp_path / "bench", *BRIEF)
+    said = " ".join(capsys.readouterr().err.split())
+    assert ended.value.code == 1 and "has no object masks" in said and "--stop-after scene" in said
 
 
 def test_a_bench_in_its_own_capture_knows_what_it_has_measured(tmp_path: Path, monkeypatch):

@@ -222,6 +222,8 @@ def run_of_ours(program: Program, tmp_path: Path) -> Iterator[tuple[subprocess.P
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        # Shells let what they start in the background ignore Ctrl-C, and whoever it starts inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: list(tmp_path.glob("temporary/pids")), 60)
     try:
