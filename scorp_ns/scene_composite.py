@@ -40,6 +40,7 @@ class SceneComposite(torch.nn.Module):
         self.register_buffer("features_rest", torch.zeros(0, 0, 3))
         self._facts: dict[str, dict[str, Any]] = {}
         self._haze: dict[str, Tensor] = {}
+        """Per object, what is hidden for it and belongs to none. Rows of the scene before keep their places."""
         self.failures: dict[str, str] = {}
         """Per object that has a proxy and could not be composed, why."""
 
@@ -77,7 +78,6 @@ class SceneComposite(torch.nn.Module):
             "kept": int(composed.kept.sum()),
             "dropped": int((~composed.kept).sum()),
             "filled": number,
-            "haze": len(composed.haze),
             "evidence": dict(composed.evidence),
         }
         self.failures.pop(one.name, None)

@@ -18,7 +18,7 @@ NOTICED = 0.5
 
 
 @torch.enable_grad()
-def find_objections(
+def measure_objections(
     scene: Gaussians, sights: Sequence[Sight], viewmats: Sequence[Float[Tensor, "4 4"]]
 ) -> Float[Tensor, " n"]:
     """How much each Gaussian makes the photographs' error grow per pixel that it covers; below 0 where they need it.

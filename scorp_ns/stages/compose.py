@@ -10,11 +10,11 @@ from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from scorp_ns.compose.blending import choose
+from scorp_ns.compose.blending import Blend, choose
 from scorp_ns.compose.config import ComposeConfig
-from scorp_ns.compose.evidence import gather_evidence
+from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
 from scorp_ns.compose.haze import is_haze
-from scorp_ns.compose.objections import find_objections
+from scorp_ns.compose.objections import measure_objections
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
@@ -46,42 +46,22 @@ def compose(
     sights, _ = gather_sights(depths, one, own, capture_to_world, ())
     if not sights:
         raise _no_sights(one.name)
-    placed = to_capture @ pose
-    proxy_surface = proxy.gaussians.to("cpu")
-    surface = transform_gaussians(proxy_surface, placed)
-    normals = (normals_of(proxy_surface).double() @ placed.rotation.T).float()
-    evidence = gather_evidence(surface.means, normals, sights, config.tolerance * placed.scale)
-
-    @torch.no_grad()
-    def signed_distance(points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        local = placed.inverse().apply(points).to(proxy.field.low)
-        return proxy.field.sdf(local).cpu() * placed.scale
-
-    blend = choose(
-        transform_gaussians(own.to("cpu"), to_capture),
-        one.visibility.cpu(),
-        surface,
-        evidence,
-        signed_distance,
-        placed.scale,
-        config,
-    )
-    fill = transform_gaussians(proxy_surface[blend.filled], pose)
-    filled = torch.nonzero(blend.filled)[:, 0]
-    haze = faint[:0]
-    if config.mode == "blend" and len(fill):
+    evidence = _evidence(proxy, to_capture @ pose, sights, config)
+    blend = _blend(transform_gaussians(own.to("cpu"), to_capture), one, proxy, to_capture @ pose, evidence, config)
+    surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
+    filled, haze = torch.nonzero(blend.filled)[:, 0], faint[:0]
+    if config.mode == "blend" and len(filled):
         dropped = one.indices[~blend.kept.to(one.indices.device)]
-        objections = _objections(depths.gaussians, dropped, fill, sights, to_capture)
-        hangs = is_haze(depths.gaussians[faint], transform_gaussians(proxy_surface, pose), one.support, config.haze)
+        objections = _objections(depths.gaussians, dropped, surface[filled], sights, to_capture)
+        hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
         haze = faint[hangs & (objections[faint] > -NEEDED)]
-        agreed = objections[-len(fill) :].cpu() <= config.objection
-        fill, filled = fill[agreed], filled[agreed]
-    if not len(fill) and not bool(blend.kept.any()):
+        filled = filled[objections[-len(filled) :].cpu() <= config.objection]
+    if not len(filled) and not bool(blend.kept.any()):
         raise _nothing_left(one.name)
     return ComposedObject(
         name=one.name,
         kept=blend.kept,
-        fill=fill,
+        fill=surface[filled],
         seen=evidence.seen[filled] >= 1,
         haze=haze,
         evidence={
@@ -90,6 +70,32 @@ def compose(
             "filled_share": len(filled) / len(surface),
         },
     )
+
+
+def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[Sight], config: ComposeConfig) -> SurfaceEvidence:
+    """What photographs say of the proxy's surface, which is placed in the capture."""
+    surface = proxy.gaussians.to("cpu")
+    normals = (normals_of(surface).double() @ placed.rotation.T).float()
+    return gather_evidence(placed.apply(surface.means), normals, sights, config.tolerance * placed.scale)
+
+
+def _blend(
+    own: Gaussians,
+    one: LiftedObject,
+    proxy: Proxy,
+    placed: Similarity,
+    evidence: SurfaceEvidence,
+    config: ComposeConfig,
+) -> Blend:
+    """The choice between the object's own Gaussians and its proxy's, which is placed in the capture as these are."""
+
+    @torch.no_grad()
+    def signed_distance(points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        local = placed.inverse().apply(points).to(proxy.field.low)
+        return proxy.field.sdf(local).cpu() * placed.scale
+
+    surface = transform_gaussians(proxy.gaussians.to("cpu"), placed)
+    return choose(own, one.visibility.cpu(), surface, evidence, signed_distance, placed.scale, config)
 
 
 def _objections(
@@ -104,7 +110,7 @@ def _objections(
     opacities[dropped] = 0
     composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
     viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
-    return find_objections(composite, sights, viewmats)
+    return measure_objections(composite, sights, viewmats)
 
 
 def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:
