@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
@@ -14,8 +14,8 @@ from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.crops import crop_view, pixel_roles
 from scorp_ns.lift.evidence import Evidence
 from scorp_ns.lift.frame import fit_frame
-from scorp_ns.lift.sightings import Sighting, find_sightings, surroundings
-from scorp_ns.lift.support import find_support
+from scorp_ns.lift.sightings import Sighting, find_sightings, surface_around
+from scorp_ns.lift.support import Surroundings, find_support
 from scorp_ns.lift.view_choice import ViewQuality, choose_views, completeness, sharpness_inside
 from scorp_ns.lift.votes import WHOLE, Votes
 from scorp_ns.products import LiftedObject, ObjectView
@@ -23,8 +23,11 @@ from scorp_ns.products import LiftedObject, ObjectView
 LEAST_FIT = 0.5
 """A view is left out if its mask overlaps with the object less than this share of what its other masks do."""
 
-SUNKEN = 0.03
-"""Gaussians that lie further below an object's support than this share of its size are none of its own."""
+RESTING = 0.005
+"""Gaussians no higher above an object's support than this share of its size are the support's own."""
+
+LOW_OBJECT = 0.1
+"""Unless they are more than this share of the object: what lies flat on its support is as low as that."""
 
 
 def describe_object(
@@ -35,10 +38,11 @@ def describe_object(
     votes, up = evidence.votes, evidence.up
     size = fit_frame(own.means, up, None).diagonal
     sightings = list(find_sightings(evidence, own, label, _visible_shares(votes, indices, _areas(own)), size))
-    support = find_support(surroundings(sightings), own.means, up)
+    surroundings = Surroundings(surface_around(sightings), evidence.gaussians.means.cpu(), votes.weights[:, 0])
+    support = find_support(surroundings, own.means, up)
     if support is not None:
-        is_above = support.heights(own.means) > -SUNKEN * size
-        own, indices = own[is_above], indices[is_above.cpu()]
+        is_own = _is_above(support.heights(own.means), size)
+        own, indices = own[is_own], indices[is_own.cpu()]
     areas = _areas(own)
     shares = _visible_shares(votes, indices, areas)
     lifted = LiftedObject(
@@ -52,6 +56,12 @@ def describe_object(
         mask_iou=_mask_iou(sightings),
     )
     return lifted, _best_views(lifted, _of_the_object(sightings), votes, areas, config)
+
+
+def _is_above(heights: Float[Tensor, " m"], size: float) -> Bool[Tensor, " m"]:
+    """Which of an object's Gaussians are not its support's, by their heights above it."""
+    is_above = heights > RESTING * size
+    return is_above if (~is_above).float().mean() < LOW_OBJECT else heights > -RESTING * size
 
 
 def _areas(own: Gaussians) -> Float[Tensor, " m"]:

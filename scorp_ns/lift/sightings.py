@@ -111,7 +111,7 @@ def _sighting(evidence: SceneDepths, own: Gaussians, label: int, index: int, siz
     return Sighting(index, view, mask.numpy(), silhouette.numpy(), hidden.numpy(), is_known.numpy(), scene)
 
 
-def surroundings(sightings: Sequence[Sighting]) -> Float[Tensor, "n 3"]:
+def surface_around(sightings: Sequence[Sighting]) -> Float[Tensor, "n 3"]:
     """Points of the surfaces around the object, of no object themselves, as the views see them."""
     points = [torch.empty((0, 3))]
     for sighting in sightings:

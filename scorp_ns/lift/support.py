@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +17,15 @@ MOST_TILT_COSINE = 0.85
 THICKNESS = 0.015
 """Points this near to a plane, as a share of the object's size, lie on it."""
 
+DEPTH_ERROR = 0.07
+"""Rendered depths of a hazy or plain surface may be this share of the object's size off."""
+
+SHARPNESS = 0.01
+"""Gaussians this near to a plane, as a share of the object's size, lie on it."""
+
+CROWDED = 0.2
+"""Of the Gaussians near a plane, a plane that holds less than this is one by chance."""
+
 LEAST_SHARE = 0.3
 """A plane that holds fewer of the points around and below the object is none."""
 
@@ -26,6 +37,9 @@ LEAST_SURFACE = 0.15
 
 LARGEST_DROP = 0.3
 """A plane further below an object's lowest points than this share of its size does not carry it."""
+
+REACH = 1.5
+"""Surroundings end so many sizes of the object from its middle."""
 
 FEWEST_POINTS = 20
 """Fewer points tell nothing of a plane."""
@@ -40,23 +54,38 @@ NUM_TRIALS, NUM_REFITS = 400, 3
 """Planes through three points that are tried, and least-squares fits to the members of the best."""
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What views see near an object that is no object itself."""
+
+    surface: Float[Tensor, "n 3"]
+    """Points where rendered depths say that it is."""
+    gaussians: Float[Tensor, "k 3"]
+    """Centres of the Gaussians that it consists of."""
+    weights: Float[Tensor, " k"]
+    """How much of each of them views see."""
+
+
 def find_support(
-    surroundings: Float[Tensor, "n 3"], object_points: Float[Tensor, "m 3"], up: Float[Tensor, " 3"]
+    surroundings: Surroundings, object_points: Float[Tensor, "m 3"], up: Float[Tensor, " 3"]
 ) -> Support | None:
     """The plane below the object that most of its surroundings lie on; None where there is no such plane.
 
-    `surroundings` are surface points near the object but not of it, `up` roughly says where up is.
+    Depths find it, for they know surfaces from clutter. But they are means along rays, and haze before a plain table
+    lifts and tilts them; so the plane is moved to where the Gaussians near it are densest. `up` roughly says where up
+    is.
     """
     up_guess = up.double().cpu().numpy()
     body = object_points.double().cpu().numpy()
     size = float(np.linalg.norm(np.quantile(body, 0.98, axis=0) - np.quantile(body, 0.02, axis=0)))
-    ground = _near_and_low(surroundings.double().cpu().numpy(), body, up_guess, size)
+    ground = _near_and_low(surroundings.surface.double().cpu().numpy(), body, up_guess, size)
     if len(ground) < FEWEST_POINTS or size == 0:
         return None
     plane = _most_populated_plane(ground, up_guess, THICKNESS * size)
     if plane is None:
         return None
     point, normal, is_on = plane
+    point, normal = _densest_near(point, normal, surroundings, body, size)
     heights = (body - point) @ normal
     lowest = np.quantile(heights, 0.02)
     if is_on.mean() < LEAST_SHARE or (heights < -2 * THICKNESS * size).mean() > SUNKEN or lowest > LARGEST_DROP * size:
@@ -68,14 +97,36 @@ def find_support(
 def _near_and_low(
     points: Float[np.ndarray, "n 3"], body: Float[np.ndarray, "m 3"], up: Float[np.ndarray, " 3"], size: float
 ) -> Float[np.ndarray, "k 3"]:
-    """The points within reach of the object that lie no higher than its middle, at most so many."""
+    """The points within reach of the object that may lie no higher than its middle, at most so many."""
     middle = np.median(body, axis=0)
     away = points - middle
     heights = away @ up
     reach = np.linalg.norm(away - heights[:, None] * up, axis=1)
-    chosen = points[(reach < 1.5 * size) & (heights < 0) & (heights > -1.5 * size)]
+    chosen = points[(reach < REACH * size) & (heights < DEPTH_ERROR * size) & (heights > -REACH * size)]
     stride = max(1, len(chosen) // MOST_POINTS)
     return chosen[::stride]
+
+
+def _densest_near(
+    point: Float[np.ndarray, " 3"],
+    normal: Float[np.ndarray, " 3"],
+    surroundings: Surroundings,
+    body: Float[np.ndarray, "m 3"],
+    size: float,
+) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+    """A point and the normal of the plane that holds most of what is seen of Gaussians close to a plane."""
+    is_seen = (surroundings.weights > 0) & surroundings.gaussians.isfinite().all(dim=1)
+    centers, weights = (of[is_seen].double().cpu().numpy() for of in (surroundings.gaussians, surroundings.weights))
+    away = centers - np.median(body, axis=0)
+    reach = np.linalg.norm(away - (away @ normal)[:, None] * normal, axis=1)
+    is_close = (np.abs((centers - point) @ normal) < DEPTH_ERROR * size) & (reach < REACH * size)
+    if is_close.sum() < FEWEST_POINTS:
+        return point, normal
+    drawn = np.random.default_rng(0).choice(
+        centers[is_close], MOST_POINTS, p=weights[is_close] / weights[is_close].sum()
+    )
+    densest = _most_populated_plane(drawn, normal, SHARPNESS * size)
+    return (point, normal) if densest is None or densest[2].mean() < CROWDED else densest[:2]
 
 
 def _most_populated_plane(

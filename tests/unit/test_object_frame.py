@@ -11,7 +11,7 @@ from lifting_scenes import orbit_camera
 from torch import Tensor
 
 from scorp_ns.lift.frame import fit_frame
-from scorp_ns.lift.support import find_support
+from scorp_ns.lift.support import Surroundings, find_support
 from scorp_ns.lift.up import up_direction
 from scorp_ns.products import Support
 
@@ -126,13 +126,18 @@ def plane_points(number: int, tilt: float = 0.0, noise: float = 0.0, height: flo
     return torch.stack([x, y, z], dim=1)
 
 
+def evenly(points: Tensor) -> Surroundings:
+    """A surface with a Gaussian at every point of it."""
+    return Surroundings(surface=points, gaussians=points, weights=torch.ones(len(points)))
+
+
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
 def test_a_support_is_found_among_clutter_at_any_scale(scale: float):
     R = rotation(6)
     clutter = 4 * torch.rand(800, 3, generator=torch.Generator().manual_seed(2)) - 2
     around = torch.cat([plane_points(1000, tilt=5, noise=0.005), clutter])
     body = box_points((1.0, 1.0, 1.0))
-    support = find_support(scale * around @ R.T, scale * body @ R.T, R @ UP)
+    support = find_support(evenly(scale * around @ R.T), scale * body @ R.T, R @ UP)
     assert support is not None
     normal = R @ torch.nn.functional.normalize(torch.tensor([-math.tan(math.radians(5)), 0.0, 1.0]), dim=0)
     assert degrees_between(support.up, normal) < 1.0
@@ -165,14 +170,38 @@ def test_a_support_is_found_among_clutter_at_any_scale(scale: float):
     ],
 )
 def test_where_nothing_carries_the_object_there_is_no_support(around: Tensor, body: Tensor):
-    assert find_support(around, body, UP) is None
+    assert find_support(evenly(around), body, UP) is None
+
+
+def hazy_ground(share_on_ground: float) -> Surroundings:
+    """A level table at height 0 with haze around it, which lifts and tilts the depths of it."""
+    generator = torch.Generator().manual_seed(3)
+    depths = plane_points(3000, tilt=1.5, noise=0.005, height=0.05)
+    heights = 0.002 * torch.randn(4000, generator=generator)
+    is_haze = torch.rand(4000, generator=generator) > share_on_ground
+    heights[is_haze] = 0.3 * torch.rand(int(is_haze.sum()), generator=generator) - 0.1
+    gaussians = torch.cat([4 * torch.rand(4000, 2, generator=generator) - 2, heights[:, None]], dim=1)
+    return Surroundings(depths, gaussians, torch.rand(4000, generator=generator))
+
+
+def test_haze_before_a_plain_table_neither_lifts_nor_tilts_it():
+    support = find_support(hazy_ground(share_on_ground=0.3), box_points((1.0, 1.0, 1.0)) + 0.5 * UP, UP)
+    assert support is not None
+    assert degrees_between(support.up, UP) < 0.2
+    assert float(support.heights(torch.zeros(1, 3)).abs()) < 0.005
+
+
+def test_gaussians_that_are_dense_nowhere_leave_the_support_where_depths_see_it():
+    support = find_support(hazy_ground(share_on_ground=0.0), box_points((1.0, 1.0, 1.0)) + 0.5 * UP, UP)
+    assert support is not None
+    assert float(support.heights(torch.tensor([[0.0, 0.0, 0.05]])).abs()) < 0.005
 
 
 def test_a_support_does_not_depend_on_the_global_random_state_and_leaves_it_alone():
     torch.manual_seed(0)
     np.random.seed(0)
-    first = find_support(plane_points(6000, noise=0.01), box_points((1.0, 1.0, 1.0)), UP)
+    first = find_support(evenly(plane_points(6000, noise=0.01)), box_points((1.0, 1.0, 1.0)), UP)
     assert float(torch.rand(1)) == float(torch.rand(1, generator=torch.Generator().manual_seed(0)))
     assert np.random.rand() == np.random.RandomState(0).rand()
-    second = find_support(plane_points(6000, noise=0.01), box_points((1.0, 1.0, 1.0)), UP)
+    second = find_support(evenly(plane_points(6000, noise=0.01)), box_points((1.0, 1.0, 1.0)), UP)
     assert first is not None and second is not None and torch.equal(first.up, second.up)

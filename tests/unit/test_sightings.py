@@ -11,7 +11,7 @@ from lifting_scenes import Ball, BallScene, ball_scene, relabelled, with_swapped
 
 from scorp_ns.lift.crops import BACKGROUND, OCCLUDER, VISIBLE, crop_view, pixel_roles
 from scorp_ns.lift.evidence import Evidence
-from scorp_ns.lift.sightings import MOST_SIGHTINGS, Sighting, find_sightings, surroundings
+from scorp_ns.lift.sightings import MOST_SIGHTINGS, Sighting, find_sightings, surface_around
 from scorp_ns.lift.silhouettes import render_depths, unproject
 from scorp_ns.lift.votes import gather_votes
 from scorp_ns.products import UNKNOWN
@@ -92,7 +92,7 @@ def test_a_large_object_of_which_every_view_shows_little_is_still_seen():
 
 def test_an_object_that_no_view_shows_has_no_sightings():
     assert sightings_of(IN_A_ROW, shares=[0.0] * 8) == []
-    assert surroundings([]).shape == (0, 3)
+    assert surface_around([]).shape == (0, 3)
 
 
 def test_the_scene_is_rendered_once_a_view_for_all_objects(monkeypatch: pytest.MonkeyPatch):
@@ -118,7 +118,7 @@ def test_the_scene_is_rendered_once_a_view_for_all_objects(monkeypatch: pytest.M
 
 
 def test_the_surroundings_are_on_the_plane_beside_the_object():
-    points = surroundings(sightings_of(IN_A_ROW))
+    points = surface_around(sightings_of(IN_A_ROW))
     assert len(points) > 200
     assert (points[:, 2].abs() < 0.1).float().mean() > 0.95
     assert ((points[:, :2] - torch.tensor([-0.45, 0.0])).norm(dim=1) < 1.6).float().mean() > 0.9
