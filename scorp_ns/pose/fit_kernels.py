@@ -190,8 +190,8 @@ def move(pose, new, g, size, low, high):
 
 @kernel
 def fit_poses(
-    chunk, num_chunks, poses, distances, colors, origin, spacing, points, towards, seen, origins, directions, ends,
-    first_softness, last_softness, num_rounds, size, low, high, costs,
+    chunk, num_chunks, poses, distances, origin, spacing, colors, color_origin, color_spacing, points, towards, seen,
+    origins, directions, ends, first_softness, last_softness, num_rounds, size, low, high, costs,
 ):  # fmt: skip
     """Moves poses, in place, to where they cost least near by; what their parts cost there into `costs`."""
     H, g, b, out, x, inverse = np.zeros((13, 13)), np.zeros(13), np.zeros(13), np.zeros(4), np.zeros(3), np.zeros(9)
@@ -216,8 +216,8 @@ def fit_poses(
                 x, d, best, part,
             )  # fmt: skip
             part[COLORS] = add_colors(
-                trial, inverse, size, colors, origin, spacing, points, towards, seen, agreement, A, rhs, b, out,
-                x, painted,
+                trial, inverse, size, colors, color_origin, color_spacing, points, towards, seen, agreement, A, rhs, b,
+                out, x, painted,
             )  # fmt: skip
             A[7, 7] += DEPTH_PRICE / TYPICAL_DEPTH_ERROR**2
             rhs[7] -= DEPTH_PRICE * trial[13] / TYPICAL_DEPTH_ERROR**2

@@ -54,9 +54,10 @@ def fit(
     from scorp_ns.pose.fit_kernels import RIGID, STRETCHED, WEIGHTS, fit_poses
     from scorp_ns.render.cpu.jit import run_chunks
 
-    moved, parts, rays = poses.copy(), np.zeros((len(poses), 4)), observation.rays
+    moved, parts, rays, distances = poses.copy(), np.zeros((len(poses), 4)), observation.rays, shape.distances
     run_chunks(
-        fit_poses, CHUNKS, moved, shape.distances, shape.channels, shape.grid.origin, shape.grid.spacing,
+        fit_poses, CHUNKS, moved, distances.values, distances.grid.origin, distances.grid.spacing,
+        shape.channels, shape.grid.origin, shape.grid.spacing,
         observation.points, observation.towards, observation.colors, rays.origins, rays.directions, rays.ends,
         *softness, num_rounds, STRETCHED if is_stretched else RIGID,
         config.smallest_scale, config.largest_scale, parts,

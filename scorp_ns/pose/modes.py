@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from scorp_ns.pose.proxy_shape import ProxyShape
+from scorp_ns.surfaces.marching import Grid
 
 SAME_SURFACE, SAME_COLOR = 0.025, 0.08
 """Mean distance of surfaces, in diagonals of the proxy, and mean difference of colours, of poses that look alike."""
@@ -22,14 +23,18 @@ def looks_like(
     placed = points @ pose[:9].reshape(3, 3).T + pose[9:12]
     inverses, shifts = np.linalg.inv(others[:, :9].reshape(-1, 3, 3)), others[:, 9:12]
     local = np.einsum("npi,nji->npj", placed[None] - shifts[:, None], inverses)
-    grid = shape.grid
-    places = np.rint((local - grid.origin) / grid.spacing).astype(np.int64)
-    inside = np.clip(places, 0, np.array(grid.shape) - 1)
-    beyond = np.linalg.norm(places - inside, axis=-1) * grid.spacing
-    i, j, k = inside[..., 0], inside[..., 1], inside[..., 2]
-    distances = np.abs(shape.distances[i, j, k]) + beyond
+    (i, j, k), beyond = _nearest(shape.distances.grid, local)
+    distances = np.abs(shape.distances.values[i, j, k]) + beyond
+    (i, j, k), _ = _nearest(shape.grid, local)
     differences = np.abs(shape.channels[:, i, j, k] - shape.skin.colors[:NUM_POINTS].T[:, None]).mean(axis=(0, 2))
     return (distances.mean(axis=1) < slack * SAME_SURFACE) & (differences < slack * SAME_COLOR)
+
+
+def _nearest(grid: Grid, points: Float64[np.ndarray, "n p 3"]) -> tuple[np.ndarray, Float64[np.ndarray, "n p"]]:
+    """The indices of the grid's points that are nearest to others, axis by axis, and how far those are beyond it."""
+    places = np.rint((points - grid.origin) / grid.spacing).astype(np.int64)
+    inside = np.clip(places, 0, np.array(grid.shape) - 1)
+    return np.moveaxis(inside, -1, 0), np.linalg.norm(places - inside, axis=-1) * grid.spacing
 
 
 def distinct(

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.rotations import even_directions, resting_faces
 from scorp_ns.surfaces.marching import Grid
 from scorp_ns.surfaces.mesh import ColoredMesh, SurfaceSamples
 from scorp_ns.surfaces.queries import SurfaceQueries
 
-SPACING = 1 / 64
-"""Between the points of the grid, in diagonals of the proxy."""
+COLOR_SPACING, COLOR_MARGIN = 1 / 64, 5
+"""Of the grid of colours: between its points, in diagonals of the proxy, and cells beyond the proxy."""
 
-MARGIN = 5
-"""Cells of the grid beyond the proxy."""
+SPACING, MARGIN = 1 / 128, 10
+"""The same of the grid of distances."""
 
 NUM_CORNERS = 300
 """Directions in which the hull's outermost points are kept."""
@@ -29,9 +30,9 @@ NUM_SKIN = 1500
 class ProxyShape:
     """What the search knows of a proxy, in the proxy's frame."""
 
+    distances: DistanceGrid
     grid: Grid
-    distances: Float32[np.ndarray, "x y z"]
-    """Signed: negative inside."""
+    """Of the colours."""
     channels: Float32[np.ndarray, "3 x y z"]
     """The colour of the nearest point of the surface, in [0, 1]."""
     corners: Float64[np.ndarray, "c 3"]
@@ -45,17 +46,15 @@ class ProxyShape:
 def describe_proxy(mesh: ColoredMesh, num_resting_faces: int, seed: int) -> ProxyShape:
     """What the search needs to know of a closed surface."""
     queries = SurfaceQueries(mesh)
-    grid = Grid.around(*mesh.bounds, SPACING, MARGIN)
-    points = grid.points
-    nearest = queries.nearest(points)
-    signed = np.where(queries.is_inside(points), -nearest.distances, nearest.distances)
+    grid = Grid.around(*mesh.bounds, COLOR_SPACING, COLOR_MARGIN)
+    colors = queries.nearest(grid.points).colors
     used = mesh.vertices[np.unique(mesh.faces)].astype(np.float64)
     outermost = np.unique((even_directions(NUM_CORNERS) @ used.T).argmax(axis=1))
     skin = mesh.sample(NUM_SKIN, seed)
     return ProxyShape(
+        distances=DistanceGrid.of(queries, SPACING, MARGIN),
         grid=grid,
-        distances=signed.reshape(grid.shape).astype(np.float32),
-        channels=np.ascontiguousarray(nearest.colors.T.reshape(3, *grid.shape), np.float32),
+        channels=np.ascontiguousarray(colors.T.reshape(3, *grid.shape), np.float32),
         corners=used[outermost],
         bottoms=resting_faces(used, num_resting_faces),
         skin=skin,

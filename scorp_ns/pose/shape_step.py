@@ -23,7 +23,7 @@ from scorp_ns.products import ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
 
-SPACING, MARGIN = 1 / 64, 8
+SPACING, MARGIN = 1 / 192, 24
 """Of the grid of distances: between its points, in diagonals of the proxy, and cells beyond the proxy."""
 
 UNDONE = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 CLEARANCE = 1e-3
 """No value is nearer to the level than this share of the largest step between neighbours.
@@ -39,6 +39,10 @@ class Grid:
         """All points, the last axis fastest."""
         axes = [self.origin[axis] + self.spacing * np.arange(number) for axis, number in enumerate(self.shape)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
+
+    def points_at(self, chosen: Bool[np.ndarray, "x y z"]) -> Float32[np.ndarray, "n 3"]:
+        """Some of the points, in the same order."""
+        return (self.origin + self.spacing * np.argwhere(chosen)).astype(np.float32)
 
 
 def extract_surface(
