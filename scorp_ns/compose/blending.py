@@ -18,6 +18,9 @@ from scorp_ns.gaussians.splats import Gaussians
 EXTENT = 2.0
 """A Gaussian reaches so many standard deviations along each of its axes, as far as one sees."""
 
+PHOTOGRAPHED = 2
+"""A part that a proxy lacks is shown, at its own depth, by so many photographs."""
+
 SignedDistance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 
 
@@ -34,6 +37,7 @@ class Blend:
 def choose(
     own: Gaussians,
     visibility: Float[Tensor, " m"],
+    own_evidence: SurfaceEvidence,
     proxy: Gaussians,
     evidence: SurfaceEvidence,
     signed_distance: SignedDistance,
@@ -43,7 +47,8 @@ def choose(
     """The blend of an object and its placed proxy, all in one frame.
 
     The proxy comes where no photograph saw the object and none denies it. There the object's own Gaussians go, unless
-    they were seen well: they are the back of what was photographed from the other side, and its fog.
+    they were seen well: they are the back of what was photographed from the other side, and its fog. So does what
+    stands out of the proxy, unless it is a part that the proxy lacks.
     """
     if config.mode == "keep":
         return Blend(torch.ones(len(own), dtype=torch.bool), torch.zeros(len(proxy), dtype=torch.bool))
@@ -53,7 +58,13 @@ def choose(
     nearest = torch.from_numpy(KDTree(proxy.means.numpy()).query(own.means.numpy())[1])
     is_replaced = filled[nearest] & (visibility < config.well_seen)
     stands_out = _reach(own, signed_distance) > config.overreach * diagonal
-    return Blend(~is_replaced & ~stands_out, filled)
+    is_lacking = _is_photographed(own_evidence) & (signed_distance(own.means) > config.tolerance * diagonal)
+    return Blend(~is_replaced & ~(stands_out & ~is_lacking), filled)
+
+
+def _is_photographed(evidence: SurfaceEvidence) -> Bool[Tensor, " m"]:
+    """Where photographs show the object, and more of them than do not: fog has depths of what lies behind it."""
+    return (evidence.seen >= PHOTOGRAPHED) & (evidence.seen > evidence.denied)
 
 
 def _reach(own: Gaussians, signed_distance: SignedDistance) -> Float[Tensor, " m"]:

@@ -19,7 +19,9 @@ class ComposeConfig:
     well_seen: float = 0.2
     """Lifted Gaussians that showed some photograph this share of themselves stay, whatever the proxy says."""
     overreach: float = 0.08
-    """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out."""
+    """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out.
+
+    Parts that the proxy lacks, and photographs show, are not."""
     objection: float = 0.05
     """What comes from a proxy goes again where photographs show it and are truer without it, by so much per pixel.
 

@@ -15,6 +15,7 @@ from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
 from scorp_ns.compose.haze import is_haze
 from scorp_ns.compose.objections import measure_objections
+from scorp_ns.compose.see_through import without_foreign_depths
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
@@ -46,13 +47,17 @@ def compose(
     sights, _ = gather_sights(depths, one, own, capture_to_world, ())
     if not sights:
         raise _no_sights(one.name)
+    viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
+    sights = without_foreign_depths(own, sights, viewmats)
+    here = transform_gaussians(own.to("cpu"), to_capture)
     evidence = _evidence(proxy, to_capture @ pose, sights, config)
-    blend = _blend(transform_gaussians(own.to("cpu"), to_capture), one, proxy, to_capture @ pose, evidence, config)
+    own_evidence = gather_evidence(here.means, None, sights, config.tolerance * (to_capture @ pose).scale)
+    blend = _blend(here, one, own_evidence, proxy, to_capture @ pose, evidence, config)
     surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
     filled, haze = torch.nonzero(blend.filled)[:, 0], faint[:0]
     if config.mode == "blend" and len(filled):
         dropped = one.indices[~blend.kept.to(one.indices.device)]
-        objections = _objections(depths.gaussians, dropped, surface[filled], sights, to_capture)
+        objections = _objections(depths.gaussians, dropped, surface[filled], sights, viewmats)
         hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
         haze = faint[hangs & (objections[faint] > -NEEDED)]
         filled = filled[objections[-len(filled) :].cpu() <= config.objection]
@@ -82,6 +87,7 @@ def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[Sight], config:
 def _blend(
     own: Gaussians,
     one: LiftedObject,
+    own_evidence: SurfaceEvidence,
     proxy: Proxy,
     placed: Similarity,
     evidence: SurfaceEvidence,
@@ -95,7 +101,8 @@ def _blend(
         return proxy.field.sdf(local).cpu() * placed.scale
 
     surface = transform_gaussians(proxy.gaussians.to("cpu"), placed)
-    return choose(own, one.visibility.cpu(), surface, evidence, signed_distance, placed.scale, config)
+    seen = one.visibility.cpu()
+    return choose(own, seen, own_evidence, surface, evidence, signed_distance, placed.scale, config)
 
 
 def _objections(
@@ -103,13 +110,12 @@ def _objections(
     dropped: Int64[Tensor, " d"],
     fill: Gaussians,
     sights: Sequence[Sight],
-    to_capture: Similarity,
+    viewmats: Sequence[Float[Tensor, "4 4"]],
 ) -> Float[Tensor, " n"]:
     """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it."""
     opacities = scene.opacities.clone()
     opacities[dropped] = 0
     composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
-    viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
     return measure_objections(composite, sights, viewmats)
 
 

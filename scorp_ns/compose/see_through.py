@@ -1,0 +1,46 @@
+"""Photographs of an object that its own Gaussians do not cover: its mirror images and what shines through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from torch import Tensor
+
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.products import VISIBLE, Sight
+from scorp_ns.render.rasterization import rasterization
+
+SOLID = 0.5
+"""The object covers a pixel if it is at least so opaque there by itself."""
+
+RIM = 1
+"""So many pixels beside what it covers are no more its own than its mask is exact."""
+
+
+@torch.no_grad()
+def without_foreign_depths(
+    own: Gaussians, sights: Sequence[Sight], viewmats: Sequence[Float[Tensor, "4 4"]]
+) -> tuple[Sight, ...]:
+    """The sights with infinite depths where an object's mask shows what its own Gaussians do not cover.
+
+    A scene explains what a glossy surface mirrors by Gaussians behind it, which belong to no object. The mask says that
+    the object is there, and their depths do not say that it is not. `viewmats` lead from `own` to the sights' cameras.
+    """
+    return tuple(
+        replace(sight, depth=np.where((sight.roles == VISIBLE) & ~_covers(own, sight, viewmat), np.inf, sight.depth))
+        for sight, viewmat in zip(sights, viewmats, strict=True)
+    )
+
+
+def _covers(own: Gaussians, sight: Sight, viewmat: Float[Tensor, "4 4"]) -> Bool[np.ndarray, "h w"]:
+    height, width = sight.roles.shape
+    _, alpha, _ = rasterization(
+        own.means, own.quats, own.scales, own.opacities, own.harmonics, viewmat[None].to(own.means),
+        sight.K[None].to(own.means), width, height, sh_degree=own.sh_degree,
+    )  # fmt: skip
+    return np.asarray(ndimage.binary_dilation((alpha[0, ..., 0] >= SOLID).cpu().numpy(), iterations=RIM))
