@@ -119,3 +119,6 @@ def _set_stage(model: ScorpModel, schedule: Schedule, optimizers: Optimizers, st
     model.optimizers = optimizers.optimizers
     model.active_sh_degree = schedule.sh_degree(step, model.config.sh_degree)
     model.training_downscale = schedule.downscale_factor(step, model.config.num_downscales)
+    # Single photographs pull places to and fro: steps that become smaller end in between.
+    for group in optimizers.optimizers["places"].param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * schedule.refinement_left(step)

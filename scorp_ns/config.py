@@ -35,7 +35,7 @@ def _optimizers(
         "features_dc": group(colors_lr),
         "features_rest": group(0.0025 / 20),
         "opacities": group(0.05),
-        "places": group(3e-4),
+        "places": group(2e-3),
         "camera_opt": group(1e-4, 5e-7),
     }
 

@@ -8,13 +8,19 @@ import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
+from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
 from scorp_ns.pose.refinement import MovingProxy, ProxyRender, refinement_losses, render_proxies
+from scorp_ns.pose.silhouettes import Shot, silhouette
 from scorp_ns.products import UNKNOWN
 from scorp_ns.render import rasterization
+from scorp_ns.surfaces.queries import SurfaceQueries
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
+
+CELLS = 96
+"""A proxy's diagonal is so many cells of the grid that the mesh is made on whose silhouette counts."""
 
 
 class PlaceRefinement:
@@ -24,6 +30,7 @@ class PlaceRefinement:
         self._model = model
         self._gathered_for: tuple[str, ...] = ()
         self._proxies: list[MovingProxy] = []
+        self._surfaces: list[SurfaceQueries] = []
         self._scene: Gaussians | None = None
         self._is_rest: Tensor | None = None
 
@@ -33,17 +40,19 @@ class PlaceRefinement:
         if self._scene is None or self._is_rest is None or names != self._gathered_for:
             self._scene = model.scene_before
             self._is_rest = torch.ones(len(self._scene), dtype=torch.bool, device=self._scene.means.device)
-            self._proxies, labels = [], {one.name: one.label for one in model.scene_objects.objects()}
+            self._proxies, self._surfaces = [], []
+            labels = {one.name: one.label for one in model.scene_objects.objects()}
             for name in names:
                 self._is_rest[model.scene_objects.indices(name)] = False
-                surface = model.scene_proxies.proxy(name).gaussians
-                self._proxies.append(MovingProxy.at(labels[name], surface, model.scene_refinement.start(name)))
+                proxy, start = model.scene_proxies.proxy(name), model.scene_refinement.start(name)
+                self._proxies.append(MovingProxy.at(labels[name], proxy.gaussians, start))
+                self._surfaces.append(SurfaceQueries(mesh_of(proxy.field, 1 / CELLS)))
             self._gathered_for = names
         return self._scene, self._is_rest, self._proxies
 
     def forget(self) -> None:
         """Look everything up anew next time."""
-        self._gathered_for, self._scene, self._is_rest, self._proxies = (), None, None, []
+        self._gathered_for, self._scene, self._is_rest, self._proxies, self._surfaces = (), None, None, [], []
 
     def outputs(
         self,
@@ -65,6 +74,8 @@ class PlaceRefinement:
             "place_depth": render.depth,
             "place_weights": render.weights,
             "scene_depth": _depth(scene, viewmat, K, size),
+            "viewmat": viewmat,
+            "K": K,
         }
 
     def losses(
@@ -75,7 +86,14 @@ class PlaceRefinement:
         names = ("rgb", "accumulation", "place_depth", "place_weights")
         render = ProxyRender(*(outputs[name] for name in names))
         labels = _labels(batch, render.depth, is_valid)
-        return refinement_losses(render, proxies, labels, target, outputs["scene_depth"])
+        silhouettes = []
+        for index, (proxy, surface) in enumerate(zip(proxies, self._surfaces, strict=True)):
+            place = proxy.place(self._model.scene_refinement.changes[index])
+            shot = Shot(outputs["viewmat"], outputs["K"], labels == proxy.label, outputs["scene_depth"])
+            silhouettes.append(silhouette(surface, place, shot, render.weights[..., index]))
+        return refinement_losses(
+            render, proxies, torch.stack(silhouettes, dim=-1), labels, target, outputs["scene_depth"]
+        )
 
     @torch.no_grad()
     def shown(self) -> tuple[dict[str, Tensor], Int16[Tensor, " n"], Float[Tensor, " n"]]:

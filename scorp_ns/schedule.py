@@ -86,10 +86,24 @@ class Schedule:
 
     def refines(self, step: int) -> bool:
         """Whether the places of proxies may learn in the iteration `step`: after placing, and before composing."""
+        return step in self._refinement
+
+    def refinement_left(self, step: int) -> float:
+        """How much of that time is still to come at `step`: 1 in the first of its iterations, nearly 0 in the last."""
+        iterations = self._refinement
+        return (iterations.stop - step) / len(iterations) if step in iterations else 1.0
+
+    @property
+    def _refinement(self) -> range:
         config = self.config
-        end = max(config.lift_at, config.propose_at, config.place_at) + config.refine_for
-        is_long_enough = step < min(round(end * self.num_iterations), self.num_iterations)
-        return is_long_enough and self.places(step - 1) and not self.composes(step - 1)
+        place_at = max(config.lift_at, config.propose_at, config.place_at)
+        if place_at > 1:
+            return range(0)
+        stop = min(round((place_at + config.refine_for) * self.num_iterations), self.num_iterations)
+        compose_at = max(place_at, config.compose_at)
+        if compose_at <= 1:
+            stop = min(stop, self._iteration(compose_at) + 1)
+        return range(self._iteration(place_at) + 1, stop)
 
     def composes(self, step: int) -> bool:
         """Whether the time to compose the scene has come at `step`: no earlier than proxies have their place."""
@@ -99,7 +113,10 @@ class Schedule:
 
     def _has_come(self, moment: float, step: int) -> bool:
         """Whether a moment of the run is reached; one that a run just misses is put to its last iteration."""
-        return moment <= 1 and step >= min(round(moment * self.num_iterations), self.num_iterations - 1)
+        return moment <= 1 and step >= self._iteration(moment)
+
+    def _iteration(self, moment: float) -> int:
+        return min(round(moment * self.num_iterations), self.num_iterations - 1)
 
     def downscale_factor(self, step: int, num_downscales: int) -> int:
         """By how much training images are shrunk at `step`: a power of two."""

@@ -122,11 +122,15 @@ def render_proxies(
 def refinement_losses(
     render: ProxyRender,
     proxies: Sequence[MovingProxy],
+    silhouettes: Float[Tensor, "h w k"],
     labels: Int16[Tensor, "h w"],
     photograph: Float[Tensor, "h w 3"],
     scene_depth: Float[Tensor, "h w"],
 ) -> dict[str, Tensor]:
-    """What silhouettes, depths and colours of proxies cost where they differ from a photograph and the scene."""
+    """What silhouettes, depths and colours of proxies cost where they differ from a photograph and the scene.
+
+    `silhouettes` are those of the proxies' surfaces.
+    """
     zero = render.weights.sum() * 0
     losses = {"place_silhouette": zero, "place_depth": zero, "place_color": zero}
     for index, proxy in enumerate(proxies):
@@ -134,7 +138,9 @@ def refinement_losses(
         if int(is_shown.sum()) < FEWEST_PIXELS:
             continue
         weight = render.weights[..., index]
-        losses["place_silhouette"] = losses["place_silhouette"] + _silhouette_loss(weight, is_shown, labels >= 0)
+        losses["place_silhouette"] = losses["place_silhouette"] + _silhouette_loss(
+            weight, silhouettes[..., index], is_shown, labels >= 0
+        )
         both = is_shown & (weight.detach() > COVERED)
         if int(both.sum()) < FEWEST_PIXELS:
             continue
@@ -147,11 +153,19 @@ def refinement_losses(
 
 
 def _silhouette_loss(
-    weight: Float[Tensor, "h w"], is_shown: Bool[Tensor, "h w"], is_known: Bool[Tensor, "h w"]
+    weight: Float[Tensor, "h w"],
+    silhouette: Float[Tensor, "h w"],
+    is_shown: Bool[Tensor, "h w"],
+    is_known: Bool[Tensor, "h w"],
 ) -> Float[Tensor, ""]:
-    """Squared errors of the weight, in areas of the mask."""
+    """Squared errors of the silhouette, in areas of the mask, with the derivatives of the rendered weight.
+
+    The weight itself reaches a pixel or two beyond the surface, and a place that makes it fit the mask is that much
+    too small.
+    """
     price = torch.where(is_shown, 1.0, SPILL_PRICE) * is_known
-    return (price * (weight - is_shown.to(weight)) ** 2).sum() / is_shown.sum()
+    covered = silhouette + weight - weight.detach()
+    return (price * (covered - is_shown.to(weight)) ** 2).sum() / is_shown.sum()
 
 
 def _depth_loss(deeper: Float[Tensor, " n"]) -> Float[Tensor, ""]:

@@ -1,0 +1,58 @@
+"""What a proxy truly covers of a view: its Gaussians spread beyond the surface they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.pose.comparison import BEHIND
+from scorp_ns.surfaces.queries import SurfaceQueries
+
+AGREEING = 0.02
+"""Where a rendered weight differs by less than this from what a mask says, the surface is not asked."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A camera and what a photograph and the scene show in it."""
+
+    viewmat: Float[Tensor, "4 4"]
+    K: Float[Tensor, "3 3"]
+    is_shown: Bool[Tensor, "h w"]
+    """The object's mask."""
+    scene_depth: Float[Tensor, "h w"]
+
+
+@torch.no_grad()
+def silhouette(
+    surface: SurfaceQueries, T_world_proxy: Similarity, shot: Shot, weight: Float[Tensor, "h w"]
+) -> Float[Tensor, "h w"]:
+    """1 where the surface at its place is seen, 0 elsewhere; as the mask says where the rendered weight says so too.
+
+    The scene hides the surface where it is nearer, but not within the mask.
+    """
+    result = shot.is_shown.to(weight)
+    is_asked = (weight - result).abs() > AGREEING
+    depths = _depths(surface, T_world_proxy, shot, is_asked).to(weight)
+    is_seen = shot.is_shown[is_asked] | (depths < shot.scene_depth[is_asked] + BEHIND * T_world_proxy.scale)
+    result[is_asked] = (is_seen & depths.isfinite()).to(weight)
+    return result
+
+
+def _depths(
+    surface: SurfaceQueries, T_world_proxy: Similarity, shot: Shot, is_asked: Bool[Tensor, "h w"]
+) -> Float[Tensor, " n"]:
+    """How deep the surface lies in some pixels; infinite where it is not met."""
+    rows, columns = (places.double().cpu() + 0.5 for places in torch.nonzero(is_asked, as_tuple=True))
+    viewmat, K = shot.viewmat.double().cpu(), shot.K.double().cpu()
+    inverse = T_world_proxy.inverse()
+    in_camera = torch.stack([columns, rows, torch.ones_like(rows)], dim=1) @ torch.linalg.inv(K).T
+    directions = inverse.scale * in_camera @ viewmat[:3, :3] @ inverse.rotation.T
+    origin = inverse.apply(-viewmat[:3, :3].T @ viewmat[:3, 3])
+    hits = surface.cast(origin.expand_as(directions).numpy().astype(np.float32), directions.numpy().astype(np.float32))
+    return torch.from_numpy(hits.distances).to(shot.scene_depth)
