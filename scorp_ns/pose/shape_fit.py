@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float64
 from scipy import sparse
 
+from scorp_ns.gaussians.placement import Placement
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence
@@ -111,7 +113,7 @@ def stretch_equations(
     """The cost of a linear map, a shift and a depth error, and the normal equations of a better one."""
     price, of_stretch = STRETCH_PRICE / config.typical_stretch**2, _stretch_of_linear()
     fit = _stretched(unknowns)
-    found, stretch = _residuals(evidence, grid, fit, softness), _stretch(fit.warp.linear)
+    found, stretch = _residuals(evidence, grid, fit, softness), _stretch(_linear(fit.warp))
     by_linear = (found.slopes[:, :, None] * found.places[:, None]).reshape(-1, 9)
     H, g = _normal_equations(np.concatenate([by_linear, found.slopes, _by_depth(found, fit)], axis=1), found)
     H[:9, :9] += price * of_stretch.T @ of_stretch
@@ -141,16 +143,17 @@ def bend_equations(
 
 
 def _stretched(unknowns: Float64[np.ndarray, " 13"]) -> ShapeFit:
-    return ShapeFit(Warp(unknowns[:9].reshape(3, 3), unknowns[9:12]), float(unknowns[12]))
+    linear, shift = torch.from_numpy(unknowns[:9].reshape(3, 3)), torch.from_numpy(unknowns[9:12])
+    return ShapeFit(Warp(Placement(linear, shift)), float(unknowns[12]))
 
 
-def _bent(stretch: Warp, lattice: Lattice, unknowns: Float64[np.ndarray, " u"]) -> ShapeFit:
-    return ShapeFit(Warp(stretch.linear, stretch.shift, lattice, unknowns[:-1].reshape(-1, 3)), float(unknowns[-1]))
+def _bent(start: Warp, lattice: Lattice, unknowns: Float64[np.ndarray, " u"]) -> ShapeFit:
+    return ShapeFit(Warp(start.stretch, lattice, unknowns[:-1].reshape(-1, 3)), float(unknowns[-1]))
 
 
 def _by_bend(found: Residuals, fit: ShapeFit, lattice: Lattice) -> sparse.csr_matrix:
     """How residuals change with displacements of the nodes, and with the depth error in the last column."""
-    nodes, shares = lattice.weights(found.places @ fit.warp.linear.T + fit.warp.shift)
+    nodes, shares = lattice.weights(fit.warp.stretched(found.places))
     number = len(nodes)
     columns = (3 * nodes[:, :, None] + np.arange(3)).reshape(number, 24)
     values = (-shares[:, :, None] * found.slopes[:, None]).reshape(number, 24)
@@ -162,7 +165,7 @@ def _by_bend(found: Residuals, fit: ShapeFit, lattice: Lattice) -> sparse.csr_ma
 
 def _by_depth(found: Residuals, fit: ShapeFit) -> Float64[np.ndarray, "n 1"]:
     """How residuals change with the depth error; the bend's share in that is small, and left out."""
-    return ((found.slopes @ fit.warp.linear) * found.towards).sum(axis=1, keepdims=True)
+    return ((found.slopes @ _linear(fit.warp)) * found.towards).sum(axis=1, keepdims=True)
 
 
 def _descend(
@@ -251,6 +254,10 @@ def _with_depth_price(cost: float, H: np.ndarray, g: np.ndarray, deeper: float) 
     return cost + price * deeper**2, H, g
 
 
+def _linear(warp: Warp) -> Float64[np.ndarray, "3 3"]:
+    return warp.stretch.linear.numpy()
+
+
 def _stretch(linear: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3 3"]:
     """The logarithm of the stretch in a linear map, less the swelling."""
     _, values, Vt = np.linalg.svd(linear)
@@ -266,8 +273,9 @@ def _stretch_of_linear() -> Float64[np.ndarray, "9 9"]:
 
 
 def _limited(linear: Float64[np.ndarray, "3 3"], low: float, high: float) -> Float64[np.ndarray, "3 3"]:
-    """The nearest linear map whose factors lie within bounds."""
+    """The nearest linear map whose factors lie within bounds, and which does not mirror."""
     U, values, Vt = np.linalg.svd(linear)
+    U[:, -1] *= np.sign(np.linalg.det(U @ Vt))
     return U @ np.diag(np.clip(values, low, high)) @ Vt
 
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from jaxtyping import Float64, Int64
+
+from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.similarity import Similarity
 
 NODE_SPACING = 0.15
 """Between the nodes of a lattice, in diagonals of the proxy."""
@@ -74,10 +78,9 @@ class Lattice:
 
 @dataclass(frozen=True)
 class Warp:
-    """x_proxy = y - bend(y), where y = linear @ x_seen + shift."""
+    """x_proxy = y - bend(y), where y = stretch(x_seen)."""
 
-    linear: Float64[np.ndarray, "3 3"]
-    shift: Float64[np.ndarray, " 3"]
+    stretch: Placement
     lattice: Lattice | None = None
     displacements: Float64[np.ndarray, "m 3"] | None = None
     """Of the lattice's nodes."""
@@ -85,11 +88,15 @@ class Warp:
     @classmethod
     def identity(cls) -> Warp:
         """The warp that leaves everything where it is."""
-        return cls(np.eye(3), np.zeros(3))
+        return cls(Placement.from_similarity(Similarity.identity()))
+
+    def stretched(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
+        """Where points of what is seen are on the proxy before it was bent."""
+        return self.stretch.apply(torch.from_numpy(points)).numpy()
 
     def pull(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
         """Where points of what is seen are on the proxy as it was generated."""
-        stretched = points @ self.linear.T + self.shift
+        stretched = self.stretched(points)
         return stretched - self._bends(stretched)
 
     def push(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
@@ -97,7 +104,7 @@ class Warp:
         stretched = points.copy()
         for _ in range(UNDOING_ROUNDS if self.lattice is not None else 0):
             stretched = points + self._bends(stretched)
-        return (stretched - self.shift) @ np.linalg.inv(self.linear).T
+        return self.stretch.inverse().apply(torch.from_numpy(stretched)).numpy()
 
     def _bends(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
         if self.lattice is None or self.displacements is None:
@@ -108,7 +115,7 @@ class Warp:
     @property
     def factors(self) -> Float64[np.ndarray, " 3"]:
         """By how much the proxy becomes longer along the three directions of its stretch, the most first."""
-        return 1 / np.linalg.svd(self.linear, compute_uv=False)[::-1]
+        return self.stretch.inverse().factors.numpy()
 
     @property
     def largest_bend(self) -> float:

@@ -6,10 +6,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from ball_proxies import ball_mesh
 from pose_requests import Trouble, make_case
 from tolerances import FINITE_DIFFERENCE
 
+from scorp_ns.gaussians.placement import Placement
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence, gather_shape_evidence
@@ -51,7 +53,7 @@ def test_a_bend(scene: tuple[ShapeEvidence, DistanceGrid]):
     lattice = Lattice.around(np.full(3, -0.2), np.full(3, 0.2), 0.35)
     random = np.random.default_rng(1)
     unknowns = np.concatenate([0.002 * random.standard_normal(3 * lattice.number), [0.0]])
-    start = Warp(np.eye(3), np.array([0.002, 0.001, -0.003]))
+    start = Warp(Placement(torch.eye(3).double(), torch.tensor([0.002, 0.001, -0.003], dtype=torch.float64)))
     equations = partial(bend_equations, *scene, ShapeConfig(), partial(_bent, start, lattice))
     # How depths change things is only exact where nothing is bent.
     assert_gradient(equations, unknowns, range(0, len(unknowns) - 1, 199))

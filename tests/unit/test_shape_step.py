@@ -15,6 +15,7 @@ from scorp_ns.evaluate.geometry import nearest_distances
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
+from scorp_ns.gaussians.placement import Placement
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.pose.config import SearchConfig
@@ -129,7 +130,8 @@ def test_a_warp_is_undone():
     lattice = Lattice.around(np.full(3, -0.3), np.full(3, 0.3), 0.35)
     random = np.random.default_rng(0)
     displacements = 0.02 * random.standard_normal((lattice.number, 3))
-    warp = Warp(np.diag([1.1, 0.9, 1.0]), np.array([0.01, 0.0, 0.02]), lattice, displacements)
+    factors, shift = torch.tensor([[1.1, 0.9, 1.0], [0.01, 0.0, 0.02]], dtype=torch.float64)
+    warp = Warp(Placement(torch.diag(factors), shift), lattice, displacements)
     points = random.uniform(-0.3, 0.3, (500, 3))
     assert np.abs(warp.pull(warp.push(points)) - points).max() < 1e-6
     assert np.allclose(warp.factors, [1 / 0.9, 1, 1 / 1.1])
