@@ -211,3 +211,19 @@ def make_model(refinement: SceneRefinement) -> MagicMock:
     """What places ask of a model."""
     composite = MagicMock(is_composed=False)
     return MagicMock(scene_refinement=refinement, scene_proxies=SceneProxies(), scene_composite=composite)
+
+
+def test_nothing_is_asked_where_the_render_agrees_with_the_mask():
+    surface = MagicMock(wraps=SurfaceQueries(thing_mesh("car")))
+    shot, labels = exact_view(surface, 0.0)
+    assert torch.equal(silhouette(surface, PLACE, shot, labels.float()), labels.float())
+    assert len(surface.cast.call_args.args[0]) == 0
+
+
+def test_the_scene_hides_what_is_behind_it_but_for_the_mask():
+    surface, half = SurfaceQueries(thing_mesh("car")), torch.full((SIDE, SIDE), 0.5)
+    shot, labels = exact_view(surface, 0.0)
+    near = replace(shot, scene_depth=torch.full((SIDE, SIDE), 0.1))
+    assert torch.equal(silhouette(surface, Similarity.identity(), near, half), labels.float())
+    unmasked = replace(near, is_shown=torch.zeros(SIDE, SIDE, dtype=torch.bool))
+    assert not silhouette(surface, Similarity.identity(), unmasked, half).any()
