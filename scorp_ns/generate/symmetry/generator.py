@@ -17,6 +17,7 @@ from scorp_ns.generate.symmetry.hull import find_grid, measure_space
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
 from scorp_ns.generate.symmetry.meshing import extract_object
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
+from scorp_ns.generate.symmetry.standing import hollow_underside
 from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
@@ -76,7 +77,10 @@ class SymmetryGenerator:
         frame: UprightFrame,
         request: ProxyRequest,
     ) -> ProxyAsset:
-        vertices, faces = extract_object(best.distances, evidence.space.grid)
+        distances = best.distances
+        if frame.floor is not None:
+            distances = hollow_underside(distances, evidence.space, frame.diagonal)
+        vertices, faces = extract_object(distances, evidence.space.grid)
         if not len(faces):
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",
