@@ -4,10 +4,11 @@
 
 CAPTURE and FOLDER are what `pose_search.py` takes. Every proxy of the capture is made a field, placed, and mended, as
 in a run; then the surfaces of the fields are measured. chamfer: mean of the two mean distances between 50 000 points
-on the proxy's and the true surface, in % of the diagonal; 0.3 is what two draws of one surface have. mIoU: of the
-proxy's silhouette, by rays through pixels' centres, and the true mask over the withheld views, but for pixels where
-the proxy is behind what is really there. true: at the true pose, found: where it was placed, mended: after the step;
-pose: errors in degrees, % and % of the diagonal, found and mended; s: processor seconds of placing and of mending.
+on the proxy's and the true surface, in % of the diagonal; 0.3 is what two draws of one surface have, and 0.003 by how
+much other draws change it. mIoU: of the proxy's silhouette, by rays through pixels' centres, and the true mask over
+the withheld views, but for pixels where the proxy is behind what is really there. true: at the true pose, found: where
+it was placed, mended: after the step; pose: errors in degrees, % and % of the diagonal, found and mended; s: processor
+seconds of placing and of mending.
 """
 
 from __future__ import annotations
