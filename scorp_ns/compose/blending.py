@@ -18,9 +18,6 @@ from scorp_ns.gaussians.splats import Gaussians
 EXTENT = 2.0
 """A Gaussian reaches so many standard deviations along each of its axes, as far as one sees."""
 
-PHOTOGRAPHED = 2
-"""A part that a proxy lacks is shown, at its own depth, by so many photographs."""
-
 SignedDistance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 
 
@@ -32,12 +29,13 @@ class Blend:
     """Of the object's own Gaussians."""
     filled: Bool[Tensor, " n"]
     """Of the proxy's."""
+    outlying: Bool[Tensor, " m"]
+    """Of the object's own, not kept so far: their middles stand out of the proxy, as fog or as parts that it lacks."""
 
 
 def choose(
     own: Gaussians,
     visibility: Float[Tensor, " m"],
-    own_evidence: SurfaceEvidence,
     proxy: Gaussians,
     evidence: SurfaceEvidence,
     signed_distance: SignedDistance,
@@ -48,23 +46,19 @@ def choose(
 
     The proxy comes where no photograph saw the object and none denies it. There the object's own Gaussians go, unless
     they were seen well: they are the back of what was photographed from the other side, and its fog. So does what
-    stands out of the proxy, unless it is a part that the proxy lacks.
+    stands out of the proxy.
     """
+    nothing = torch.zeros(len(own), dtype=torch.bool)
     if config.mode == "keep":
-        return Blend(torch.ones(len(own), dtype=torch.bool), torch.zeros(len(proxy), dtype=torch.bool))
+        return Blend(nothing.logical_not(), torch.zeros(len(proxy), dtype=torch.bool), nothing)
     if config.mode == "replace":
-        return Blend(torch.zeros(len(own), dtype=torch.bool), torch.ones(len(proxy), dtype=torch.bool))
+        return Blend(nothing, torch.ones(len(proxy), dtype=torch.bool), nothing)
     filled = (evidence.seen < 1) & (evidence.denied < config.least_denials)
     nearest = torch.from_numpy(KDTree(proxy.means.numpy()).query(own.means.numpy())[1])
     is_replaced = filled[nearest] & (visibility < config.well_seen)
     stands_out = _reach(own, signed_distance) > config.overreach * diagonal
-    is_lacking = _is_photographed(own_evidence) & (signed_distance(own.means) > config.tolerance * diagonal)
-    return Blend(~is_replaced & ~(stands_out & ~is_lacking), filled)
-
-
-def _is_photographed(evidence: SurfaceEvidence) -> Bool[Tensor, " m"]:
-    """Where photographs show the object, and more of them than do not: fog has depths of what lies behind it."""
-    return (evidence.seen >= PHOTOGRAPHED) & (evidence.seen > evidence.denied)
+    is_outside = signed_distance(own.means) > config.overreach * diagonal
+    return Blend(~is_replaced & ~stands_out, filled, stands_out & is_outside)
 
 
 def _reach(own: Gaussians, signed_distance: SignedDistance) -> Float[Tensor, " m"]:

@@ -21,7 +21,7 @@ class ComposeConfig:
     overreach: float = 0.08
     """Lifted Gaussians that stand out of the proxy by more than this share of its diagonal are left out.
 
-    Parts that the proxy lacks, and photographs show, are not."""
+    Where they are all outside, and photographs need them, they are parts that the proxy lacks, and stay."""
     objection: float = 0.05
     """What comes from a proxy goes again where photographs show it and are truer without it, by so much per pixel.
 

@@ -42,12 +42,9 @@ class SurfaceEvidence:
 
 
 def gather_evidence(
-    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"] | None, sights: Sequence[Sight], tolerance: float
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[Sight], tolerance: float
 ) -> SurfaceEvidence:
-    """What the sights say of points in their frame; depths differ if they differ by more than the tolerance.
-
-    Points without normals are seen from everywhere.
-    """
+    """What the sights say of points in their frame; depths differ if they differ by more than the tolerance."""
     seen, denied = torch.zeros(len(points)), torch.zeros(len(points))
     colors, weights = torch.zeros(len(points), 3), torch.zeros(len(points))
     for sight in sights:
@@ -68,7 +65,7 @@ def gather_evidence(
 
 
 def _project(
-    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"] | None, sight: Sight
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: Sight
 ) -> tuple[Int64[Tensor, " m"], Int64[Tensor, " m"], Int64[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Which points fall into the window, in which pixels, how deep, and the cosine of normal and line of sight."""
     R, t = sight.viewmat[:3, :3].float(), sight.viewmat[:3, 3].float()
@@ -79,5 +76,5 @@ def _project(
     inside = torch.nonzero(is_inside)[:, 0]
     rows, columns = (y[inside] / w[inside]).long(), (x[inside] / w[inside]).long()
     towards = torch.nn.functional.normalize(-local[inside], dim=1)
-    cosines = torch.ones(len(inside)) if normals is None else ((normals[inside] @ R.T) * towards).sum(dim=1)
+    cosines = ((normals[inside] @ R.T) * towards).sum(dim=1)
     return inside, rows.clamp(max=height - 1), columns.clamp(max=width - 1), local[inside, 2], cosines

@@ -25,7 +25,13 @@ from scorp_ns.lift.sights import camera_in_capture, gather_sights
 from scorp_ns.products import ComposedObject, LiftedObject, Proxy, Sight
 
 NEEDED = 0.1
-"""Haze stays where photographs would be so much wronger without it per pixel: colours' differences, summed."""
+"""Haze, and what stands out of a proxy, stays where photographs would be so much wronger without it per pixel.
+
+It is a difference of colours, each from 0 to 1, summed over the three of them.
+"""
+
+FAINT = 0.1
+"""The share of its opacity that what stands out of a proxy has while photographs are asked whether they need it."""
 
 
 def compose(
@@ -51,21 +57,20 @@ def compose(
     sights = without_foreign_depths(own, sights, viewmats)
     here = transform_gaussians(own.to("cpu"), to_capture)
     evidence = _evidence(proxy, to_capture @ pose, sights, config)
-    own_evidence = gather_evidence(here.means, None, sights, config.tolerance * (to_capture @ pose).scale)
-    blend = _blend(here, one, own_evidence, proxy, to_capture @ pose, evidence, config)
+    blend = _blend(here, one, proxy, to_capture @ pose, evidence, config)
     surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
-    filled, haze = torch.nonzero(blend.filled)[:, 0], faint[:0]
-    if config.mode == "blend" and len(filled):
-        dropped = one.indices[~blend.kept.to(one.indices.device)]
-        objections = _objections(depths.gaussians, dropped, surface[filled], sights, viewmats)
+    kept, filled, haze = blend.kept, torch.nonzero(blend.filled)[:, 0], faint[:0]
+    if config.mode == "blend" and (len(filled) or bool(blend.outlying.any())):
+        objections = _objections(depths.gaussians, one.indices, blend, surface[filled], sights, viewmats)
+        kept = kept | (blend.outlying & (objections[one.indices] < -NEEDED).cpu())
         hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
         haze = faint[hangs & (objections[faint] > -NEEDED)]
-        filled = filled[objections[-len(filled) :].cpu() <= config.objection]
-    if not len(filled) and not bool(blend.kept.any()):
+        filled = filled[objections[len(depths.gaussians) :].cpu() <= config.objection]
+    if not len(filled) and not bool(kept.any()):
         raise _nothing_left(one.name)
     return ComposedObject(
         name=one.name,
-        kept=blend.kept,
+        kept=kept,
         fill=surface[filled],
         seen=evidence.seen[filled] >= 1,
         haze=haze,
@@ -87,7 +92,6 @@ def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[Sight], config:
 def _blend(
     own: Gaussians,
     one: LiftedObject,
-    own_evidence: SurfaceEvidence,
     proxy: Proxy,
     placed: Similarity,
     evidence: SurfaceEvidence,
@@ -101,20 +105,23 @@ def _blend(
         return proxy.field.sdf(local).cpu() * placed.scale
 
     surface = transform_gaussians(proxy.gaussians.to("cpu"), placed)
-    seen = one.visibility.cpu()
-    return choose(own, seen, own_evidence, surface, evidence, signed_distance, placed.scale, config)
+    return choose(own, one.visibility.cpu(), surface, evidence, signed_distance, placed.scale, config)
 
 
 def _objections(
     scene: Gaussians,
-    dropped: Int64[Tensor, " d"],
+    own: Int64[Tensor, " m"],
+    blend: Blend,
     fill: Gaussians,
     sights: Sequence[Sight],
     viewmats: Sequence[Float[Tensor, "4 4"]],
 ) -> Float[Tensor, " n"]:
-    """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it."""
+    """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it.
+
+    Of the object's own ones that stand out of its proxy a trace is left, so that photographs may ask for more of them.
+    """
     opacities = scene.opacities.clone()
-    opacities[dropped] = 0
+    opacities[own] *= torch.where(blend.outlying, FAINT, blend.kept.float()).to(opacities)
     composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
     return measure_objections(composite, sights, viewmats)
 

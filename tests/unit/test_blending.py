@@ -46,16 +46,10 @@ def evidence(denied: Tensor | None = None) -> SurfaceEvidence:
     )
 
 
-def shown(number: int, seen: float = 0.0, denied: float = 0.0) -> SurfaceEvidence:
-    """Own Gaussians of which so many photographs show that they are there, or not."""
-    zeros = torch.zeros(number)
-    return SurfaceEvidence(zeros + seen, zeros + denied, zeros[:, None].expand(-1, 3), zeros)
-
-
 def blend(own: Gaussians = OWN, visibility: Tensor | None = None, **options) -> Blend:
-    given, own_given = options.pop("evidence", evidence()), options.pop("own_evidence", shown(len(own)))
+    given = options.pop("evidence", evidence())
     visible = seen_from_x(own) if visibility is None else visibility
-    return choose(own, visible, own_given, PROXY, given, distance, 1.0, ComposeConfig(**options))
+    return choose(own, visible, PROXY, given, distance, 1.0, ComposeConfig(**options))
 
 
 def test_the_unseen_half_comes_from_the_proxy_and_the_seen_half_stays():
@@ -81,7 +75,8 @@ def test_a_single_photograph_may_be_wrong():
 
 def test_fog_around_the_object_goes_even_where_it_was_seen():
     fog = sphere(2, 100, radius=0.65)
-    assert not blend(fog, torch.ones(100)).kept.any()
+    made = blend(fog, torch.ones(100))
+    assert not made.kept.any() and made.outlying.all()
 
 
 def test_needles_that_stand_out_of_the_object_go():
@@ -89,21 +84,7 @@ def test_needles_that_stand_out_of_the_object_go():
     scales[:50, 0] = 0.3
     needles = Gaussians(OWN.means, OWN.quats, scales, OWN.opacities, OWN.harmonics)
     made = blend(needles, torch.ones(NUM_POINTS))
-    assert made.kept[50:].all() and not made.kept[:50].any()
-
-
-@pytest.mark.parametrize(("seen", "denied", "stays"), [(2, 1, True), (1, 0, False), (3, 3, False)])
-def test_a_part_that_the_proxy_lacks_stays_where_photographs_show_it(seen: float, denied: float, stays: bool):
-    part = sphere(2, 100, radius=0.65)
-    made = blend(part, torch.ones(100), own_evidence=shown(100, seen, denied))
-    assert made.kept.all() if stays else not made.kept.any()
-
-
-def test_needles_go_though_photographs_show_where_they_begin():
-    scales = OWN.scales.clone()
-    scales[:50, 0] = 0.3
-    needles = Gaussians(OWN.means, OWN.quats, scales, OWN.opacities, OWN.harmonics)
-    assert not blend(needles, torch.ones(NUM_POINTS), own_evidence=shown(NUM_POINTS, seen=3)).kept[:50].any()
+    assert made.kept[50:].all() and not made.kept[:50].any() and not made.outlying.any()
 
 
 def test_modes_do_as_they_are_called():

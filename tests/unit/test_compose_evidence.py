@@ -42,11 +42,6 @@ def test_the_far_side_of_a_thin_thing_is_not_seen():
     assert found.seen.item() == 0 and found.denied.item() == 0 and found.color_weights.item() == 0
 
 
-def test_a_point_without_a_side_is_seen_from_everywhere():
-    found = gather_evidence(torch.tensor([[0.0, 0.0, DISTANCE]]), None, [sight()], TOLERANCE)
-    assert found.seen.item() == 1 and found.denied.item() == 0
-
-
 def test_a_point_behind_the_surface_is_hidden():
     found = evidence_at(0.0, DISTANCE + 0.5, [sight()])
     assert found.seen.item() == 0 and found.denied.item() == 0
