@@ -21,10 +21,12 @@ from scorp_ns.generate.symmetry.bodies import find_body, find_plane
 from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hull import find_grid, measure_space
+from scorp_ns.generate.symmetry.meshing import extract_object
 from scorp_ns.generate.symmetry.revolution import find_axes
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
 from scorp_ns.generate.symmetry.witness import observe
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectFrame, ProxyAsset, ProxyRequest, Sight, Support
+from scorp_ns.surfaces.marching import Grid
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
 
@@ -318,6 +320,17 @@ def test_poor_requests_still_get_a_closed_shape_near_the_object(name: str):
     assert isinstance(asset.shape, ColoredMesh)
     low, high = asset.shape.bounds
     assert np.linalg.norm((low + high) / 2 - np.array([0, 0, 0.2])) < 2 * truth.diagonal
+
+
+def test_room_that_is_left_behind_something_else_is_no_part_of_the_object():
+    grid = Grid.around(np.zeros(3), np.array([2.0, 1.0, 1.0]), 0.05, 2)
+    object_and_room = [
+        np.linalg.norm(grid.points - center, axis=1) - 0.3 for center in ((0.5, 0.5, 0.5), (1.5, 0.5, 0.5))
+    ]
+    distances = np.minimum(*object_and_room).reshape(grid.shape)
+    both, _ = extract_object(distances, grid, np.empty((0, 3)))
+    seen, _ = extract_object(distances, grid, np.array([[0.2, 0.5, 0.5]]))
+    assert both[:, 0].max() > 1.7 and seen[:, 0].max() < 0.9 and seen[:, 0].min() < 0.25
 
 
 def test_cancelled_work_ends():

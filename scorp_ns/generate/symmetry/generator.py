@@ -80,7 +80,8 @@ class SymmetryGenerator:
         distances = best.distances
         if frame.floor is not None:
             distances = hollow_underside(distances, evidence.space, frame.diagonal)
-        vertices, faces = extract_object(distances, evidence.space.grid)
+        known = np.concatenate([evidence.seen, *(motion(evidence.seen) for motion in best.motions)])
+        vertices, faces = extract_object(distances, evidence.space.grid, known)
         if not len(faces):
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",

@@ -17,16 +17,23 @@ REACH = 1.5
 LEAST_PIECE = 0.02
 """Pieces of less than this share of the object's volume are dropped."""
 
+BESIDE = 2
+"""A piece is at a point if it is no further from it than so many steps of the grid."""
+
 
 def extract_object(
-    distances: Float[np.ndarray, "x y z"], grid: Grid
+    distances: Float[np.ndarray, "x y z"], grid: Grid, known: Float[np.ndarray, "n 3"]
 ) -> tuple[Float32[np.ndarray, "v 3"], Int64[np.ndarray, "f 3"]]:
-    """The closed surface without floating crumbs and without bubbles inside; it may be empty."""
+    """The closed surface without bubbles inside and without floating crumbs; it may be empty.
+
+    Pieces are crumbs if they are small, and if they are at none of the `known` points while others are: views leave
+    room behind whatever hides a place from all of them.
+    """
     # What is far from the surface has no say in where it is: otherwise the air would eat what is thin.
     near = np.clip(distances, -REACH * grid.spacing, REACH * grid.spacing)
     soft = ndimage.gaussian_filter(near, SOFTNESS)
     inside = soft < 0
-    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside)))
+    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside, _beside(known, grid))))
     soft = np.where(inside & ~kept, np.abs(soft) + 1e-9, soft)
     soft = np.where(kept & ~inside, -np.abs(soft) - 1e-9, soft)
     border = np.ones(soft.shape, bool)
@@ -34,8 +41,21 @@ def extract_object(
     return extract_surface(np.where(border, np.maximum(soft, grid.spacing / 2), soft), grid)
 
 
-def _without_crumbs(inside: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
+def _beside(points: Float[np.ndarray, "n 3"], grid: Grid) -> Bool[np.ndarray, "x y z"]:
+    """The grid's points that are at some of the points."""
+    places = np.rint((points - grid.origin) / grid.spacing).astype(np.int64)
+    places = places[((places >= 0) & (places < grid.shape)).all(axis=1)]
+    is_at = np.zeros(grid.shape, bool)
+    is_at[tuple(places.T)] = True
+    return np.asarray(ndimage.binary_dilation(is_at, iterations=BESIDE))
+
+
+def _without_crumbs(
+    inside: Bool[np.ndarray, "x y z"], is_known: Bool[np.ndarray, "x y z"]
+) -> Bool[np.ndarray, "x y z"]:
     labels = np.asarray(ndimage.label(inside)[0])  # pyright: ignore[reportIndexIssue]
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return (sizes >= LEAST_PIECE * sizes.sum())[labels]
+    is_large = sizes >= LEAST_PIECE * sizes.sum()
+    is_there = is_large & (np.bincount(labels[is_known], minlength=len(sizes)) > 0)
+    return (is_there if is_there.any() else is_large)[labels]
