@@ -21,8 +21,11 @@ from scorp_ns.render import rasterization
 SPILL_PRICE = 1.5
 """What it costs to cover a pixel that shows something else; to leave one of the mask uncovered costs 1."""
 
-DEPTH_PRICE, COLOR_PRICE = 0.1, 0.2
-"""What wrong depths and wrong colours cost beside that, where the mask is covered."""
+DEPTH_PRICE, COLOR_PRICE = 0.05, 0.05
+"""What wrong depths and wrong colours cost beside that, where the mask is covered.
+
+They tell what silhouettes leave open, and no more: depths of trained scenes are off in hollows, colours in shadows.
+"""
 
 WRONG_DEPTH = 0.08
 """A depth that is off by this, in diagonals of the proxy, is as wrong as any."""
