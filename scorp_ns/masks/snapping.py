@@ -19,6 +19,12 @@ CLEARLY_BETTER = 1.15
 LONGER_SIDE = 640
 """Edges are looked for at this size at the most."""
 
+NEARLY_BEST = 0.8
+"""Of edges that are so strong, as a share of the strongest, the nearest is the outline: rims have inner edges too."""
+
+LEAST_LENGTH = 0.5
+"""A parallel shorter than this share of the outline is none of it: what is thin is gone there."""
+
 EDGE_LIMIT = 60.0
 """The strongest edges count no more than this, so that a few of them do not outvote a whole outline."""
 
@@ -34,8 +40,9 @@ def snap_to_edges(
 ) -> tuple[Int16[np.ndarray, "h w"], dict[int, float]]:
     """The labels with every object's outline moved evenly to the photograph's edges, and by how many pixels outward.
 
-    An outline's offset is where, among its own parallels, the mean gradient is largest. A few hundred pixels vote on
-    one number, so texture inside and clutter outside do not matter much; a mask that fits is returned unchanged.
+    An outline's offset is where, among its own parallels, the mean gradient has its nearest high peak. A few hundred
+    pixels vote on one number, so texture inside and clutter outside do not matter much; a mask that fits is returned
+    unchanged.
     """
     factor = max(1, -(-max(labels.shape) // LONGER_SIDE))
     edges = edge_strength(photograph[::factor, ::factor])
@@ -65,13 +72,21 @@ def outline_offset(mask: Bool[np.ndarray, "h w"], edges: Float32[np.ndarray, "h 
     inside_frame = np.zeros(mask.shape, bool)
     inside_frame[FRAME:-FRAME, FRAME:-FRAME] = True
     outward[~inside_frame[window]] = np.inf
-    profile = np.array(
-        [_mean_where(edges[window], np.abs(outward - offset) <= 0.75) for offset in range(-reach, reach + 1)]
-    )
-    best = int(profile.argmax())
-    if best in (0, 2 * reach) or profile[best] < CLEARLY_BETTER * profile[reach]:
+    parallels = [np.abs(outward - offset) <= 0.75 for offset in range(-reach, reach + 1)]
+    least = LEAST_LENGTH * parallels[reach].sum()
+    profile = np.array([_mean_where(edges[window], one) if one.sum() >= least else 0.0 for one in parallels])
+    best = _nearest_peak(profile, reach)
+    if best is None or profile[best] < CLEARLY_BETTER * profile[reach]:
         return 0.0
     return best - reach + _peak(*profile[best - 1 : best + 2])
+
+
+def _nearest_peak(profile: Float[np.ndarray, " n"], middle: int) -> int | None:
+    """Which of the high peaks is nearest to the middle; None where there is none between the ends."""
+    inner = profile[1:-1]
+    is_peak = (inner >= profile[:-2]) & (inner >= profile[2:]) & (inner >= NEARLY_BEST * profile.max())
+    peaks = 1 + np.flatnonzero(is_peak)
+    return int(peaks[np.abs(peaks - middle).argmin()]) if len(peaks) else None
 
 
 def _mean_where(values: Float32[np.ndarray, "h w"], chosen: Bool[np.ndarray, "h w"]) -> float:

@@ -71,6 +71,29 @@ def test_a_mask_too_wide_or_too_tight_comes_back(pixels: int):
     assert iou(snapped == 1, disc()) >= 0.97 > iou(labels == 1, disc()) or abs(pixels) == 2
 
 
+def painted(*parts: tuple[np.ndarray, int]) -> np.ndarray:
+    """A photograph of even grey things, the later before the earlier, on an even grey ground."""
+    image = np.full((HEIGHT, WIDTH, 3), 100, np.float32)
+    for part, grey in parts:
+        image[part] = grey
+    return cv2.GaussianBlur(image, (0, 0), 0.7).round().astype(np.uint8)
+
+
+def test_the_inner_edge_of_a_bright_rim_is_not_taken_for_the_outline():
+    labels = labels_of(disc())
+    snapped, offsets = snap_to_edges(labels, painted((disc(), 120), (disc(radius=51.0), 96)))
+    assert np.array_equal(snapped, labels) and offsets == {}
+
+
+def test_what_is_thin_is_not_given_up_for_stronger_edges_in_what_is_thick():
+    seat, legs = disc(80.0, radius=30.0), np.zeros((HEIGHT, WIDTH), bool)
+    for column in range(60, 260, 12):
+        legs[110:220, column : column + 4] = True
+    labels = labels_of(seat | legs)
+    snapped, offsets = snap_to_edges(labels, painted((seat | legs, 110), (disc(80.0, radius=26.0), 200)))
+    assert np.array_equal(snapped, labels) and offsets == {}
+
+
 def test_the_masks_given_are_left_as_they_are():
     labels = labels_of(resized(disc(), 3))
     before = labels.copy()
