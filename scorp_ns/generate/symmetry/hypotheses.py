@@ -18,6 +18,12 @@ from scorp_ns.generate.symmetry.scoring import Evidence, Motion
 LEAST_EXPLAINED = 0.85
 """A hypothesis needs to explain so much of the seen surface."""
 
+LEAST_SEEN = 60
+"""With fewer places of a seen surface, nothing but what is possible has evidence."""
+
+LEAST_OF_HULL = 0.25
+"""Where less of the surface of what is possible was seen, most of it is shadows of things that stand before it."""
+
 LEAST_PARTS = 0.02
 """What sticks out of a body is worth a mirror plane if it is more than this share of the seen surface."""
 
@@ -58,10 +64,16 @@ class Hypothesis:
     cost: float
     motions: tuple[Motion, ...]
     """Under which the object looks like itself; none for what has no symmetry."""
+    has_all_seen: bool = False
+    """Whether all is in it that is worth keeping of what was seen; the rest is fog."""
 
 
 def by_hull(evidence: Evidence) -> Hypothesis:
-    """All that the views leave possible."""
+    """All that the views leave possible; no more than what they saw where that is next to nothing of it."""
+    if evidence.seen_share < LEAST_OF_HULL:
+        shell = with_shell(np.full_like(evidence.solid, evidence.space.band), evidence)
+        if (shell < 0).sum() >= LEAST_SEEN:
+            return Hypothesis("what was seen", shell, 1.0, 0.0, np.inf, ())
     return Hypothesis("hull", evidence.solid, 1.0, 1.0, np.inf, ())
 
 
@@ -112,7 +124,9 @@ def _revolved(body: Body, evidence: Evidence) -> Hypothesis:
     turns = np.arange(1, NUM_PARTNERS) * 2 * np.pi / NUM_PARTNERS
     motions: list[Motion] = [lambda points, turn=turn: axis.turned(points, turn) for turn in turns]
     name = "vessel of revolution" if body.is_vessel else "body of revolution"
-    return Hypothesis(name, distances, 1 - unexplained, left, cost, (*([plane] if plane else []), *motions))
+    return Hypothesis(
+        name, distances, 1 - unexplained, left, cost, (*([plane] if plane else []), *motions), body.is_vessel
+    )
 
 
 def choose(hypotheses: list[Hypothesis]) -> Hypothesis:

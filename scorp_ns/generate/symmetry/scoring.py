@@ -41,6 +41,8 @@ class Evidence:
     diagonal: float
     solid: Float[np.ndarray, "x y z"]
     """Distances to what the views leave possible, on the grid."""
+    seen_share: float
+    """How much of the surface of that was seen."""
     volume_price: float = VOLUME_PRICE
 
     def part(self, chosen: Bool[np.ndarray, " n"]) -> Evidence:
@@ -94,9 +96,10 @@ def gather_evidence(space: Space, diagonal: float, number: int = 1500, seed: int
     weight, distance = space.at(space.weight, vertices, 0.0), space.at(space.surface, vertices, space.band)
     random = np.random.default_rng(seed)
     seen = vertices[(weight > 0.5) & (np.abs(distance) < SEEN * diagonal)]
+    seen_share = len(seen) / max(1, len(vertices))
     inside = space.grid.points[solid.reshape(-1) < 0].astype(np.float64)
     seen = seen[random.permutation(len(seen))[:number]]
     inside = inside[random.permutation(len(inside))[:number]]
     slopes = np.stack([space.at(slope, seen, 0.0) for slope in np.gradient(solid)], axis=1)
     normals = slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9)
-    return Evidence(space, seen, normals, inside, diagonal, solid)
+    return Evidence(space, seen, normals, inside, diagonal, solid, seen_share)

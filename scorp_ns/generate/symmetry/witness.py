@@ -41,6 +41,8 @@ class Observation:
     """How many pixels it is to what may be the object, negative within it; the object's outline is at 0."""
     depth: Float32[np.ndarray, "h w"]
     """Of the first thing that hides what is behind it; 0 where it is the object at an unknown depth."""
+    is_known: Bool[np.ndarray, "h w"]
+    """Where that is the depth of the object's surface."""
     weight: Float32[np.ndarray, "h w"]
     """How well the depth of the object's surface is known, 0 to 1."""
     cosine: Float32[np.ndarray, "h w"]
@@ -88,6 +90,7 @@ def _observe(sight: Sight, gaussians: Gaussians, frame: UprightFrame) -> Observa
         photograph=sight.photograph,
         outside=_signed_pixels(possible),
         depth=depth,
+        is_known=is_known,
         weight=np.where(weight, cosine, 0.0).astype(np.float32),
         cosine=cosine.astype(np.float32),
         is_cut=bool((border & possible).any()),
