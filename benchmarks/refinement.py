@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
 from scorp_ns.bench.poses import errors_of_pose
 from scorp_ns.callbacks import ObjectCourse
@@ -122,6 +123,8 @@ class PlacedRun:
             starts = {name: refinement.start(name) for name in offs}
             step = self.first
             while self.schedule.refines(step) or step == self.first:
+                for callback in self.trainer.callbacks:
+                    callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
                 self.trainer.train_iteration(step)
                 step += 1
             learned = {name: self._moved(name, starts[name], refinement.change(name)) for name in offs}

@@ -30,6 +30,10 @@ LOW_OBJECT = 0.1
 """Unless they are more than this share of the object: what lies flat on its support is as low as that."""
 
 
+LEAST_ABOVE = 0.5
+"""Where less of an object is left above its support, the support is too high, and takes nothing."""
+
+
 def describe_object(
     name: str, label: int, indices: Int64[Tensor, " m"], evidence: Evidence, config: LiftConfig
 ) -> tuple[LiftedObject, tuple[ObjectView, ...]]:
@@ -61,7 +65,10 @@ def describe_object(
 def _is_above(heights: Float[Tensor, " m"], size: float) -> Bool[Tensor, " m"]:
     """Which of an object's Gaussians are not its support's, by their heights above it."""
     is_above = heights > RESTING * size
-    return is_above if (~is_above).float().mean() < LOW_OBJECT else heights > -RESTING * size
+    if (~is_above).float().mean() < LOW_OBJECT:
+        return is_above
+    is_above = heights > -RESTING * size
+    return is_above if is_above.float().mean() > LEAST_ABOVE else torch.ones_like(is_above)
 
 
 def _areas(own: Gaussians) -> Float[Tensor, " m"]:

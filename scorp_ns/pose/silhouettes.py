@@ -26,6 +26,7 @@ class Shot:
     is_shown: Bool[Tensor, "h w"]
     """The object's mask."""
     scene_depth: Float[Tensor, "h w"]
+    """0 where the scene is empty."""
 
 
 @torch.no_grad()
@@ -39,8 +40,9 @@ def silhouette(
     result = shot.is_shown.to(weight)
     is_asked = (weight - result).abs() > AGREEING
     depths = _depths(surface, T_world_proxy, shot, is_asked).to(weight)
-    is_seen = shot.is_shown[is_asked] | (depths < shot.scene_depth[is_asked] + BEHIND * T_world_proxy.scale)
-    result[is_asked] = (is_seen & depths.isfinite()).to(weight)
+    scene_depths = shot.scene_depth[is_asked]
+    is_hidden = (scene_depths > 0) & (depths >= scene_depths + BEHIND * T_world_proxy.scale)
+    result[is_asked] = ((shot.is_shown[is_asked] | ~is_hidden) & depths.isfinite()).to(weight)
     return result
 
 

@@ -112,6 +112,14 @@ def exact_view(surface: SurfaceQueries, azimuth: float) -> tuple[Shot, torch.Ten
     return replace(shot, is_shown=is_shown), is_shown.to(torch.int16)
 
 
+def test_an_empty_scene_hides_nothing_of_a_surface():
+    surface = SurfaceQueries(thing_mesh("car"))
+    shot, labels = exact_view(surface, 0.7)
+    empty = replace(shot, is_shown=torch.zeros_like(shot.is_shown), scene_depth=torch.zeros(SIDE, SIDE))
+    found = silhouette(surface, Similarity.identity(), empty, torch.ones(SIDE, SIDE))
+    assert int(labels.sum()) > 0 and torch.equal(found, labels.to(found))
+
+
 def learned(start: torch.Tensor, num_steps: int, rate: float) -> torch.Tensor:
     """How far a car is off its place after so many steps, by photographs of its exact surface."""
     field, rest, black = distill(thing_mesh("car"), COARSE), empty_scene(), torch.zeros(3)

@@ -53,6 +53,10 @@ def test_a_skin_leaves_what_is_complete_as_it_is():
     assert np.array_equal(with_skin(BODY, ball_points((0, 0, 0), 0.21), POSSIBLE), BODY)
 
 
+def test_where_no_view_knows_a_depth_nothing_is_added():
+    assert np.array_equal(with_skin(BODY, np.empty((0, 3)), POSSIBLE), BODY)
+
+
 def test_a_few_stray_points_and_points_in_free_space_add_nothing():
     stray = np.concatenate([ball_points((0, 0, 0), 0.2), LEG[-40:]])
     assert np.array_equal(with_skin(BODY, undenied(stray, POSSIBLE), POSSIBLE), BODY)

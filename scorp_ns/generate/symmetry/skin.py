@@ -56,7 +56,7 @@ def with_skin(
     groups = np.asarray(ndimage.label(counts > 0, np.ones((3, 3, 3)))[0])  # pyright: ignore[reportIndexIssue]
     sizes = np.bincount(groups.ravel(), counts.ravel())
     sizes[0] = 0
-    (large,) = np.nonzero(sizes >= FEWEST_TOGETHER * len(points))
+    (large,) = np.nonzero((sizes > 0) & (sizes >= FEWEST_TOGETHER * len(points)))
     if not len(large):
         return distances
     away = step * np.asarray(ndimage.distance_transform_edt(~np.isin(groups, large)))
