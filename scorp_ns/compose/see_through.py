@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import VISIBLE, Sight
-from scorp_ns.render.rasterization import rasterization
-
-SOLID = 0.5
-"""The object covers a pixel if it is at least so opaque there by itself."""
+from scorp_ns.render.fronts import front_depths
 
 RIM = 1
 """So many pixels beside what it covers are no more its own than its mask is exact."""
 
 
-@torch.no_grad()
 def without_foreign_depths(
     own: Gaussians, sights: Sequence[Sight], viewmats: Sequence[Float[Tensor, "4 4"]]
 ) -> tuple[Sight, ...]:
@@ -39,8 +34,5 @@ def without_foreign_depths(
 
 def _covers(own: Gaussians, sight: Sight, viewmat: Float[Tensor, "4 4"]) -> Bool[np.ndarray, "h w"]:
     height, width = sight.roles.shape
-    _, alpha, _ = rasterization(
-        own.means, own.quats, own.scales, own.opacities, own.harmonics, viewmat[None].to(own.means),
-        sight.K[None].to(own.means), width, height, sh_degree=own.sh_degree,
-    )  # fmt: skip
-    return np.asarray(ndimage.binary_dilation((alpha[0, ..., 0] >= SOLID).cpu().numpy(), iterations=RIM))
+    _, is_solid = front_depths(own, viewmat, sight.K, width, height)
+    return np.asarray(ndimage.binary_dilation(is_solid.cpu().numpy(), iterations=RIM))

@@ -29,7 +29,6 @@ RESTING = 0.005
 LOW_OBJECT = 0.1
 """Unless they are more than this share of the object: what lies flat on its support is as low as that."""
 
-
 LEAST_ABOVE = 0.5
 """Where less of an object is left above its support, the support is too high, and takes nothing."""
 

@@ -44,6 +44,13 @@ class Grid:
         """Some of the points, in the same order."""
         return (self.origin + self.spacing * np.argwhere(chosen)).astype(np.float32)
 
+    def count(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "x y z"]:
+        """How many of some points are nearest to each of the grid's; those beyond it are left out."""
+        places = np.rint((points - self.origin) / self.spacing).astype(np.int64)
+        counts = np.zeros(self.shape)
+        np.add.at(counts, tuple(places[((places >= 0) & (places < self.shape)).all(axis=1)].T), 1)
+        return counts
+
 
 def extract_surface(
     values: Float[np.ndarray, "x y z"], grid: Grid, level: float = 0.0

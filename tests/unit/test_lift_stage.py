@@ -74,23 +74,11 @@ def test_frames_without_map_and_pixels_of_which_nobody_knows_do_not_matter():
     assert_all_found(lift(SCENE.with_views(views)), SCENE, least=0.96)
 
 
-def test_what_lies_flat_on_its_support_is_an_object_too():
+@pytest.mark.parametrize("height", [0.004, -0.012], ids=["on its support", "below a support found too high"])
+def test_what_lies_flat_is_an_object_too(height: float):
     is_mat = (SCENE.owners == 0) & ((SCENE.gaussians.means - torch.tensor([0.0, -0.8, 0.0])).abs() < 0.4).all(dim=1)
     owners = torch.where(is_mat, 3, SCENE.owners)
-    means = SCENE.gaussians.means + 0.004 * is_mat[:, None] * torch.tensor([0.0, 0.0, 1.0])
-    harmonics = torch.where(is_mat[:, None, None], -1.0, SCENE.gaussians.harmonics)
-    gaussians = replace(SCENE.gaussians, means=means, harmonics=harmonics)
-    views = [photograph(gaussians, owners, view.viewmat, view.name) for view in SCENE.views]
-    scene = BallScene(gaussians, owners, tuple(views))
-    lifted = lift(scene)
-    assert lifted.objects[2].support is not None
-    assert iou(lifted, scene, 3) > 0.9
-
-
-def test_a_support_that_is_a_little_too_high_leaves_a_flat_object():
-    is_mat = (SCENE.owners == 0) & ((SCENE.gaussians.means - torch.tensor([0.0, -0.8, 0.0])).abs() < 0.4).all(dim=1)
-    owners = torch.where(is_mat, 3, SCENE.owners)
-    means = SCENE.gaussians.means - 0.012 * is_mat[:, None] * torch.tensor([0.0, 0.0, 1.0])
+    means = SCENE.gaussians.means + height * is_mat[:, None] * torch.tensor([0.0, 0.0, 1.0])
     harmonics = torch.where(is_mat[:, None, None], -1.0, SCENE.gaussians.harmonics)
     gaussians = replace(SCENE.gaussians, means=means, harmonics=harmonics)
     views = [photograph(gaussians, owners, view.viewmat, view.name) for view in SCENE.views]

@@ -13,6 +13,7 @@ from ball_proxies import ball_proxy
 from pose_requests import FOCAL, SIDE, Trouble, make_case
 from solid_shapes import thing_mesh
 
+from scorp_ns.callbacks import _set_stage
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
@@ -201,6 +202,19 @@ def test_places_learn_in_ever_smaller_steps():
     left = [schedule.refinement_left(step) for step in range(801, 820)]
     assert left[0] == 1 and left[-1] == pytest.approx(1 / 19) and left == sorted(left, reverse=True)
     assert schedule.refinement_left(800) == schedule.refinement_left(820) == 1
+
+
+def test_their_optimizer_takes_those_steps_also_after_a_resume():
+    def learning_rate(optimizer: torch.optim.Optimizer, step: int) -> float:
+        model = MagicMock(config=MagicMock(sh_degree=0, num_downscales=0))
+        _set_stage(model, Schedule(ScheduleConfig(), 1000), MagicMock(optimizers={"places": optimizer}), step)
+        return optimizer.param_groups[0]["lr"]
+
+    first, resumed = (torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=2e-3) for _ in range(2))
+    assert learning_rate(first, 801) == 2e-3
+    assert learning_rate(first, 810) == pytest.approx(2e-3 * 10 / 19)
+    resumed.load_state_dict(first.state_dict())
+    assert learning_rate(resumed, 811) == learning_rate(first, 811) == pytest.approx(2e-3 * 9 / 19)
 
 
 def test_places_that_learn_are_kept_before_others_begin():

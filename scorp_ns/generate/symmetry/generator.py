@@ -14,7 +14,7 @@ from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, phot
 from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hull import find_grid, measure_space
-from scorp_ns.generate.symmetry.hypotheses import LEAST_SEEN, Hypothesis, by_hull, by_mirrors, by_revolution, choose
+from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
 from scorp_ns.generate.symmetry.meshing import extract_object
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
 from scorp_ns.generate.symmetry.skin import seen_points, undenied, with_skin
@@ -22,6 +22,9 @@ from scorp_ns.generate.symmetry.standing import hollow_underside
 from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
+
+LEAST_SEEN = 60
+"""With fewer points of a seen surface, no symmetry has evidence."""
 
 
 class SymmetryGenerator:

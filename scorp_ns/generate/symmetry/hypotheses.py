@@ -18,11 +18,11 @@ from scorp_ns.generate.symmetry.scoring import Evidence, Motion
 LEAST_EXPLAINED = 0.85
 """A hypothesis needs to explain so much of the seen surface."""
 
-LEAST_SEEN = 60
-"""With fewer places of a seen surface, nothing but what is possible has evidence."""
-
 LEAST_OF_HULL = 0.25
 """Where less of the surface of what is possible was seen, most of it is shadows of things that stand before it."""
+
+LEAST_SHELL = 60
+"""A shell of fewer of the grid's points than this is too little to be an object."""
 
 LEAST_PARTS = 0.02
 """What sticks out of a body is worth a mirror plane if it is more than this share of the seen surface."""
@@ -72,7 +72,7 @@ def by_hull(evidence: Evidence) -> Hypothesis:
     """All that the views leave possible; no more than what they saw where that is next to nothing of it."""
     if evidence.seen_share < LEAST_OF_HULL:
         shell = with_shell(np.full_like(evidence.solid, evidence.space.band), evidence)
-        if (shell < 0).sum() >= LEAST_SEEN:
+        if (shell < 0).sum() >= LEAST_SHELL:
             return Hypothesis("what was seen", shell, 1.0, 0.0, np.inf, ())
     return Hypothesis("hull", evidence.solid, 1.0, 1.0, np.inf, ())
 

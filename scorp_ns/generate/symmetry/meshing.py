@@ -33,21 +33,13 @@ def extract_object(
     near = np.clip(distances, -REACH * grid.spacing, REACH * grid.spacing)
     soft = ndimage.gaussian_filter(near, SOFTNESS)
     inside = soft < 0
-    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside, _beside(known, grid))))
+    is_known = np.asarray(ndimage.binary_dilation(grid.count(known) > 0, iterations=BESIDE))
+    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside, is_known)))
     soft = np.where(inside & ~kept, np.abs(soft) + 1e-9, soft)
     soft = np.where(kept & ~inside, -np.abs(soft) - 1e-9, soft)
     border = np.ones(soft.shape, bool)
     border[1:-1, 1:-1, 1:-1] = False
     return extract_surface(np.where(border, np.maximum(soft, grid.spacing / 2), soft), grid)
-
-
-def _beside(points: Float[np.ndarray, "n 3"], grid: Grid) -> Bool[np.ndarray, "x y z"]:
-    """The grid's points that are at some of the points."""
-    places = np.rint((points - grid.origin) / grid.spacing).astype(np.int64)
-    places = places[((places >= 0) & (places < grid.shape)).all(axis=1)]
-    is_at = np.zeros(grid.shape, bool)
-    is_at[tuple(places.T)] = True
-    return np.asarray(ndimage.binary_dilation(is_at, iterations=BESIDE))
 
 
 def _without_crumbs(

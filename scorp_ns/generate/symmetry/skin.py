@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from scorp_ns.generate.symmetry.hull import Space
 from scorp_ns.generate.symmetry.scoring import Evidence
 from scorp_ns.generate.symmetry.witness import Observation
 
@@ -52,7 +51,7 @@ def with_skin(
     """The object with a thin skin over seen points that it lacks, such as those of legs and handles."""
     space, step = evidence.space, evidence.space.grid.spacing
     is_missing = space.at(distances, points, space.band) > max(MISSED * evidence.diagonal, step)
-    counts = _count(points[is_missing], space)
+    counts = space.grid.count(points[is_missing])
     groups = np.asarray(ndimage.label(counts > 0, np.ones((3, 3, 3)))[0])  # pyright: ignore[reportIndexIssue]
     sizes = np.bincount(groups.ravel(), counts.ravel())
     sizes[0] = 0
@@ -61,12 +60,3 @@ def with_skin(
         return distances
     away = step * np.asarray(ndimage.distance_transform_edt(~np.isin(groups, large)))
     return np.minimum(distances, away - max(THICKNESS * evidence.diagonal, step))
-
-
-def _count(points: Float[np.ndarray, "n 3"], space: Space) -> Float[np.ndarray, "x y z"]:
-    """How many of the points lie in each cell of the grid."""
-    places = np.rint(space.places(points)).astype(np.int64)
-    shape = np.array(space.grid.shape)[:, None]
-    counts = np.zeros(space.grid.shape)
-    np.add.at(counts, tuple(places[:, ((places >= 0) & (places < shape)).all(axis=0)]), 1)
-    return counts
