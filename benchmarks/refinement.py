@@ -109,7 +109,10 @@ class PlacedRun:
             names = self.course.places.place()
         self.assets, self.gt = self.model.config.generator.asset.folder, settings.data / "gt"
         self.title = f"{self.assets.parent.name:10} {settings.data.parent.name:32}"
-        self.to_world, self.first = capture_to_world(trainer.pipeline.datamanager), step + 1
+        self.to_world = capture_to_world(trainer.pipeline.datamanager)
+        self.iterations = [one for one in range(settings.max_num_iterations) if self.schedule.refines(one)]
+        if not self.iterations:
+            raise SystemExit(f"{config}: in this run no places learn.")
         places = {name: self.model.scene_proxies.proxy(name).T_world_proxy for name in sorted(names)}
         self.found: dict[str, Similarity] = {name: place for name, place in places.items() if place is not None}
 
@@ -121,12 +124,10 @@ class PlacedRun:
         with _quietly():
             places.begin_refinement(set(offs))
             starts = {name: refinement.start(name) for name in offs}
-            step = self.first
-            while self.schedule.refines(step) or step == self.first:
+            for step in self.iterations:
                 for callback in self.trainer.callbacks:
                     callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
                 self.trainer.train_iteration(step)
-                step += 1
             learned = {name: self._moved(name, starts[name], refinement.change(name)) for name in offs}
             places.finish_refinement()
         for name in offs:

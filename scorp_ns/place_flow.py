@@ -87,6 +87,12 @@ class PlaceFlow:
         found = store.proxy(one.name).T_world_proxy if one.name in store.names else None
         if found is None or not torch.equal(found.matrix, start.matrix) or store.accepted_by(one.name):
             return
+        if refinement.is_lost(one.name):
+            self.objects.warn(
+                f"The place of the proxy of '{one.name}' stays as it was found: what it learned from photographs came "
+                "to no place. A smaller --optimizers.places.optimizer.lr may help."
+            )
+            return
         moved = MovingProxy.at(one.label, store.proxy(one.name).gaussians, start).place(refinement.change(one.name))
         to_world = capture_to_world(self.objects.datamanager)
         request = request_proxy(scene, one, ObjectInfo(one.name), (), to_world, self.seed)

@@ -10,17 +10,16 @@ from torch import Tensor
 
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
+from scorp_ns.pose.proxy_shape import CELLS
 from scorp_ns.pose.refinement import MovingProxy, ProxyRender, refinement_losses, render_proxies
 from scorp_ns.pose.silhouettes import Shot, silhouette
 from scorp_ns.products import UNKNOWN
 from scorp_ns.render import rasterization
+from scorp_ns.render.fronts import SOLID
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
-
-CELLS = 96
-"""A proxy's diagonal is so many cells of the grid that the mesh is made on whose silhouette counts."""
 
 
 class PlaceRefinement:
@@ -65,15 +64,19 @@ class PlaceRefinement:
         """What training renders of a view meanwhile."""
         viewmat, K, size = viewmats[0], Ks[0], (width, height)
         scene, is_rest, proxies = self._gather()
-        moved = [one.moved(change) for one, change in zip(proxies, self._model.scene_refinement.changes, strict=True)]
+        changes = self._model.scene_refinement.usable_changes
+        moved = [one.moved(change) for one, change in zip(proxies, changes, strict=True)]
         render = render_proxies(scene[is_rest], moved, viewmat, K, size, background)
+        scene_depth, scene_alpha = _depth(scene, viewmat, K, size)
         return {
             "rgb": render.rgb,
             "accumulation": render.alpha,
             "background": background,
             "place_depth": render.depth,
             "place_weights": render.weights,
-            "scene_depth": _depth(scene, viewmat, K, size),
+            "scene_depth": scene_depth,
+            # Haze hides nothing, though it has a depth.
+            "hiding_depth": scene_depth.where(scene_alpha > SOLID, torch.zeros_like(scene_depth)),
             "viewmat": viewmat,
             "K": K,
         }
@@ -86,11 +89,10 @@ class PlaceRefinement:
         names = ("rgb", "accumulation", "place_depth", "place_weights")
         render = ProxyRender(*(outputs[name] for name in names))
         labels = _labels(batch, render.depth, is_valid)
-        silhouettes = []
+        silhouettes, changes = [], self._model.scene_refinement.usable_changes
         for index, (proxy, surface) in enumerate(zip(proxies, self._surfaces, strict=True)):
-            place = proxy.place(self._model.scene_refinement.changes[index])
-            shot = Shot(outputs["viewmat"], outputs["K"], labels == proxy.label, outputs["scene_depth"])
-            silhouettes.append(silhouette(surface, place, shot, render.weights[..., index]))
+            shot = Shot(outputs["viewmat"], outputs["K"], labels == proxy.label, outputs["hiding_depth"])
+            silhouettes.append(silhouette(surface, proxy.place(changes[index]), shot, render.weights[..., index]))
         return refinement_losses(
             render, proxies, torch.stack(silhouettes, dim=-1), labels, target, outputs["scene_depth"]
         )
@@ -105,7 +107,7 @@ class PlaceRefinement:
         _, is_rest, proxies = self._gather()
         parameters = {name: value[is_rest] for name, value in model.gauss_params.items()}
         labels, visibility = model.scene_objects.labels[is_rest], model.scene_objects.visibility[is_rest]
-        for one, change in zip(proxies, model.scene_refinement.changes, strict=True):
+        for one, change in zip(proxies, model.scene_refinement.usable_changes, strict=True):
             rows = parameters_from_gaussians(one.moved(change), model.config.sh_degree)
             parameters = {name: torch.cat([value, rows[name].to(value)]) for name, value in parameters.items()}
             number = len(one.gaussians)
@@ -117,9 +119,9 @@ class PlaceRefinement:
 @torch.no_grad()
 def _depth(
     scene: Gaussians, viewmat: Float[Tensor, "4 4"], K: Float[Tensor, "3 3"], size: tuple[int, int]
-) -> Float[Tensor, "h w"]:
-    """How deep the scene as it was lifted from lies."""
-    image, _, _ = rasterization(
+) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
+    """How deep the scene as it was lifted from lies, and how opaque it is."""
+    image, alpha, _ = rasterization(
         means=scene.means,
         quats=scene.quats,
         scales=scene.scales,
@@ -132,7 +134,7 @@ def _depth(
         packed=False,
         render_mode="ED",
     )
-    return image[0, ..., 0]
+    return image[0, ..., 0], alpha[0, ..., 0]
 
 
 def _labels(batch: dict[str, Any], like: Float[Tensor, "h w"], is_valid: Tensor | None) -> Int16[Tensor, "h w"]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -14,6 +14,9 @@ from scorp_ns.gaussians.similarity import Similarity
 
 NUMBERS = 7
 """Of a change of place: a turn, a shift, a swelling."""
+
+LARGEST = 10.0
+"""A change that has come to more than this, in radians, diagonals or powers of e, or to no number, has got lost."""
 
 
 class SceneRefinement(torch.nn.Module):
@@ -44,6 +47,19 @@ class SceneRefinement(torch.nn.Module):
     def change(self, name: str) -> Float[Tensor, " 7"]:
         """How far a proxy has come."""
         return self.changes[self.names.index(name)]
+
+    @property
+    def usable_changes(self) -> Float[Tensor, "k 7"]:
+        """How far each has come; nowhere for those that got lost."""
+        return torch.where(self._are_lost[:, None], torch.zeros_like(self.changes), self.changes)
+
+    def is_lost(self, name: str) -> bool:
+        """Whether a proxy got lost on its way: what it learned is no place."""
+        return bool(self._are_lost[self.names.index(name)])
+
+    @property
+    def _are_lost(self) -> Bool[Tensor, " k"]:
+        return ~(self.changes.abs() <= LARGEST).all(dim=1)
 
     def begin(self, starts: Mapping[str, Similarity]) -> None:
         """Let places learn from these on."""

@@ -13,6 +13,9 @@ from scorp_ns.surfaces.marching import Grid
 from scorp_ns.surfaces.mesh import ColoredMesh, SurfaceSamples
 from scorp_ns.surfaces.queries import SurfaceQueries
 
+CELLS = 96
+"""A proxy's diagonal is so many cells of the grid on which the mesh is made that photographs are compared with."""
+
 COLOR_SPACING, COLOR_MARGIN = 1 / 64, 5
 """Of the grid of colours: between its points, in diagonals of the proxy, and cells beyond the proxy."""
 

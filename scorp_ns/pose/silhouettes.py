@@ -26,7 +26,7 @@ class Shot:
     is_shown: Bool[Tensor, "h w"]
     """The object's mask."""
     scene_depth: Float[Tensor, "h w"]
-    """0 where the scene is empty."""
+    """0 where the scene is empty, or too thin to hide anything."""
 
 
 @torch.no_grad()

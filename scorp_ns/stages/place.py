@@ -13,13 +13,11 @@ from scorp_ns.match.config import MatchingConfig
 from scorp_ns.match.matcher import Matcher
 from scorp_ns.match.poses import matched_poses
 from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.proxy_shape import CELLS
 from scorp_ns.pose.result import PoseSearchResult
 from scorp_ns.pose.search import search_pose
 from scorp_ns.products import Proxy, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
-
-CELLS = 96
-"""A proxy's diagonal is so many cells of the grid that the searched mesh is made on."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,9 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.pose.comparison import compare_hits
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.observation import observe
+from scorp_ns.pose.proxy_shape import CELLS
 from scorp_ns.products import Proxy, ProxyRequest
 from scorp_ns.surfaces.queries import SurfaceQueries
-
-CELLS = 96
-"""A proxy's diagonal is so many cells of the grid that the compared mesh is made on."""
 
 
 @dataclass(frozen=True)
