@@ -329,7 +329,8 @@ def test_room_that_is_left_behind_something_else_is_no_part_of_the_object():
     ]
     distances = np.minimum(*object_and_room).reshape(grid.shape)
     both, _ = extract_object(distances, grid, np.empty((0, 3)))
-    seen, _ = extract_object(distances, grid, np.array([[0.2, 0.5, 0.5]]))
+    front = np.stack([np.full(9, 0.25), *np.indices((3, 3)).reshape(2, 9) * 0.1 + 0.4], axis=1)
+    seen, _ = extract_object(distances, grid, np.vstack([front, [[1.2, 0.5, 0.5]]]))
     assert both[:, 0].max() > 1.7 and seen[:, 0].max() < 0.9 and seen[:, 0].min() < 0.25
 
 

@@ -16,6 +16,10 @@ from scorp_ns.surfaces.marching import Grid
 BAND = 0.04
 """Depths say something of what lies so near behind the surface, as a share of the object's diagonal."""
 
+BEFORE = 0.75
+"""A view that looks past a surface which others saw counts no more than this share of the band against it: glossy and
+plain things look deeper than they are much more often than nearer."""
+
 BEHIND = 0.5
 """Less of it behind the surface, as a share of the band: thin walls have another side."""
 
@@ -71,7 +75,7 @@ def measure_space(observations: Sequence[Observation], grid: Grid, diagonal: flo
     for one in observations:
         judge_points(
             points, one.rotation, one.translation, one.lens, one.outside, one.depth, one.weight, one.cosine,
-            one.is_cut, band, BEHIND * band, slack, highest, total, weights,
+            one.is_cut, band, BEFORE * band, BEHIND * band, slack, highest, total, weights,
         )  # fmt: skip
     hull = highest[-1].reshape(grid.shape)
     floor = lowest_shown(hull, grid, observations, floor, LOWER * diagonal)

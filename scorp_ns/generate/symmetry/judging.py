@@ -13,7 +13,7 @@ NEAR = 1e-3
 
 def _judge_points(
     points, rotation, translation, lens, outside, depth, weight, cosine,
-    is_cut, band, behind, slack, highest, total, weights,
+    is_cut, band, before, behind, slack, highest, total, weights,
 ):  # fmt: skip
     """Adds one view's judgement of points: sorts free distances into `highest`, sums surface distances by weight.
 
@@ -50,7 +50,7 @@ def _judge_points(
                 distance = (shown - in_z) * cosine[near_row, near_column]
                 if is_smooth and distance > -behind:
                     share = weight[near_row, near_column]
-                    total[index] += share * min(distance, band)
+                    total[index] += share * min(distance, before)
                     weights[index] += share
             elif is_cut:
                 free = -band

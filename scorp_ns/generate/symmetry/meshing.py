@@ -20,14 +20,17 @@ LEAST_PIECE = 0.02
 BESIDE = 2
 """A piece is at a point if it is no further from it than so many steps of the grid."""
 
+LEAST_KNOWN = 0.02
+"""A piece of which no more than this share is at known points is one that nobody saw: some point is always near."""
+
 
 def extract_object(
     distances: Float[np.ndarray, "x y z"], grid: Grid, known: Float[np.ndarray, "n 3"]
 ) -> tuple[Float32[np.ndarray, "v 3"], Int64[np.ndarray, "f 3"]]:
     """The closed surface without bubbles inside and without floating crumbs; it may be empty.
 
-    Pieces are crumbs if they are small, and if they are at none of the `known` points while others are: views leave
-    room behind whatever hides a place from all of them.
+    Pieces are crumbs if they are small, and if they are at next to none of the `known` points while others are: views
+    leave room behind whatever hides a place from all of them.
     """
     # What is far from the surface has no say in where it is: otherwise the air would eat what is thin.
     near = np.clip(distances, -REACH * grid.spacing, REACH * grid.spacing)
@@ -49,5 +52,6 @@ def _without_crumbs(
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     is_large = sizes >= LEAST_PIECE * sizes.sum()
-    is_there = is_large & (np.bincount(labels[is_known], minlength=len(sizes)) > 0)
+    at_points = np.bincount(labels[is_known], minlength=len(sizes))
+    is_there = is_large & (at_points > LEAST_KNOWN * sizes)
     return (is_there if is_there.any() else is_large)[labels]
