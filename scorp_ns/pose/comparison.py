@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float64
 
 from scorp_ns.pose.observation import Pixels
 from scorp_ns.pose.proxy_shape import ProxyShape
-from scorp_ns.products import BACKGROUND, VISIBLE
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE
 from scorp_ns.surfaces.queries import Hits
 
 SPILL_PRICE, DEPTH_PRICE, COLOR_PRICE = 1.5, 0.5, 0.5
@@ -24,6 +24,9 @@ MOST_DEEPER = 0.04
 
 BEHIND = 0.03
 """The proxy is hidden where the scene is nearer by more than this."""
+
+NUM_BESIDE = 8
+"""Rays around that of a pixel of the mask, which may meet the surface in its place."""
 
 WORST_SIGHTS = 0.2
 """This share of the photographs, those that agree least, does not count: their masks may be wrong."""
@@ -55,9 +58,44 @@ class Agreement:
 
 def compare(shape: ProxyShape, pose: Float64[np.ndarray, " 19"], pixels: Pixels) -> Agreement:
     """The agreement of the proxy at a pose of the fit with the photographs."""
+    return compare_hits(_cast(shape, pose, pixels.origins, pixels.directions), pixels)
+
+
+def compare_leniently(shape: ProxyShape, pose: Float64[np.ndarray, " 19"], pixels: Pixels) -> Agreement:
+    """The same, as if the rims of masks were where they suit the proxy, as far as rims may be off.
+
+    Of thin parts half of the mask may be rim.
+    """
+    hits = _cast(shape, pose, pixels.origins, pixels.directions)
+    found = [part.copy() for part in (hits.distances, hits.normals, hits.colors)]
+    axes = np.eye(3)[np.abs(pixels.directions).argmin(axis=1)]
+    across = _unit(np.cross(pixels.directions, axes))
+    upwards = _unit(np.cross(pixels.directions, across))
+    for angle in np.arange(NUM_BESIDE) * 2 * np.pi / NUM_BESIDE:
+        missed = np.nonzero((pixels.roles == VISIBLE) & ~np.isfinite(found[0]))[0]
+        aside = np.cos(angle) * across[missed] + np.sin(angle) * upwards[missed]
+        origins = pixels.origins[missed] + pixels.rims[missed, None] * aside
+        beside = _cast(shape, pose, origins, pixels.directions[missed])
+        for part, instead in zip(found, (beside.distances, beside.normals, beside.colors), strict=True):
+            part[missed] = instead
+    is_open = (pixels.roles == BACKGROUND) & pixels.is_beside
+    return compare_hits(Hits(*found), replace(pixels, roles=np.where(is_open, np.uint8(OCCLUDER), pixels.roles)))
+
+
+def _cast(
+    shape: ProxyShape,
+    pose: Float64[np.ndarray, " 19"],
+    origins: Float[np.ndarray, "n 3"],
+    directions: Float[np.ndarray, "n 3"],
+) -> Hits:
+    """What rays around the object meet of the proxy at its pose."""
     inverse = np.linalg.inv(pose[:9].reshape(3, 3)).T
-    origins, directions = (pixels.origins - pose[9:12]) @ inverse, pixels.directions @ inverse
-    return compare_hits(shape.queries.cast(origins.astype(np.float32), directions.astype(np.float32)), pixels)
+    starts, ways = (origins - pose[9:12]) @ inverse, directions @ inverse
+    return shape.queries.cast(starts.astype(np.float32), ways.astype(np.float32))
+
+
+def _unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def compare_hits(hits: Hits, pixels: Pixels) -> Agreement:

@@ -30,7 +30,9 @@ class SearchConfig:
     num_polished: int = 4
     """Poses that are fitted once more, with all the evidence."""
     least_explained: float = 0.88
-    """A pose is believed if the proxy covers at least this share of the masks."""
+    """A pose is believed if the proxy covers at least this share of the masks.
+
+    For this and what follows, rims of masks may be off by a pixel, which counts as 1 to 3 % of the object's size."""
     most_spill: float = 0.15
     """A pose is believed if the proxy covers at most so much free space, as a share of the masks."""
     most_distance: float = 0.03

@@ -38,6 +38,9 @@ MOST_POINTS, MOST_TESTED = 500, 8000
 OUTLINE_RAYS, FREE_RAYS = 36, 24
 """Numbers: observed points that are kept and those they are chosen from, and rays of each sight."""
 
+LEAST_RIM, MOST_RIM = 0.01, 0.03
+"""The rims of masks may be off by a pixel, within these bounds, in the object's sizes."""
+
 MOST_PIXELS, MOST_COMPARED_SIGHTS = 20_000, 24
 """Numbers of pixels and of sights in the comparison of renders with photographs."""
 
@@ -66,6 +69,10 @@ class Pixels:
     depths: Float32[np.ndarray, " n"]
     colors: Float32[np.ndarray, "n 3"]
     """sRGB as pictures store it, in [0, 1]."""
+    rims: Float32[np.ndarray, " n"]
+    """By how much the mask's rim may be off, at the object's distance."""
+    is_beside: Bool[np.ndarray, " n"]
+    """Whether the pixel is so near to the mask that it may belong to it."""
 
     def of(self, sights: np.ndarray) -> Pixels:
         """Those of some of the photographs, which are numbered anew."""
@@ -234,10 +241,15 @@ def pixels_of(views: list[View]) -> Pixels:
         roles = np.where(view.mask, VISIBLE, np.where(view.sight.roles == VISIBLE, OCCLUDER, view.sight.roles))
         shown = roles[rows, columns], view.depth[rows, columns], view.sight.photograph[rows, columns] / 255.0
         origins = np.broadcast_to(view.origin, directions.shape)
-        parts.append((origins, directions, np.full(len(rows), index), *shown))
+        pixel = float(np.linalg.norm(view.origin)) / view.K[0, 0]
+        rim = min(max(pixel, LEAST_RIM), MOST_RIM)
+        is_beside = ~view.mask & (pixel * ndimage.distance_transform_edt(~view.mask) <= rim)
+        rims = np.full(len(rows), rim), is_beside[rows, columns]
+        parts.append((origins, directions, np.full(len(rows), index), *shown, *rims))
+    kinds = (np.float32, np.float32, np.int64, np.uint8, np.float32, np.float32, np.float32, bool)
     if not parts:
-        parts = [(np.empty((0, 3)), np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0), np.empty((0, 3)))]
-    kinds = (np.float32, np.float32, np.int64, np.uint8, np.float32, np.float32)
+        shapes = ((0, 3), (0, 3), 0, 0, 0, (0, 3), 0, 0)
+        parts = [tuple(np.empty(shape) for shape in shapes)]
     return Pixels(
         *(np.concatenate(column).astype(kind) for column, kind in zip(zip(*parts, strict=True), kinds, strict=True))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.pose.comparison import Agreement
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class PoseCandidate:
 
     T_capture_proxy: Similarity
     cost: float
-    """0 where everything agrees; the sum of what is wrong, weighed."""
+    """0 where everything agrees; the sum of what is wrong, weighed, with masks taken to the pixel. It ranks poses."""
     explained: float
-    """The share of the masks that the proxy covers."""
+    """The share of the masks that the proxy covers; here and below, rims of masks may be off by a little."""
     spill: float
     """How much of what is seen to be free the proxy covers, as a share of the masks."""
     depth: float
@@ -24,6 +25,11 @@ class PoseCandidate:
     """How different colours are after one gain and bias for each channel, 0 to 1."""
     distance: float
     """Trimmed mean distance of the seen surface from the proxy's, in diagonals of the lifted object's box."""
+
+    @property
+    def lenient_cost(self) -> float:
+        """The cost if rims of masks may be off by a little. It tells whether a pose is to be believed."""
+        return Agreement(self.explained, self.spill, self.depth, self.color).cost
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.umeyama import fit_similarity
-from scorp_ns.pose.comparison import Agreement, compare
+from scorp_ns.pose.comparison import Agreement, compare, compare_leniently
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.fitting import Fitted, fit, touch
 from scorp_ns.pose.modes import distinct
@@ -123,7 +123,7 @@ def _candidates(
             T_capture_proxy=observation.T_capture_observed @ _as_similarity(shape, pose),
             cost=agreement.cost,
             distance=seen_distance(shape, observation, pose),
-            **asdict(agreement),
+            **asdict(compare_leniently(shape, pose, observation.pixels)),
         )
         for pose, agreement in zip(poses, agreements, strict=True)
     )

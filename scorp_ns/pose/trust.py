@@ -59,9 +59,9 @@ def _doubt(best: PoseCandidate, margin: float, parallax_deg: float, config: Sear
             f"A pose that looks different fits almost as well (its cost is only {margin / best.cost:.1%} higher, and "
             f"{config.least_margin:.1%} are needed): the photographs do not show which one is right."
         )
-    if best.cost > config.most_cost and not config.clear_margin * best.cost <= margin < math.inf:
+    if best.lenient_cost > config.most_cost and not config.clear_margin * best.cost <= margin < math.inf:
         return (
-            f"The proxy disagrees with the photographs by {best.cost:.2f} where it fits best, at most "
+            f"The proxy disagrees with the photographs by {best.lenient_cost:.2f} where it fits best, at most "
             f"{config.most_cost:.2f} is allowed, and other poses are no worse by {config.clear_margin:.0%}: "
             "it may be another object."
         )

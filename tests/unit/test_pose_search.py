@@ -11,14 +11,18 @@ import pytest
 import torch
 from ball_proxies import ball_mesh
 from pose_requests import ALL_TROUBLE, Case, Trouble, is_right, make_case
+from scipy import ndimage
 from solid_shapes import THINGS, Thing, ball, cylinder, joined, plain
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.pose.comparison import COLOR_PRICE, DEPTH_PRICE, SPILL_PRICE, Agreement, compare, compare_leniently
 from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.observation import observe
+from scorp_ns.pose.proxy_shape import describe_proxy
 from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
-from scorp_ns.pose.search import search_pose
+from scorp_ns.pose.search import _as_pose, search_pose
 from scorp_ns.pose.trust import judge
-from scorp_ns.products import Support
+from scorp_ns.products import BACKGROUND, VISIBLE, Sight, Support
 
 QUICK = SearchConfig(num_rotations=1200, num_fitted=120, num_compared=12)
 
@@ -80,7 +84,9 @@ def test_a_turn_that_nothing_seen_tells_is_not_believed(is_hidden: bool):
 
 
 def candidate(cost: float) -> PoseCandidate:
-    return PoseCandidate(Similarity.identity(), cost, 0.95, 0.1, 0.6, 0.4, 0.02)
+    rest = cost - (1 - 0.95) - SPILL_PRICE * 0.1
+    wrong = rest / (DEPTH_PRICE + COLOR_PRICE)
+    return PoseCandidate(Similarity.identity(), cost, 0.95, 0.1, wrong, wrong, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,41 @@ def test_what_disagrees_much_has_to_stand_out(costs: tuple[float, ...], is_belie
     """Proxies of other objects cost 0.6 and more, and fit in many ways."""
     result = judge(tuple(map(candidate, costs)), 1.0, 90.0, SearchConfig())
     assert result.is_trusted == is_believed, result.reason
+
+
+def with_other_rims(case: Case, num_pixels: int) -> Case:
+    """The case with masks too wide by so many pixels all around, or too tight where that is negative."""
+
+    def of(sight: Sight) -> Sight:
+        mask = sight.roles == VISIBLE
+        outside, inside = (np.asarray(ndimage.distance_transform_edt(part)) for part in (~mask, mask))
+        away = np.where(mask, 0.5 - inside, outside - 0.5)
+        return replace(sight, roles=np.where(away < num_pixels, VISIBLE, BACKGROUND).astype(np.uint8))
+
+    return replace(case, request=replace(case.request, sights=tuple(map(of, case.request.sights))))
+
+
+def agreements(case: Case) -> tuple[Agreement, Agreement]:
+    """Of the true pose, with masks taken to the pixel, and leniently."""
+    observation = observe(case.request, QUICK)
+    assert observation is not None
+    shape = describe_proxy(case.mesh, 0, 0)
+    pose = _as_pose(observation.T_capture_observed.inverse() @ case.T_capture_proxy)
+    return compare(shape, pose, observation.pixels), compare_leniently(shape, pose, observation.pixels)
+
+
+@pytest.mark.parametrize(("num_pixels", "is_forgiven"), [(0, True), (1, True), (-1, True), (4, False), (-3, False)])
+def test_rims_of_masks_are_forgiven_a_pixel_and_no_more(num_pixels: int, is_forgiven: bool):
+    strict, lenient = agreements(
+        with_other_rims(make_case("bottle", seed=1, num_sights=6, trouble=Trouble()), num_pixels)
+    )
+    assert (lenient.explained > 0.97 and lenient.spill < 0.03) == is_forgiven
+    assert lenient.shape_cost <= strict.shape_cost
+
+
+def test_masks_a_little_too_wide_speak_against_no_thin_thing():
+    strict, lenient = agreements(with_other_rims(make_case("chair", seed=1, num_sights=6, trouble=Trouble()), 1))
+    assert strict.explained < SearchConfig().least_explained < lenient.explained
 
 
 def test_masks_of_two_objects_are_refused():
