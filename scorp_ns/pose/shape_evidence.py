@@ -91,6 +91,7 @@ def gather_shape_evidence(request: ProxyRequest, T_capture_proxy: Similarity, se
         pixels,
         origins=place(pixels.origins).astype(np.float32),
         directions=(scale * pixels.directions @ rotation.T).astype(np.float32),
+        rims=(scale * pixels.rims).astype(np.float32),
     )
     return ShapeEvidence(
         place(points), towards @ rotation.T, point_sights, place(origins), directions @ rotation.T, ends * scale,
