@@ -20,14 +20,19 @@ SOLID = 0.5
 
 @torch.no_grad()
 def front_depths(
-    gaussians: Gaussians, viewmat: Float[Tensor, "4 4"], K: Float[Tensor, "3 3"], width: int, height: int
+    gaussians: Gaussians,
+    viewmat: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+    width: int,
+    height: int,
+    front: float = FRONT,
 ) -> tuple[Float[Tensor, "h w"], Bool[Tensor, "h w"]]:
-    """Along the camera's axis, the depth of the Gaussians' front, and where there is any."""
+    """Along the camera's axis, the depth of the Gaussians' front, and where there is any; of their middle at 0."""
     viewmat, K = viewmat.to(gaussians.means), K.to(gaussians.means)
     rotations = normalized_quat_to_rotmat(torch.nn.functional.normalize(gaussians.quats, dim=-1))
     directions = torch.nn.functional.normalize(gaussians.means + viewmat[:3, :3].T @ viewmat[:3, 3], dim=1)
     reach = (torch.einsum("nij,ni->nj", rotations, directions) * gaussians.scales).norm(dim=1)
-    depths = gaussians.means @ viewmat[2, :3] + viewmat[2, 3] - FRONT * reach
+    depths = gaussians.means @ viewmat[2, :3] + viewmat[2, 3] - front * reach
     image, opacity, _ = rasterization(
         gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities,
         depths[:, None].expand(-1, 3).contiguous(), viewmat[None], K[None], width, height,

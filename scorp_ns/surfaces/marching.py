@@ -44,11 +44,17 @@ class Grid:
         """Some of the points, in the same order."""
         return (self.origin + self.spacing * np.argwhere(chosen)).astype(np.float32)
 
-    def count(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "x y z"]:
-        """How many of some points are nearest to each of the grid's; those beyond it are left out."""
+    def count(
+        self, points: Float[np.ndarray, "n 3"], values: Float[np.ndarray, " n"] | None = None
+    ) -> Float[np.ndarray, "x y z"]:
+        """How many of some points are nearest to each of the grid's, or the sum of their values.
+
+        Those beyond the grid are left out.
+        """
         places = np.rint((points - self.origin) / self.spacing).astype(np.int64)
+        within = ((places >= 0) & (places < self.shape)).all(axis=1)
         counts = np.zeros(self.shape)
-        np.add.at(counts, tuple(places[((places >= 0) & (places < self.shape)).all(axis=1)].T), 1)
+        np.add.at(counts, tuple(places[within].T), 1 if values is None else values[within])
         return counts
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from scorp_ns.generate.symmetry.hull import Space
-from scorp_ns.generate.symmetry.hypotheses import by_hull
-from scorp_ns.generate.symmetry.meshing import extract_object
+from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull
+from scorp_ns.generate.symmetry.meshing import extract_object, settled
 from scorp_ns.generate.symmetry.scoring import Evidence
-from scorp_ns.generate.symmetry.skin import undenied, with_skin
+from scorp_ns.generate.symmetry.skin import with_skin
 from scorp_ns.surfaces.marching import Grid
 
 GRID = Grid.around(np.full(3, -0.5), np.full(3, 0.5), 0.02, 2)
@@ -41,28 +41,62 @@ LEG = np.stack([np.linspace(0.2, 0.45, 400), np.zeros(400), np.zeros(400)], axis
 POSSIBLE = evidence_of(np.full(GRID.shape, -BAND))
 
 
-def test_a_leg_too_thin_for_the_grid_is_kept_where_it_was_seen():
-    seen = np.concatenate([ball_points((0, 0, 0), 0.2), LEG])
-    kept = with_skin(BODY, undenied(seen, POSSIBLE), POSSIBLE)
-    assert (POSSIBLE.space.at(kept, LEG[1:], BAND) < 0).all()
-    vertices, _ = extract_object(kept, GRID, seen)
-    assert vertices[:, 0].max() > 0.43
+def noisy(points: Float[np.ndarray, "n 3"], spread: float = 0.005) -> Float[np.ndarray, "n 3"]:
+    """The points as another view would see them."""
+    return points + RANDOM.normal(scale=spread, size=points.shape)
+
+
+def test_a_leg_too_thin_for_the_grid_is_kept_where_views_saw_it_and_as_thin():
+    views = [np.concatenate([ball_points((0, 0, 0), 0.2), noisy(LEG)]) for _ in range(3)]
+    kept = with_skin(BODY, views, POSSIBLE)
+    assert (POSSIBLE.space.at(kept, LEG[20:-8], BAND) < 0).all()
+    vertices, _ = extract_object(kept, GRID)
+    leg = vertices[vertices[:, 0] > 0.25]
+    assert leg[:, 0].max() > 0.43
+    assert np.linalg.norm(leg[:, 1:], axis=1).max() < 0.02
+
+
+def test_a_skin_outlives_the_smoothing_that_takes_thin_parts():
+    tube = np.linalg.norm(GRID.points - np.clip(GRID.points, [0.2, 0, 0], [0.45, 0, 0]), axis=1) - 0.004
+    thin = settled(np.minimum(BODY, tube.reshape(GRID.shape)), GRID, LEG)
+    assert extract_object(thin, GRID)[0][:, 0].max() < 0.3
+    assert extract_object(with_skin(thin, [LEG, noisy(LEG)], POSSIBLE), GRID)[0][:, 0].max() > 0.43
 
 
 def test_a_skin_leaves_what_is_complete_as_it_is():
-    assert np.array_equal(with_skin(BODY, ball_points((0, 0, 0), 0.21), POSSIBLE), BODY)
+    views = [ball_points((0, 0, 0), 0.21)] * 3
+    assert np.array_equal(with_skin(BODY, views, POSSIBLE), BODY)
 
 
 def test_where_no_view_knows_a_depth_nothing_is_added():
-    assert np.array_equal(with_skin(BODY, np.empty((0, 3)), POSSIBLE), BODY)
+    assert np.array_equal(with_skin(BODY, [], POSSIBLE), BODY)
+    assert np.array_equal(with_skin(BODY, [np.empty((0, 3))] * 2, POSSIBLE), BODY)
 
 
-def test_a_few_stray_points_and_points_in_free_space_add_nothing():
-    stray = np.concatenate([ball_points((0, 0, 0), 0.2), LEG[-40:]])
-    assert np.array_equal(with_skin(BODY, undenied(stray, POSSIBLE), POSSIBLE), BODY)
+def test_what_one_of_several_views_saw_adds_nothing_and_what_the_only_one_saw_does():
+    body = ball_points((0, 0, 0), 0.2)
+    stray = np.concatenate([body, LEG])
+    assert np.array_equal(with_skin(BODY, [body, stray, body], POSSIBLE), BODY)
+    assert POSSIBLE.space.at(with_skin(BODY, [stray], POSSIBLE), LEG[200:201], BAND)[0] < 0
+
+
+def test_a_skin_is_the_object_where_nothing_else_is_left():
+    nothing = np.full(GRID.shape, BAND)
+    vertices, _ = extract_object(with_skin(nothing, [LEG, noisy(LEG)], POSSIBLE), GRID)
+    assert vertices[:, 0].max() > 0.43
+
+
+def test_a_skin_stays_out_of_free_space():
     only_body = evidence_of(BODY)
-    denied = undenied(np.concatenate([ball_points((0, 0, 0), 0.2), LEG]), only_body)
-    assert len(denied) < 3000 + 60
+    kept = with_skin(BODY, [LEG, LEG], only_body)
+    assert (kept[BODY > 0.02] > 0).all()
+
+
+def test_a_handle_is_kept_and_fog_in_a_vessel_is_not():
+    fog = np.linalg.norm(GRID.points, axis=1).reshape(GRID.shape) < 0.25
+    vessel = Hypothesis("vessel", BODY, 1.0, 1.0, 0.0, (), fog)
+    kept = vessel.worth_keeping(np.concatenate([ball_points((0, 0, 0), 0.1), LEG]), POSSIBLE)
+    assert len(kept) > 300 and kept[:, 0].min() > 0.23
 
 
 def test_shadows_of_what_stands_before_an_object_are_no_part_of_it():

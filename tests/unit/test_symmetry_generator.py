@@ -21,7 +21,7 @@ from scorp_ns.generate.symmetry.bodies import find_body, find_plane
 from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hull import find_grid, measure_space
-from scorp_ns.generate.symmetry.meshing import extract_object
+from scorp_ns.generate.symmetry.meshing import extract_object, settled
 from scorp_ns.generate.symmetry.revolution import find_axes
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
 from scorp_ns.generate.symmetry.witness import observe
@@ -328,9 +328,9 @@ def test_room_that_is_left_behind_something_else_is_no_part_of_the_object():
         np.linalg.norm(grid.points - center, axis=1) - 0.3 for center in ((0.5, 0.5, 0.5), (1.5, 0.5, 0.5))
     ]
     distances = np.minimum(*object_and_room).reshape(grid.shape)
-    both, _ = extract_object(distances, grid, np.empty((0, 3)))
+    both, _ = extract_object(settled(distances, grid, np.empty((0, 3))), grid)
     front = np.stack([np.full(9, 0.25), *np.indices((3, 3)).reshape(2, 9) * 0.1 + 0.4], axis=1)
-    seen, _ = extract_object(distances, grid, np.vstack([front, [[1.2, 0.5, 0.5]]]))
+    seen, _ = extract_object(settled(distances, grid, np.vstack([front, [[1.2, 0.5, 0.5]]])), grid)
     assert both[:, 0].max() > 1.7 and seen[:, 0].max() < 0.9 and seen[:, 0].min() < 0.25
 
 

@@ -26,6 +26,9 @@ MOST_PARTS = 0.4
 PART_REACH = 0.05
 """What belongs to a part lies so near to its seen surface, as a share of the diagonal."""
 
+APART = 0.02
+"""What was seen further outside a vessel's outline than this share of the diagonal is no fog around its wall."""
+
 ADDED_PRICE = 1.0
 """What it costs to add as many parts as are seen, where explaining none costs 1: one handle is likelier."""
 
@@ -144,6 +147,16 @@ def outer_at(profile: Profile, points: Float[np.ndarray, "n 3"]) -> Float[np.nda
     outer = outer_radii(profile)
     rows = np.clip(np.rint((points[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
     return outer[rows] - 2 * profile.spacing - profile.axis.radii(points)
+
+
+def within_outline(profile: Profile, evidence: Evidence) -> Bool[np.ndarray, "x y z"]:
+    """What is within a body's outline, at it, or as far from its axis above and below it."""
+    grid, outer = evidence.space.grid, outer_radii(profile)
+    (rows,) = np.nonzero(outer)
+    outer = np.interp(np.arange(len(outer)), rows, outer[rows]) if len(rows) else outer
+    heights = np.round((grid.points[:, 2] - profile.bottom) / profile.spacing).astype(int)
+    within = profile.axis.radii(grid.points) < outer[heights] + APART * evidence.diagonal
+    return within.reshape(grid.shape)
 
 
 def _distances(points: Float[np.ndarray, "n 3"], evidence: Evidence) -> Float[np.ndarray, "x y z"]:

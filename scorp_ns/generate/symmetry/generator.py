@@ -15,9 +15,9 @@ from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hull import find_grid, measure_space
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
-from scorp_ns.generate.symmetry.meshing import extract_object
+from scorp_ns.generate.symmetry.meshing import extract_object, settled
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.skin import seen_points, undenied, with_skin
+from scorp_ns.generate.symmetry.skin import seen_points, with_skin
 from scorp_ns.generate.symmetry.standing import hollow_underside
 from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
@@ -79,13 +79,12 @@ class SymmetryGenerator:
         request: ProxyRequest,
     ) -> ProxyAsset:
         space, distances = evidence.space, best.distances
-        points = undenied(seen_points(observations), evidence)
+        views = [best.worth_keeping(points, evidence) for points in seen_points(observations, evidence)]
         if frame.floor is not None:
             distances = hollow_underside(distances, space, frame.diagonal)
-        if not best.has_all_seen:
-            distances = with_skin(distances, points, evidence)
-        known = np.concatenate([evidence.seen, *(motion(evidence.seen) for motion in best.motions), points])
-        vertices, faces = extract_object(distances, space.grid, known)
+        known = np.concatenate([evidence.seen, *(motion(evidence.seen) for motion in best.motions), *views])
+        distances = with_skin(settled(distances, space.grid, known), views, evidence)
+        vertices, faces = extract_object(distances, space.grid)
         if not len(faces):
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import optimize
 
-from scorp_ns.generate.symmetry.bodies import MOST_PARTS, Body, complete_body, find_body, find_plane
+from scorp_ns.generate.symmetry.bodies import MOST_PARTS, Body, complete_body, find_body, find_plane, within_outline
 from scorp_ns.generate.symmetry.mirrors import STEPS_ACROSS, Mirror, find_mirrors
 from scorp_ns.generate.symmetry.revolution import find_axes
 from scorp_ns.generate.symmetry.scoring import Evidence, Motion
@@ -64,8 +64,14 @@ class Hypothesis:
     cost: float
     motions: tuple[Motion, ...]
     """Under which the object looks like itself; none for what has no symmetry."""
-    has_all_seen: bool = False
-    """Whether all is in it that is worth keeping of what was seen; the rest is fog."""
+    fog: Bool[np.ndarray, "x y z"] | None = None
+    """Where seen points are fog and none of the object, as in a vessel; None where they are worth keeping anywhere."""
+
+    def worth_keeping(self, points: Float[np.ndarray, "n 3"], evidence: Evidence) -> Float[np.ndarray, "m 3"]:
+        """The points that are no fog."""
+        if self.fog is None:
+            return points
+        return points[evidence.values(points, self.fog.astype(np.float64), 0.0) == 0]
 
 
 def by_hull(evidence: Evidence) -> Hypothesis:
@@ -124,9 +130,8 @@ def _revolved(body: Body, evidence: Evidence) -> Hypothesis:
     turns = np.arange(1, NUM_PARTNERS) * 2 * np.pi / NUM_PARTNERS
     motions: list[Motion] = [lambda points, turn=turn: axis.turned(points, turn) for turn in turns]
     name = "vessel of revolution" if body.is_vessel else "body of revolution"
-    return Hypothesis(
-        name, distances, 1 - unexplained, left, cost, (*([plane] if plane else []), *motions), body.is_vessel
-    )
+    fog = within_outline(body.profile, evidence) if body.is_vessel else None
+    return Hypothesis(name, distances, 1 - unexplained, left, cost, (*([plane] if plane else []), *motions), fog)
 
 
 def choose(hypotheses: list[Hypothesis]) -> Hypothesis:

@@ -24,10 +24,10 @@ LEAST_KNOWN = 0.02
 """A piece of which no more than this share is at known points is one that nobody saw: some point is always near."""
 
 
-def extract_object(
+def settled(
     distances: Float[np.ndarray, "x y z"], grid: Grid, known: Float[np.ndarray, "n 3"]
-) -> tuple[Float32[np.ndarray, "v 3"], Int64[np.ndarray, "f 3"]]:
-    """The closed surface without bubbles inside and without floating crumbs; it may be empty.
+) -> Float[np.ndarray, "x y z"]:
+    """The object smoothed and without floating crumbs.
 
     Pieces are crumbs if they are small, and if they are at next to none of the `known` points while others are: views
     leave room behind whatever hides a place from all of them.
@@ -37,12 +37,18 @@ def extract_object(
     soft = ndimage.gaussian_filter(near, SOFTNESS)
     inside = soft < 0
     is_known = np.asarray(ndimage.binary_dilation(grid.count(known) > 0, iterations=BESIDE))
-    kept = np.asarray(ndimage.binary_fill_holes(_without_crumbs(inside, is_known)))
-    soft = np.where(inside & ~kept, np.abs(soft) + 1e-9, soft)
-    soft = np.where(kept & ~inside, -np.abs(soft) - 1e-9, soft)
-    border = np.ones(soft.shape, bool)
+    return np.where(inside & ~_without_crumbs(inside, is_known), np.abs(soft) + 1e-9, soft)
+
+
+def extract_object(
+    distances: Float[np.ndarray, "x y z"], grid: Grid
+) -> tuple[Float32[np.ndarray, "v 3"], Int64[np.ndarray, "f 3"]]:
+    """The closed surface without bubbles inside; it may be empty."""
+    border = np.ones(distances.shape, bool)
     border[1:-1, 1:-1, 1:-1] = False
-    return extract_surface(np.where(border, np.maximum(soft, grid.spacing / 2), soft), grid)
+    closed = np.where(border, np.maximum(distances, grid.spacing / 2), distances)
+    bubbles = np.asarray(ndimage.binary_fill_holes(closed < 0)) & (closed >= 0)
+    return extract_surface(np.where(bubbles, -closed - 1e-9, closed), grid)
 
 
 def _without_crumbs(

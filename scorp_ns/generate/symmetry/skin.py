@@ -5,58 +5,92 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from scorp_ns.generate.symmetry.scoring import Evidence
 from scorp_ns.generate.symmetry.witness import Observation
+from scorp_ns.surfaces.marching import Grid
 
-MOST_POINTS = 40_000
-"""More points of a surface say nothing new."""
-
-DENIED = 0.02
+DENIED = 0.016
 """Points that lie so far in free space are none of the object, as a share of the diagonal."""
 
-MISSED = 0.013
+MISSED = 0.01
 """Points that lie so far outside an object are missing in it, as a share of the diagonal; a grid's step at least."""
 
-THICKNESS = 0.01
-"""So far around missing points something is added, as a share of the diagonal; a grid's step at least."""
+THICKNESS = 0.008
+"""So far around missing points something is added, and into free space at most, as a share of the diagonal."""
 
-FEWEST_TOGETHER = 0.03
-"""Fewer missing points in one place than this share of all are noise."""
+LEAST_STEPS = 0.6
+"""The same in steps of the grid, at least: it shows nothing thinner."""
+
+AGREEING = 2
+"""So many views have to miss something in one place: what only one of them saw is noise."""
+
+SOFTNESS = 0.6
+"""A skin lies in the middle of points that are about so many steps of the grid apart, for depths scatter."""
+
+LEAST_WEIGHT = 1e-4
+"""Places with fewer points around them, as weighed by that, are none of a skin's."""
+
+TOUCHING = np.ones((3, 3, 3), bool)
+"""A place and those around it."""
 
 
-def seen_points(observations: Sequence[Observation]) -> Float[np.ndarray, "n 3"]:
-    """Where the views saw the object's surface, also where it is too thin to have an inside."""
-    points = []
+def seen_points(observations: Sequence[Observation], evidence: Evidence) -> list[Float[np.ndarray, "n 3"]]:
+    """Per view, where it sees the middle of the object's Gaussians, but for what all of them deny.
+
+    What is thin has no inside between the surfaces of its two sides, but it has a middle.
+    """
+    seen = []
     for one in observations:
-        rows, columns = np.nonzero(one.is_known)
-        z = one.depth[rows, columns].astype(np.float64)
+        rows, columns = np.nonzero(one.middle)
+        z = one.middle[rows, columns].astype(np.float64)
         x, y = (columns + 0.5 - one.lens[2]) / one.lens[0] * z, (rows + 0.5 - one.lens[3]) / one.lens[1] * z
-        points.append((np.stack([x, y, z], axis=1) - one.translation) @ one.rotation)
-    joined = np.concatenate(points)
-    return joined[:: max(1, len(joined) // MOST_POINTS)]
-
-
-def undenied(points: Float[np.ndarray, "n 3"], evidence: Evidence) -> Float[np.ndarray, "m 3"]:
-    """The points that views leave possible, or nearly so."""
-    space = evidence.space
-    return points[space.at(space.hull, points, space.band) < DENIED * evidence.diagonal]
+        points = (np.stack([x, y, z], axis=1) - one.translation) @ one.rotation
+        free = evidence.space.at(evidence.solid, points, evidence.space.band)
+        seen.append(points[free < DENIED * evidence.diagonal])
+    return seen
 
 
 def with_skin(
-    distances: Float[np.ndarray, "x y z"], points: Float[np.ndarray, "n 3"], evidence: Evidence
+    distances: Float[np.ndarray, "x y z"], views: Sequence[Float[np.ndarray, "_ 3"]], evidence: Evidence
 ) -> Float[np.ndarray, "x y z"]:
-    """The object with a thin skin over seen points that it lacks, such as those of legs and handles."""
-    space, step = evidence.space, evidence.space.grid.spacing
-    is_missing = space.at(distances, points, space.band) > max(MISSED * evidence.diagonal, step)
-    counts = space.grid.count(points[is_missing])
-    groups = np.asarray(ndimage.label(counts > 0, np.ones((3, 3, 3)))[0])  # pyright: ignore[reportIndexIssue]
-    sizes = np.bincount(groups.ravel(), counts.ravel())
-    sizes[0] = 0
-    (large,) = np.nonzero((sizes > 0) & (sizes >= FEWEST_TOGETHER * len(points)))
-    if not len(large):
+    """The object with a thin skin over what views saw and it lacks, such as legs and handles."""
+    grid = evidence.space.grid
+    missing = _missing(distances, views, evidence)
+    if not missing.any():
         return distances
-    away = step * np.asarray(ndimage.distance_transform_edt(~np.isin(groups, large)))
-    return np.minimum(distances, away - max(THICKNESS * evidence.diagonal, step))
+    around = np.asarray(ndimage.binary_dilation(missing, TOUCHING))
+    points = np.concatenate(views)
+    points = points[evidence.values(points, around.astype(np.float64), 0.0) > 0]
+    away = np.where(ndimage.binary_dilation(around), _to_middle(points, grid), np.inf)
+    thickness = max(THICKNESS * evidence.diagonal, LEAST_STEPS * grid.spacing)
+    return np.minimum(distances, np.maximum(away, evidence.space.hull) - thickness)
+
+
+def _missing(
+    distances: Float[np.ndarray, "x y z"], views: Sequence[Float[np.ndarray, "_ 3"]], evidence: Evidence
+) -> Bool[np.ndarray, "x y z"]:
+    """Where views agree that there is something of an object, and there is nothing of it."""
+    space, step = evidence.space, evidence.space.grid.spacing
+    limit = max(MISSED * evidence.diagonal, step)
+    away = np.full(distances.shape, 2 * limit)
+    if (distances < 0).any():
+        away = step * (np.asarray(ndimage.distance_transform_edt(distances >= 0)) - 0.5)
+    found, votes = np.zeros(distances.shape, bool), np.zeros(distances.shape, int)
+    for points in views:
+        missed = space.grid.count(points[space.at(away, points, space.band) > limit]) > 0
+        found |= missed
+        votes += ndimage.binary_dilation(missed, TOUCHING)
+    return found & (votes >= min(AGREEING, len(views)))
+
+
+def _to_middle(points: Float[np.ndarray, "n 3"], grid: Grid) -> Float[np.ndarray, "x y z"]:
+    """How far each of the grid's points is from the middle of the points around it; infinite where there are none."""
+    weight = ndimage.gaussian_filter(grid.count(points), SOFTNESS)
+    squares = np.zeros(grid.shape)
+    for axis, own in enumerate(grid.points.T):
+        middle = ndimage.gaussian_filter(grid.count(points, points[:, axis]), SOFTNESS) / np.maximum(weight, 1e-12)
+        squares += (middle - own.reshape(grid.shape)) ** 2
+    return np.where(weight > LEAST_WEIGHT, np.sqrt(squares), np.inf)

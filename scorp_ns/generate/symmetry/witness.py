@@ -41,8 +41,8 @@ class Observation:
     """How many pixels it is to what may be the object, negative within it; the object's outline is at 0."""
     depth: Float32[np.ndarray, "h w"]
     """Of the first thing that hides what is behind it; 0 where it is the object at an unknown depth."""
-    is_known: Bool[np.ndarray, "h w"]
-    """Where that is the depth of the object's surface."""
+    middle: Float32[np.ndarray, "h w"]
+    """Of the middle of the object's Gaussians, also where other things hide them; 0 where there are none."""
     weight: Float32[np.ndarray, "h w"]
     """How well the depth of the object's surface is known, 0 to 1."""
     cosine: Float32[np.ndarray, "h w"]
@@ -77,6 +77,7 @@ def _observe(sight: Sight, gaussians: Gaussians, frame: UprightFrame) -> Observa
     possible = sight.roles != BACKGROUND
     height, width = sight.depth.shape
     front, is_front = front_depths(gaussians, sight.viewmat, sight.K, width, height)
+    middle, _ = front_depths(gaussians, sight.viewmat, sight.K, width, height, front=0.0)
     surface, is_solid = front.cpu().numpy(), is_front.cpu().numpy()
     is_known = is_object & is_solid
     depth = np.where(np.isfinite(sight.depth), sight.depth, FAR)
@@ -90,7 +91,7 @@ def _observe(sight: Sight, gaussians: Gaussians, frame: UprightFrame) -> Observa
         photograph=sight.photograph,
         outside=_signed_pixels(possible),
         depth=depth,
-        is_known=is_known,
+        middle=np.where(is_solid, middle.cpu().numpy(), 0.0).astype(np.float32),
         weight=np.where(weight, cosine, 0.0).astype(np.float32),
         cosine=cosine.astype(np.float32),
         is_cut=bool((border & possible).any()),
