@@ -20,16 +20,18 @@ DECISIONS = {
 }
 
 WORDS = {
-    "explained": "of the masks explained",
-    "spill": "free space covered",
-    "distance": "seen surface off by",
-    "margin": "margin over another pose",
+    "explained": "of what was seen explained (more is better)",
+    "space_filled": "of the possible space filled",
+    "surface_unseen": "of its surface never seen",
+    "spill": "free space covered (less is better)",
+    "distance": "seen surface off by (less is better)",
+    "margin": "margin over another pose (more is better)",
     "error_generated": "off the photographs as generated",
     "error_mapped": "with one colour map",
     "error_tuned": "tuned",
     "exposure_range": "unlike exposures, by a factor",
     "seen": "seen by photographs",
-    "denied": "denied by photographs",
+    "denied": "denied by photographs (less is better)",
     "filled_share": "filled in",
 }
 """What facts are called for people, where their own names say little."""
@@ -39,7 +41,7 @@ SMALL, MANY = 200, 6
 
 PLACED_BY = {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}
 
-SHARES = {"explained", "spill", "distance", "seen", "denied", "filled_share"}
+SHARES = {"explained", "space_filled", "surface_unseen", "spill", "distance", "seen", "denied", "filled_share"}
 """Facts that are shown in per cent."""
 
 
