@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from gsplat.strategy import DefaultStrategy
 from gsplat.strategy.ops import remove
 from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras
@@ -24,6 +23,7 @@ from scorp_ns.corrections import Corrections
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.union import FieldUnion
+from scorp_ns.gaussians.densification import Densification
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
@@ -110,8 +110,9 @@ class ScorpModel(ShownGaussians):
 
     def begin_training(self, steps: DensificationSteps) -> None:
         """Prepare to densify at the given steps; the state gathered so far, if any, is kept."""
-        self.strategy = DefaultStrategy(
+        self.strategy = Densification(
             prune_opa=self.config.cull_alpha_thresh,
+            reset_opa=self.config.reset_alpha,
             grow_grad2d=self.config.densify_grad_thresh,
             grow_scale3d=self.config.densify_size_thresh,
             grow_scale2d=self.config.split_screen_size,

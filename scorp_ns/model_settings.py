@@ -47,6 +47,8 @@ class ModelSettings(ModelConfig):
     """`antialiased` keeps thin things right at other resolutions, but other programs cannot show its exports well."""
     cull_alpha_thresh: float = 0.1
     """Gaussians with less opacity are removed when the scene densifies."""
+    reset_alpha: float = 0.2
+    """Making all Gaussians nearly transparent again leaves them this opacity at the most."""
     cull_scale_thresh: float = 0.5
     """Gaussians larger than this, in world units, are removed when the scene densifies."""
     cull_screen_size: float = 0.15
@@ -89,3 +91,5 @@ class ModelSettings(ModelConfig):
             raise ValueError(f"free_space_share is {self.free_space_share}; it must be 0 or more and less than 1.")
         if not 0 <= self.ssim_lambda <= 1:
             raise ValueError(f"ssim_lambda is {self.ssim_lambda}; it must lie between 0 and 1.")
+        if not 0 < self.reset_alpha <= 1:
+            raise ValueError(f"reset_alpha is {self.reset_alpha}; it must be more than 0, and 1 or less.")
