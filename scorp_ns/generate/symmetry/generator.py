@@ -19,6 +19,7 @@ from scorp_ns.generate.symmetry.meshing import extract_object, settled
 from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
 from scorp_ns.generate.symmetry.skin import seen_points, with_skin
 from scorp_ns.generate.symmetry.standing import hollow_underside
+from scorp_ns.generate.symmetry.unseen import drawn_in
 from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
@@ -82,8 +83,13 @@ class SymmetryGenerator:
         views = [best.worth_keeping(points, evidence) for points in seen_points(observations, evidence)]
         if frame.floor is not None:
             distances = hollow_underside(distances, space, frame.diagonal)
-        known = np.concatenate([evidence.seen, *(motion(evidence.seen) for motion in best.motions), *views])
-        distances = with_skin(settled(distances, space.grid, known), views, evidence)
+        seen = np.concatenate([evidence.seen, *views])
+        known = np.concatenate([seen, *(motion(seen) for motion in best.motions)])
+        largest = settled(distances, space.grid, known)
+        # The walls of vessels are as thick as walls are, seen or not.
+        if best.fog is None:
+            distances = drawn_in(distances, known, space, frame.diagonal)
+        distances = with_skin(settled(distances, space.grid, known), views, evidence, largest)
         vertices, faces = extract_object(distances, space.grid)
         if not len(faces):
             raise GenerationError(

@@ -54,11 +54,17 @@ def seen_points(observations: Sequence[Observation], evidence: Evidence) -> list
 
 
 def with_skin(
-    distances: Float[np.ndarray, "x y z"], views: Sequence[Float[np.ndarray, "_ 3"]], evidence: Evidence
+    distances: Float[np.ndarray, "x y z"],
+    views: Sequence[Float[np.ndarray, "_ 3"]],
+    evidence: Evidence,
+    largest: Float[np.ndarray, "x y z"] | None = None,
 ) -> Float[np.ndarray, "x y z"]:
-    """The object with a thin skin over what views saw and it lacks, such as legs and handles."""
+    """The object with a thin skin over what views saw and it lacks, such as legs and handles.
+
+    What is within the object at its `largest`, where that is another one, is not lacking.
+    """
     grid = evidence.space.grid
-    missing = _missing(distances, views, evidence)
+    missing = _missing(distances if largest is None else largest, views, evidence)
     if not missing.any():
         return distances
     around = np.asarray(ndimage.binary_dilation(missing, TOUCHING))
