@@ -128,9 +128,12 @@ class PlacedRun:
                 for callback in self.trainer.callbacks:
                     callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
                 self.trainer.train_iteration(step)
-            learned = {name: self._moved(name, starts[name], refinement.change(name)) for name in offs}
+            ways = {name: refinement.change(name) for name in offs if not refinement.is_lost(name)}
+            learned = {name: self._moved(name, starts[name], way) for name, way in ways.items()}
             places.finish_refinement()
-        for name in offs:
+        for name in offs.keys() - learned.keys():
+            print(f"{self.title} {name:16} {number} got lost, and keeps its place")
+        for name in learned:
             kept, facts = store.proxy(name).T_world_proxy, store.confidence(name)
             costs = facts["cost_found"], facts["cost_refined"]
             is_taken = not torch.equal(kept.matrix, starts[name].matrix)

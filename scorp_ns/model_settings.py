@@ -91,5 +91,8 @@ class ModelSettings(ModelConfig):
             raise ValueError(f"free_space_share is {self.free_space_share}; it must be 0 or more and less than 1.")
         if not 0 <= self.ssim_lambda <= 1:
             raise ValueError(f"ssim_lambda is {self.ssim_lambda}; it must lie between 0 and 1.")
-        if not 0 < self.reset_alpha <= 1:
-            raise ValueError(f"reset_alpha is {self.reset_alpha}; it must be more than 0, and 1 or less.")
+        if not self.cull_alpha_thresh < self.reset_alpha <= 1:
+            raise ValueError(
+                f"reset_alpha is {self.reset_alpha}; it must be more than cull_alpha_thresh, which is "
+                f"{self.cull_alpha_thresh}, or all Gaussians might be removed after a reset, and 1 or less."
+            )

@@ -15,7 +15,7 @@ from scorp_ns.gaussians.similarity import Similarity
 NUMBERS = 7
 """Of a change of place: a turn, a shift, a swelling."""
 
-LARGEST = 10.0
+LARGEST = 2.0
 """A change that has come to more than this, in radians, diagonals or powers of e, or to no number, has got lost."""
 
 

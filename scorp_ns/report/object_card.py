@@ -26,7 +26,7 @@ WORDS = {
     "spill": "free space covered (less is better)",
     "distance": "seen surface off by (less is better)",
     "margin": "margin over another pose (more is better)",
-    "error_generated": "off the photographs as generated",
+    "error_generated": "off the photographs as generated (less is better)",
     "error_mapped": "with one colour map",
     "error_tuned": "tuned",
     "exposure_range": "unlike exposures, by a factor",

@@ -80,6 +80,21 @@ def test_what_one_of_several_views_saw_adds_nothing_and_what_the_only_one_saw_do
     assert POSSIBLE.space.at(with_skin(BODY, [stray], POSSIBLE), LEG[200:201], BAND)[0] < 0
 
 
+def test_of_many_views_more_than_two_must_agree():
+    body = ball_points((0, 0, 0), 0.2)
+    stray = np.concatenate([body, LEG])
+    assert np.array_equal(with_skin(BODY, [stray] * 2 + [body] * 18, POSSIBLE), BODY)
+    assert not np.array_equal(with_skin(BODY, [stray] * 3 + [body] * 17, POSSIBLE), BODY)
+
+
+def test_a_skin_has_no_specks_beside_the_object():
+    body, speck = ball_points((0, 0, 0), 0.2), ball_points((0.4, 0, 0), 0.002, 50)
+    views = [np.concatenate([body, speck])] * 5
+    assert np.array_equal(with_skin(BODY, views, POSSIBLE) < 0, BODY < 0)
+    touching = [np.concatenate([points, LEG]) for points in views]
+    assert extract_object(with_skin(BODY, touching, POSSIBLE), GRID)[0][:, 0].max() > 0.43
+
+
 def test_a_skin_is_the_object_where_nothing_else_is_left():
     nothing = np.full(GRID.shape, BAND)
     vertices, _ = extract_object(with_skin(nothing, [LEG, noisy(LEG)], POSSIBLE), GRID)

@@ -24,8 +24,11 @@ THICKNESS = 0.008
 LEAST_STEPS = 0.6
 """The same in steps of the grid, at least: it shows nothing thinner."""
 
-AGREEING = 2
-"""So many views have to miss something in one place: what only one of them saw is noise."""
+LEAST_AGREEING, AGREEING = 2, 0.15
+"""So many views, and such a share of all, have to miss something in one place: what fewer of them saw is noise."""
+
+SPECK = 0.05
+"""Pieces of skin that touch nothing and are shorter than this share of the diagonal are dropped."""
 
 SOFTNESS = 0.6
 """A skin lies in the middle of points that are about so many steps of the grid apart, for depths scatter."""
@@ -49,8 +52,16 @@ def seen_points(observations: Sequence[Observation], evidence: Evidence) -> list
         x, y = (columns + 0.5 - one.lens[2]) / one.lens[0] * z, (rows + 0.5 - one.lens[3]) / one.lens[1] * z
         points = (np.stack([x, y, z], axis=1) - one.translation) @ one.rotation
         free = evidence.space.at(evidence.solid, points, evidence.space.band)
-        seen.append(points[free < DENIED * evidence.diagonal])
+        seen.append(_thinned(points[free < DENIED * evidence.diagonal], evidence.space.grid))
     return seen
+
+
+def _thinned(points: Float[np.ndarray, "n 3"], grid: Grid) -> Float[np.ndarray, "m 3"]:
+    """The middle of the points in each cell of the grid, which cannot tell more of them apart."""
+    places = np.rint((points - grid.origin) / grid.spacing).astype(np.int64)
+    _, cells, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
+    sums = [np.bincount(cells.ravel(), column, len(counts)) for column in points.T]
+    return np.stack(sums, axis=1) / counts[:, None]
 
 
 def with_skin(
@@ -72,7 +83,20 @@ def with_skin(
     points = points[evidence.values(points, around.astype(np.float64), 0.0) > 0]
     away = np.where(ndimage.binary_dilation(around), _to_middle(points, grid), np.inf)
     thickness = max(THICKNESS * evidence.diagonal, LEAST_STEPS * grid.spacing)
-    return np.minimum(distances, np.maximum(away, evidence.space.hull) - thickness)
+    skin = np.maximum(away, evidence.space.hull) - thickness
+    return np.minimum(distances, np.where(_is_speck(distances < 0, skin < 0, grid, evidence.diagonal), np.inf, skin))
+
+
+def _is_speck(
+    body: Bool[np.ndarray, "x y z"], skin: Bool[np.ndarray, "x y z"], grid: Grid, diagonal: float
+) -> Bool[np.ndarray, "x y z"]:
+    """Which of the skin hangs on nothing and is short."""
+    pieces = np.asarray(ndimage.label(body | skin, TOUCHING)[0])  # pyright: ignore[reportIndexIssue]
+    boxes = ndimage.find_objects(pieces)
+    lengths = grid.spacing * np.array([np.linalg.norm([part.stop - part.start for part in box]) for box in boxes])
+    is_speck = np.concatenate([[False], lengths < SPECK * diagonal])
+    is_speck[np.unique(pieces[body])] = False
+    return is_speck[pieces]
 
 
 def _missing(
@@ -89,7 +113,7 @@ def _missing(
         missed = space.grid.count(points[space.at(away, points, space.band) > limit]) > 0
         found |= missed
         votes += ndimage.binary_dilation(missed, TOUCHING)
-    return found & (votes >= min(AGREEING, len(views)))
+    return found & (votes >= min(max(LEAST_AGREEING, AGREEING * len(views)), len(views)))
 
 
 def _to_middle(points: Float[np.ndarray, "n 3"], grid: Grid) -> Float[np.ndarray, "x y z"]:

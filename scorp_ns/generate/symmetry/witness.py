@@ -42,7 +42,7 @@ class Observation:
     depth: Float32[np.ndarray, "h w"]
     """Of the first thing that hides what is behind it; 0 where it is the object at an unknown depth."""
     middle: Float32[np.ndarray, "h w"]
-    """Of the middle of the object's Gaussians, also where other things hide them; 0 where there are none."""
+    """Of the middle of the object's Gaussians, also where other things hide them; 0 where it cannot be."""
     weight: Float32[np.ndarray, "h w"]
     """How well the depth of the object's surface is known, 0 to 1."""
     cosine: Float32[np.ndarray, "h w"]
@@ -91,7 +91,7 @@ def _observe(sight: Sight, gaussians: Gaussians, frame: UprightFrame) -> Observa
         photograph=sight.photograph,
         outside=_signed_pixels(possible),
         depth=depth,
-        middle=np.where(is_solid, middle.cpu().numpy(), 0.0).astype(np.float32),
+        middle=np.where(is_solid & possible, middle.cpu().numpy(), 0.0).astype(np.float32),
         weight=np.where(weight, cosine, 0.0).astype(np.float32),
         cosine=cosine.astype(np.float32),
         is_cut=bool((border & possible).any()),
