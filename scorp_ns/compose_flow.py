@@ -115,7 +115,13 @@ class ComposeFlow:
 def _table(store: SceneComposite) -> Table:
     """What every object is made of, for the terminal."""
     table = Table(
-        "object", "kept", "left out", "from its proxy", "proxy seen", "proxy denied (less is better)", title="Composed objects"
+        "object",
+        "kept",
+        "left out",
+        "from its proxy",
+        "proxy seen",
+        "proxy denied (less is better)",
+        title="Composed objects",
     )
     for name in store.names:
         facts = store.facts(name)

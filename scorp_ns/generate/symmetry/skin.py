@@ -91,10 +91,12 @@ def _is_speck(
     body: Bool[np.ndarray, "x y z"], skin: Bool[np.ndarray, "x y z"], grid: Grid, diagonal: float
 ) -> Bool[np.ndarray, "x y z"]:
     """Which of the skin hangs on nothing and is short."""
-    pieces = np.asarray(ndimage.label(body | skin, TOUCHING)[0])  # pyright: ignore[reportIndexIssue]
+    labelled = np.asarray(ndimage.label(body | skin, TOUCHING)[0])  # pyright: ignore[reportIndexIssue]
+    pieces = labelled.astype(np.int64)
     boxes = ndimage.find_objects(pieces)
-    lengths = grid.spacing * np.array([np.linalg.norm([part.stop - part.start for part in box]) for box in boxes])
-    is_speck = np.concatenate([[False], lengths < SPECK * diagonal])
+    is_speck = np.zeros(len(boxes) + 1, bool)
+    for piece, box in enumerate(boxes, start=1):
+        is_speck[piece] = grid.spacing * np.linalg.norm([side.stop - side.start for side in box]) < SPECK * diagonal
     is_speck[np.unique(pieces[body])] = False
     return is_speck[pieces]
 
