@@ -150,7 +150,7 @@ def outer_at(profile: Profile, points: Float[np.ndarray, "n 3"]) -> Float[np.nda
 
 
 def within_outline(profile: Profile, evidence: Evidence) -> Bool[np.ndarray, "x y z"]:
-    """What is within a body's outline, at it, or as far from its axis above and below it."""
+    """What lies inside a body or closely around it; above and below, its ends go on as wide as they are."""
     grid, outer = evidence.space.grid, outer_radii(profile)
     (rows,) = np.nonzero(outer)
     outer = np.interp(np.arange(len(outer)), rows, outer[rows]) if len(rows) else outer

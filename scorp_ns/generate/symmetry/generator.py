@@ -85,12 +85,11 @@ class SymmetryGenerator:
             distances = hollow_underside(distances, space, frame.diagonal)
         seen = np.concatenate([evidence.seen, *views])
         known = np.concatenate([seen, *(motion(seen) for motion in best.motions)])
-        largest = settled(distances, space.grid, known)
+        shown = largest = settled(distances, space.grid, known)
         # The walls of vessels are as thick as walls are, seen or not.
         if best.fog is None:
-            distances = drawn_in(distances, known, space, frame.diagonal)
-        distances = with_skin(settled(distances, space.grid, known), views, evidence, largest)
-        vertices, faces = extract_object(distances, space.grid)
+            shown = settled(drawn_in(distances, known, space, frame.diagonal), space.grid, known)
+        vertices, faces = extract_object(with_skin(shown, views, evidence, largest), space.grid)
         if not len(faces):
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",
