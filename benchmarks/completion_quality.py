@@ -81,9 +81,9 @@ def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
 
     from scorp_ns.generate.generator import Work
     from scorp_ns.generate.symmetry.config import SymmetryConfig
-    from scorp_ns.lift.evidence import SceneDepths
-    from scorp_ns.object_flow import ObjectLifting, capture_to_world, captured_views
+    from scorp_ns.lift.scene_depths import SceneDepths
     from scorp_ns.products import ObjectInfo
+    from scorp_ns.run.lifting import ObjectLifting, capture_to_world, captured_views
     from scorp_ns.stages.propose import request_proxy
 
     with contextlib.redirect_stdout(sys.stderr):
@@ -121,7 +121,7 @@ def _share_near(points: np.ndarray, others: np.ndarray, near: float) -> float:
 
 
 def _lifted_points(own, views) -> torch.Tensor:
-    from scorp_ns.lift.silhouettes import render_depths, unproject
+    from scorp_ns.lift.depth_maps import render_depths, unproject
 
     points = []
     for view in views:

@@ -19,11 +19,11 @@ import torch
 import trimesh
 
 from scorp_ns.appearance.tuned_color import tuned_color
-from scorp_ns.delivery.choices import ExportChoices
-from scorp_ns.delivery.exporting import export_run
-from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
 from scorp_ns.fields.surface_gaussians import mesh_of
+from scorp_ns.finished.choices import ExportChoices
+from scorp_ns.finished.exporting import export_run
+from scorp_ns.finished.finished_run import FinishedRun, load_finished_run
 from scorp_ns.masks.folder_names import folder_name
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries

@@ -128,7 +128,7 @@ def _fits(config: Path, capture: Path) -> dict[str, Fit]:
     """How each object of a finished run agrees with the truth; objects that were not lifted agree with nothing."""
     from nerfstudio.utils.eval_utils import eval_setup
 
-    from scorp_ns.object_flow import capture_to_world, captured_views
+    from scorp_ns.run.lifting import capture_to_world, captured_views
 
     with contextlib.redirect_stdout(sys.stderr):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
@@ -146,7 +146,7 @@ def _fits(config: Path, capture: Path) -> dict[str, Fit]:
 
 
 def _iou(own, view, capture: Path, label: int) -> float | None:
-    from scorp_ns.lift.silhouettes import render_depths
+    from scorp_ns.lift.depth_maps import render_depths
 
     labels = np.array(Image.open(capture / "masks" / f"{Path(view.name).stem}.png"))
     mask, counts = labels == label, (labels == label) | (labels == 0)

@@ -37,7 +37,7 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.match.config import MatchingConfig
 from scorp_ns.match.matcher import Matcher
 from scorp_ns.match.poses import matched_poses
-from scorp_ns.matcher_choice import MatcherChoice
+from scorp_ns.plugins.matchers import MatcherChoice
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.rotations import even_rotations
 from scorp_ns.pose.search import search_pose
@@ -181,8 +181,8 @@ def _of_run(config: Path) -> list[ProxyRequest]:
     """The requests of a finished run."""
     from nerfstudio.utils.eval_utils import eval_setup
 
-    from scorp_ns.lift.evidence import SceneDepths
-    from scorp_ns.object_flow import capture_to_world, captured_views
+    from scorp_ns.lift.scene_depths import SceneDepths
+    from scorp_ns.run.lifting import capture_to_world, captured_views
     from scorp_ns.stages.propose import request_proxy
 
     with contextlib.redirect_stdout(sys.stderr):

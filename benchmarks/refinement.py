@@ -31,13 +31,13 @@ import yaml
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 
 from scorp_ns.bench.poses import errors_of_pose
-from scorp_ns.callbacks import ObjectCourse
 from scorp_ns.evaluate.geometry import nearest_distances
 from scorp_ns.evaluate.meshes import Mesh, read_mesh
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.object_flow import capture_to_world
 from scorp_ns.pose.refinement import MovingProxy
+from scorp_ns.run.callbacks import ObjectCourse
+from scorp_ns.run.lifting import capture_to_world
 from scorp_ns.schedule import Schedule
 
 SAMPLES = 20_000

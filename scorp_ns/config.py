@@ -13,10 +13,10 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataPars
 from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 from nerfstudio.plugins.types import MethodSpecification
 
-from scorp_ns.datamanager import ScorpDataManagerConfig
-from scorp_ns.host import prepare_host
+from scorp_ns.data.datamanager import ScorpDataManagerConfig
+from scorp_ns.host.optimizers import FusedAdamConfig, RunLengthDecayConfig
+from scorp_ns.host.patches import prepare_host
 from scorp_ns.model import ScorpModelConfig
-from scorp_ns.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from scorp_ns.schedule import ScheduleConfig
 from scorp_ns.trainer import ScorpTrainerConfig
 

@@ -16,10 +16,7 @@ from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
-from scorp_ns.callbacks import training_callbacks
 from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
-from scorp_ns.checkpoint import check_gaussians
-from scorp_ns.corrections import Corrections
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.union import FieldUnion
@@ -27,20 +24,23 @@ from scorp_ns.gaussians.densification import Densification
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
-from scorp_ns.host import let_marching_cubes_run_without_cuda
-from scorp_ns.model_settings import ModelSettings
-from scorp_ns.place_refinement import PlaceRefinement
-from scorp_ns.ray_outputs import outputs_along_rays, straight_rgba
+from scorp_ns.host.checkpoint import check_gaussians
+from scorp_ns.host.patches import let_marching_cubes_run_without_cuda
+from scorp_ns.host.ray_outputs import outputs_along_rays, straight_rgba
+from scorp_ns.model_config import ModelSettings
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
-from scorp_ns.scene_composite import SceneComposite
-from scorp_ns.scene_objects import SceneObjects
-from scorp_ns.scene_proxies import SceneProxies
-from scorp_ns.scene_refinement import SceneRefinement
+from scorp_ns.run.callbacks import training_callbacks
+from scorp_ns.run.requests import Corrections
+from scorp_ns.scene.composite import SceneComposite
+from scorp_ns.scene.moving_proxies import PlaceRefinement
+from scorp_ns.scene.objects import SceneObjects
+from scorp_ns.scene.pose_refinement import SceneRefinement
+from scorp_ns.scene.proxies import SceneProxies
+from scorp_ns.scene.visible_gaussians import ShownGaussians
 from scorp_ns.schedule import DensificationSteps, Schedule
-from scorp_ns.shown_gaussians import ShownGaussians
-from scorp_ns.viewer.looks import render_look
 from scorp_ns.viewer.panel import ScorpPanel
+from scorp_ns.viewer.render_modes import render_look
 
 ENTIRELY = 0.999
 """A pixel of a shrunk image counts if so much of it was valid."""

@@ -226,7 +226,7 @@ class LiftedScene:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ObjectCrop:
     """What a photograph, or a window of it, shows of an object."""
 
     name: str
@@ -255,9 +255,9 @@ class ProxyRequest:
     seed: int
     views: tuple[ObjectView, ...]
     """Square crops of the photographs that show the object best, best first."""
-    frames: tuple[Sight, ...]
+    frames: tuple[ObjectCrop, ...]
     """The same photographs, whole."""
-    sights: tuple[Sight, ...]
+    sights: tuple[ObjectCrop, ...]
     """All photographs that show the object, cut to the window around it."""
     gaussians: Gaussians
     """What was lifted out of the scene."""

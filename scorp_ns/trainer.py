@@ -16,7 +16,8 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from scorp_ns.checkpoint import (
+from scorp_ns.errors import CheckpointError, OutputError
+from scorp_ns.host.checkpoint import (
     checkpoint_path,
     find_checkpoint,
     random_state,
@@ -25,14 +26,13 @@ from scorp_ns.checkpoint import (
     restore_random_state,
     write_checkpoint,
 )
-from scorp_ns.errors import CheckpointError, OutputError
-from scorp_ns.object_flow import capture_to_world
-from scorp_ns.optimizers import RunLengthDecayConfig
+from scorp_ns.host.optimizers import RunLengthDecayConfig
 from scorp_ns.render.cpu.threads import cores_for_kernels
-from scorp_ns.stage_clock import StageClock
+from scorp_ns.run.lifting import capture_to_world
+from scorp_ns.run.stage_clock import StageClock
 
 if TYPE_CHECKING:
-    from scorp_ns.datamanager import ScorpDataManager
+    from scorp_ns.data.datamanager import ScorpDataManager
     from scorp_ns.model import ScorpModel
 
 

@@ -16,7 +16,7 @@ from scorp_ns.evaluate.symmetries import Symmetry, SymmetryGroup
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.products import BACKGROUND, VISIBLE, ObjectFrame, ProxyRequest, Sight, Support
+from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop, ObjectFrame, ProxyRequest, Support
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
 
@@ -141,7 +141,7 @@ def _camera(center: np.ndarray, world: np.ndarray, azimuth: float, elevation: fl
 def _sight(
     name: str, queries: SurfaceQueries, viewmat: np.ndarray, up: np.ndarray, point: np.ndarray, size: float,
     trouble: Trouble, random: np.random.Generator,
-) -> Sight:  # fmt: skip
+) -> ObjectCrop:  # fmt: skip
     """What a camera sees of the thing on its plane."""
     K = np.array([[FOCAL, 0, SIDE / 2], [0, FOCAL, SIDE / 2], [0, 0, 1]])
     rows, columns = np.indices((SIDE, SIDE)) + 0.5
@@ -161,7 +161,7 @@ def _sight(
     shown = mask.reshape(SIDE, SIDE)
     if random.random() < trouble.wrong_masks:
         shown = _spoiled(shown, random)
-    return Sight(
+    return ObjectCrop(
         name=name,
         photograph=(255 * np.clip(colors, 0, 1)).astype(np.uint8).reshape(SIDE, SIDE, 3),
         roles=np.where(shown, VISIBLE, BACKGROUND).astype(np.uint8),
@@ -183,7 +183,7 @@ def _spoiled(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _request(
-    name: str, sights: tuple[Sight, ...], up: np.ndarray, point: np.ndarray, world: np.ndarray
+    name: str, sights: tuple[ObjectCrop, ...], up: np.ndarray, point: np.ndarray, world: np.ndarray
 ) -> ProxyRequest:
     points, colors = _seen(sights)
     local = points @ world
@@ -209,7 +209,7 @@ def _request(
     )  # fmt: skip
 
 
-def _seen(sights: tuple[Sight, ...], number: int = 1500) -> tuple[np.ndarray, np.ndarray]:
+def _seen(sights: tuple[ObjectCrop, ...], number: int = 1500) -> tuple[np.ndarray, np.ndarray]:
     """Some points that the sights show of the thing, and their colours."""
     points, colors = [], []
     for sight in sights:

@@ -13,7 +13,7 @@ from warm_processes import run_warm
 
 DEATH = """
 import os, signal
-from scorp_ns import checkpoint
+from scorp_ns.host import checkpoint
 def die(): os.kill(os.getpid(), signal.SIGKILL)
 """
 

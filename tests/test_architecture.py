@@ -14,39 +14,29 @@ PACKAGE = Path(__file__).parents[1] / "scorp_ns"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "cameras", "wording"},
-    {"json_files", "documents"},
+    {"errors", "cameras", "messages", "schedule"},
+    {"json_files", "optional_packages"},
     {"gaussians"},
     {"surfaces"},
     {"fields"},
-    {"render", "products"},
+    {"formats", "render"},
+    {"products"},
     {"masks", "lift", "generate", "match", "pose", "appearance", "compose", "export", "evaluate", "report"},
-    {"schedule", "checkpoint", "plugins", "picks", "corrections"},
-    {"stages", "generator_choice", "matcher_choice"},
-    {"capture"},
-    {"dataparser", "host", "optimizers", "model_settings"},
-    {
-        "scene_objects",
-        "scene_proxies",
-        "scene_composite",
-        "scene_refinement",
-        "object_labels",
-        "stage_clock",
-        "progress_bar",
-    },
-    {"shown_gaussians", "place_refinement", "object_flow", "ray_outputs"},
-    {"proxy_flow", "place_flow", "tune_flow", "compose_flow", "object_facts"},
-    {"correction_flow", "report_flow"},
-    {"callbacks", "viewer"},
-    {"model", "datamanager"},
+    {"plugins", "stages"},
+    {"model_config"},
+    {"host", "data"},
+    {"scene"},
+    {"run"},
+    {"viewer"},
+    {"model"},
     {"trainer"},
     {"config"},
-    {"bench", "delivery"},
+    {"bench", "finished"},
     {"cli"},
 ]
 """Rooms from the ground up: a room may import from those below it, never from one beside or above it."""
 
-HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"dataparser", "host", "optimizers", "model_settings"}) :])
+HOST_ROOMS = set().union(*LAYERS[LAYERS.index({"model_config"}) :])
 """The rooms that may know nerfstudio."""
 
 HOST_ENCODINGS = "fields/hash_pyramid.py"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scorp_ns.appearance.config import TuneConfig
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.products import VISIBLE, Sight
+from scorp_ns.products import VISIBLE, ObjectCrop
 from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.render.rasterization import rasterization
 
@@ -35,7 +35,7 @@ def fit_residual(
     colors: Float[Tensor, "n 3"],
     observed: Float[Tensor, "n 3"],
     trust: Float[Tensor, " n"],
-    sights: Sequence[Sight],
+    sights: Sequence[ObjectCrop],
     gains: Float[Tensor, "views 3"],
     config: TuneConfig,
 ) -> Float[Tensor, "n 3"]:
@@ -58,7 +58,7 @@ def fit_residual(
 
 @torch.no_grad()
 def photographic_error(
-    surface: Gaussians, colors: Float[Tensor, "n 3"], sights: Sequence[Sight], gains: Float[Tensor, "views 3"]
+    surface: Gaussians, colors: Float[Tensor, "n 3"], sights: Sequence[ObjectCrop], gains: Float[Tensor, "views 3"]
 ) -> float:
     """How far the surface in these colours is from the photographs under the masks, over some of them: L1 and SSIM."""
     chosen = range(0, len(sights), max(1, len(sights) // FEW))
@@ -73,12 +73,12 @@ def _order(number: int, steps: int) -> list[int]:
     return torch.cat([torch.zeros(0, dtype=torch.long), *rounds])[:steps].tolist()
 
 
-def _target(sight: Sight, gain: Float[Tensor, " 3"]) -> Float[Tensor, "h w 3"]:
+def _target(sight: ObjectCrop, gain: Float[Tensor, " 3"]) -> Float[Tensor, "h w 3"]:
     return (torch.from_numpy(sight.photograph).float() / 255 / gain.cpu()).clamp(0, 1)
 
 
 def _loss(
-    surface: Gaussians, colors: Float[Tensor, "n 3"], sight: Sight, target: Float[Tensor, "h w 3"]
+    surface: Gaussians, colors: Float[Tensor, "n 3"], sight: ObjectCrop, target: Float[Tensor, "h w 3"]
 ) -> Float[Tensor, ""]:
     """How far what is rendered is from the photograph; where the object is not visible they count as equal."""
     height, width = sight.roles.shape

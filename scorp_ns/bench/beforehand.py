@@ -10,9 +10,9 @@ from copy import deepcopy
 from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.plan import BenchPlan
 from scorp_ns.bench.training import METHODS
-from scorp_ns.datamanager import ScorpDataManagerConfig
+from scorp_ns.data.datamanager import ScorpDataManagerConfig
 from scorp_ns.errors import ScorpError
-from scorp_ns.wording import unknown_objects
+from scorp_ns.messages import unknown_objects
 
 
 def check_output(plan: BenchPlan, capture: BenchCapture) -> None:

@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
-from scorp_ns.capture.check import check_capture
-from scorp_ns.capture.reading import TRANSFORMS, Capture
-from scorp_ns.capture.splits import SPLIT_KEYS
+from scorp_ns.data.capture.check import check_capture
+from scorp_ns.data.capture.reading import TRANSFORMS, Capture
+from scorp_ns.data.capture.splits import SPLIT_KEYS
 from scorp_ns.errors import CaptureError
 from scorp_ns.evaluate.missing_views import MissingSplit, azimuths_deg, split_by_azimuth, split_from_lists, split_name
 from scorp_ns.json_files import read_json
-from scorp_ns.lift.up import up_direction
+from scorp_ns.lift.up_direction import up_direction
 
 
 @dataclass(frozen=True)

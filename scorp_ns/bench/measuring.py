@@ -19,7 +19,7 @@ from scorp_ns.bench.captures import BenchCapture
 from scorp_ns.bench.pictures import write_pictures
 from scorp_ns.bench.plan import BenchPlan, Refinement
 from scorp_ns.bench.poses import errors_of_pose
-from scorp_ns.datamanager import ScorpDataManager
+from scorp_ns.data.datamanager import ScorpDataManager
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
 from scorp_ns.evaluate.learned import learned_scores
 from scorp_ns.evaluate.mesh_views import MeshCaster
@@ -30,13 +30,13 @@ from scorp_ns.export.proxy_files import CELLS
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.sightings import DEPTH_TOLERANCE
-from scorp_ns.lift.silhouettes import render_depths, unproject
+from scorp_ns.lift.depth_maps import render_depths, unproject
+from scorp_ns.lift.object_views import DEPTH_TOLERANCE
 from scorp_ns.model import ScorpModel
-from scorp_ns.model_settings import AFTER, BEFORE
-from scorp_ns.object_flow import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
+from scorp_ns.model_config import AFTER, BEFORE
 from scorp_ns.products import CapturedView
-from scorp_ns.stage_clock import read_costs
+from scorp_ns.run.lifting import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
+from scorp_ns.run.stage_clock import read_costs
 
 MOST_POINTS = 50_000
 """More points of a surface measure nothing new."""

@@ -21,10 +21,10 @@ from scorp_ns.errors import OutputError
 from scorp_ns.evaluate.learned import absent_metrics
 from scorp_ns.evaluate.missing_views import MissingSplit, split_name
 from scorp_ns.evaluate.object_scores import DEFINITIONS
-from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, read_report, write_report
-from scorp_ns.evaluate.report_comparison import write_comparison
-from scorp_ns.evaluate.report_schema import FORMAT
 from scorp_ns.json_files import write_json
+from scorp_ns.report.of_bench.comparison import write_comparison
+from scorp_ns.report.of_bench.schema import FORMAT
+from scorp_ns.report.of_bench.writing import average_of, average_stages, mean_and_spread, read_report, write_report
 
 Say = Callable[[str], None]
 """Tells people how far the bench has come."""

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from scorp_ns.bench.plan import BenchPlan, Refinement
-from scorp_ns.checkpoint import checkpoint_path
 from scorp_ns.config import scorp, scorp_quick
 from scorp_ns.errors import OutputError
-from scorp_ns.generator_choice import BUILT_IN
+from scorp_ns.host.checkpoint import checkpoint_path
 from scorp_ns.model import ScorpModelConfig
+from scorp_ns.plugins.generators import BUILT_IN
 
 METHODS = {"scorp": scorp.config, "scorp-quick": scorp_quick.config}
 

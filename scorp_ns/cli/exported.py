@@ -8,11 +8,10 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from scorp_ns.wording import counted
+from scorp_ns.messages import counted
 
 if TYPE_CHECKING:
-    from scorp_ns.delivery.formats import Format
-    from scorp_ns.delivery.result import ExportResult
+    from scorp_ns.finished.choices import ExportResult, Format
 
 VIEWERS: dict[Format, str] = {
     "splat": "Gaussians (PLY): drop the file onto https://superspl.at/editor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorp_ns.cli.object_options import ObjectOptions
-from scorp_ns.delivery.formats import Format
+from scorp_ns.finished.choices import Format
 
 
 @dataclass(kw_only=True)

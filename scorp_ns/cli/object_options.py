@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scorp_ns.delivery.choices import ExportChoices
-from scorp_ns.delivery.formats import Format
+from scorp_ns.finished.choices import ExportChoices, Format
 
 
 @dataclass(kw_only=True)
@@ -36,7 +35,7 @@ class ObjectOptions:
     def write(self, names: tuple[str, ...], option: str, with_scene: bool) -> int:
         """Write the objects that an option names, or all where it names none; 0 as exit code."""
         from scorp_ns.cli.exported import tell
-        from scorp_ns.delivery.exporting import export_run
+        from scorp_ns.finished.exporting import export_run
 
         choices = ExportChoices(
             formats=self.formats,

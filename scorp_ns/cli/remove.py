@@ -22,8 +22,8 @@ class Remove:
     def main(self) -> int:
         """Write the files; 0 as exit code."""
         from scorp_ns.cli.exported import tell
-        from scorp_ns.delivery.removing import remove_objects
         from scorp_ns.errors import ScorpError
+        from scorp_ns.finished.removing import remove_objects
 
         if not self.object:
             raise ScorpError("--object is empty.", "At least one object has to go.", "Name it.")

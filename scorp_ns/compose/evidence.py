@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from scorp_ns.products import OCCLUDER, VISIBLE, Sight
+from scorp_ns.products import OCCLUDER, VISIBLE, ObjectCrop
 
 FACING = 0.1
 """A point is seen where its normal turns towards the camera by more than this cosine."""
@@ -42,7 +42,7 @@ class SurfaceEvidence:
 
 
 def gather_evidence(
-    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[Sight], tolerance: float
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[ObjectCrop], tolerance: float
 ) -> SurfaceEvidence:
     """What the sights say of points in their frame; depths differ if they differ by more than the tolerance."""
     seen, denied = torch.zeros(len(points)), torch.zeros(len(points))
@@ -65,7 +65,7 @@ def gather_evidence(
 
 
 def _project(
-    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: Sight
+    points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: ObjectCrop
 ) -> tuple[Int64[Tensor, " m"], Int64[Tensor, " m"], Int64[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Which points fall into the window, in which pixels, how deep, and the cosine of normal and line of sight."""
     R, t = sight.viewmat[:3, :3].float(), sight.viewmat[:3, 3].float()

@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import laplacian
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from scorp_ns.compose.ground_square import GroundSquare
-from scorp_ns.compose.haze import is_haze, size_of
+from scorp_ns.compose.floaters import is_haze, size_of
+from scorp_ns.compose.ground_grid import GroundSquare
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support

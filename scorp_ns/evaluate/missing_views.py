@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from scorp_ns.errors import CaptureError
-from scorp_ns.wording import counted
+from scorp_ns.messages import counted
 
 CLOSED_GAP_DEG = 60.0
 """Cameras with no larger gap between neighbours stand all around the objects."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from scorp_ns.errors import ScorpError
 from scorp_ns.evaluate.symmetries import MOST_ORDER, Symmetry, SymmetryGroup
 from scorp_ns.gaussians.similarity import MATRIX_TOLERANCE, Similarity
-from scorp_ns.wording import json_kind
+from scorp_ns.messages import json_kind
 
 DECLARATION = (
     "Symmetries are a list of {'axis': [x, y, z], 'order': n}, with a direction in the capture frame and the number "

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from scorp_ns.export.textured_mesh import TexturedMesh
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.fields.surface_gaussians import CHUNK, slope
 from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 PADDING = 4
 """Texels between charts, so that no colour of one bleeds into another where viewers shrink the texture."""

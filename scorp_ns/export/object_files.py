@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from scorp_ns.errors import OutputError
+from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splat_ply import write_splats
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.json_files import write_json

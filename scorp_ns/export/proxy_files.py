@@ -9,8 +9,8 @@ import numpy as np
 
 from scorp_ns.errors import OutputError
 from scorp_ns.fields.surface_gaussians import mesh_of
+from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splat_ply import write_splats
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.json_files import write_json
 from scorp_ns.products import Proxy

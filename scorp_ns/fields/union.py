@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from scorp_ns.errors import OutputError
 from scorp_ns.fields.proxy_field import ProxyField
-from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.affine import Affine
 from scorp_ns.gaussians.similarity import Similarity
 
 
@@ -21,7 +21,7 @@ class FieldUnion(nn.Module):
     with the right sign, and never too large.
     """
 
-    def __init__(self, placed: Sequence[tuple[ProxyField, Similarity | Placement]]) -> None:
+    def __init__(self, placed: Sequence[tuple[ProxyField, Similarity | Affine]]) -> None:
         """Each field comes with T_world_proxy."""
         super().__init__()
         self.fields = nn.ModuleList(field for field, _ in placed)
@@ -74,6 +74,6 @@ class FieldUnion(nn.Module):
         return distances, nearest
 
 
-def _least_scale(placed: Similarity | Placement) -> float:
+def _least_scale(placed: Similarity | Affine) -> float:
     """By how much lengths grow where they grow least."""
     return placed.scale if isinstance(placed, Similarity) else float(placed.factors.min())

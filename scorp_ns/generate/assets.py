@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorp_ns.errors import GenerationError
+from scorp_ns.formats.read.reading import SUFFIXES, read_asset_file
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.generate.asset_files.reading import SUFFIXES, read_asset_file
+from scorp_ns.generate.external.written_pose import POSE_KEY, read_written_pose
 from scorp_ns.generate.generator import Work
-from scorp_ns.generate.written_pose import POSE_KEY, read_written_pose
 from scorp_ns.json_files import read_json
+from scorp_ns.messages import some_of
 from scorp_ns.products import ProxyAsset, ProxyRequest
-from scorp_ns.wording import some_of
 
 OPTION = "--pipeline.model.generator.asset.folder"
 """How to name the folder on the command line."""

@@ -10,7 +10,7 @@ from jaxtyping import Float64, UInt8
 
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.products import BACKGROUND, VISIBLE, ObjectFrame, ObjectView, ProxyRequest, Sight, Support
+from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop, ObjectFrame, ObjectView, ProxyRequest, Support
 
 RADIUS = 0.05
 """Of the ball, in metres; it touches the table, z = 0, at the origin."""
@@ -53,7 +53,7 @@ def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
     )
 
 
-def _photograph(name: str, angle: float) -> Sight:
+def _photograph(name: str, angle: float) -> ObjectCrop:
     """What a camera at this angle of a circle around the ball sees."""
     viewmat = _viewmat(angle)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
@@ -67,7 +67,7 @@ def _photograph(name: str, angle: float) -> Sight:
     to_ball = (-along - np.sqrt(root.clip(0))) / square
     to_table = np.where(rays[..., 2] < 0, -origin[2] / np.minimum(rays[..., 2], -1e-9), np.inf)
     points = origin + rays * to_ball[..., None]
-    return Sight(
+    return ObjectCrop(
         name=name,
         photograph=np.where(is_ball[..., None], _colors(points), TABLE_COLOR),
         roles=np.where(is_ball, VISIBLE, BACKGROUND).astype(np.uint8),
@@ -92,7 +92,7 @@ def _colors(points: Float64[np.ndarray, "*batch 3"]) -> UInt8[np.ndarray, "*batc
     return (127.5 + 100 * ((points - CENTER) / RADIUS).clip(-1, 1)).astype(np.uint8)
 
 
-def _crop(sight: Sight) -> ObjectView:
+def _crop(sight: ObjectCrop) -> ObjectView:
     """The square in the middle of a photograph, which shows all of the ball."""
     left, top = (WIDTH - SIDE) // 2, (HEIGHT - SIDE) // 2
     window = slice(top, top + SIDE), slice(left, left + SIDE)

@@ -12,9 +12,9 @@ from torch import Tensor
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.crops import crop_view, pixel_roles
-from scorp_ns.lift.evidence import Evidence
 from scorp_ns.lift.frame import fit_frame
-from scorp_ns.lift.sightings import Sighting, find_sightings, surface_around
+from scorp_ns.lift.object_views import Sighting, find_sightings, surface_around
+from scorp_ns.lift.scene_depths import Evidence
 from scorp_ns.lift.support import Surroundings, find_support
 from scorp_ns.lift.view_choice import ViewQuality, choose_views, completeness, sharpness_inside
 from scorp_ns.lift.votes import WHOLE, Votes

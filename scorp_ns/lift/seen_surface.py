@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.silhouettes import render_depths, unproject
+from scorp_ns.lift.depth_maps import render_depths, unproject
 from scorp_ns.products import CapturedView
 
 MOST_VIEWS = 24

@@ -13,8 +13,8 @@ from scorp_ns.masks.measuring import FrameMeasure, measure_frame
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.source import Frame
 from scorp_ns.masks.suspicion import Suspicion, find_suspicions
+from scorp_ns.messages import SHOWN, counted, some_of
 from scorp_ns.products import ObjectMasks
-from scorp_ns.wording import SHOWN, counted, some_of
 
 MOST_LINES = 20
 """So many objects are told of one by one."""

@@ -15,7 +15,7 @@ from scorp_ns.masks.layouts.transforms_keys import LABEL_MAP_KEYS, TransformsLab
 from scorp_ns.masks.matching import SUFFIXES, mask_files
 from scorp_ns.masks.raw import FoundMasks, Layout
 from scorp_ns.masks.source import MaskRequest
-from scorp_ns.wording import some_of
+from scorp_ns.messages import some_of
 
 LAYOUTS: tuple[Layout, ...] = (
     ObjectFolders("object_masks", only_alpha=False),

@@ -10,8 +10,8 @@ from typing import Any
 
 from scorp_ns.errors import MaskError
 from scorp_ns.masks.pixels import MOST_ID, Color
+from scorp_ns.messages import json_kind
 from scorp_ns.products import ObjectBox, ObjectInfo
-from scorp_ns.wording import json_kind
 
 
 @dataclass(frozen=True)

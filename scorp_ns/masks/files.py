@@ -12,8 +12,8 @@ from scorp_ns.masks.numbering import number_objects, with_boxes
 from scorp_ns.masks.raw import FoundMasks
 from scorp_ns.masks.source import MaskRequest, ignore_warning
 from scorp_ns.masks.survey import survey
+from scorp_ns.messages import some_of
 from scorp_ns.products import UNKNOWN, ObjectMasks
-from scorp_ns.wording import some_of
 
 OPTION = "--pipeline.datamanager.masks-path"
 """How to choose masks on the command line."""

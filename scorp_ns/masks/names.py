@@ -10,7 +10,7 @@ from typing import Any
 from scorp_ns.errors import MaskError
 from scorp_ns.json_files import read_json
 from scorp_ns.masks.entries import NamedObject, read_entry
-from scorp_ns.wording import json_kind
+from scorp_ns.messages import json_kind
 
 OBJECTS_FILE = "objects.json"
 

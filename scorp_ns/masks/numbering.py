@@ -14,8 +14,8 @@ from scorp_ns.masks.names import distinct_name
 from scorp_ns.masks.pixels import MOST_ID, MaskFileError
 from scorp_ns.masks.raw import IdReader, RawMasks
 from scorp_ns.masks.survey import Survey
+from scorp_ns.messages import SHOWN, counted
 from scorp_ns.products import MOST_OBJECTS, UNKNOWN, LabelMap, ObjectInfo, ObjectMasks
-from scorp_ns.wording import SHOWN, counted
 
 Labels = Int16[np.ndarray, " ids"]
 """The label of every id; the last entry is that of UNKNOWN."""

@@ -12,8 +12,8 @@ from scorp_ns.errors import MaskError
 from scorp_ns.masks.parallel import map_files
 from scorp_ns.masks.pixels import MOST_ID, ColourMaskError, IdMap, MaskFileError, WrongSizeError
 from scorp_ns.masks.raw import IdReader
+from scorp_ns.messages import SHOWN, counted
 from scorp_ns.products import UNKNOWN
-from scorp_ns.wording import SHOWN, counted
 
 ADVICE = {
     WrongSizeError: (

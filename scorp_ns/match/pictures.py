@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 from scipy import ndimage
 
-from scorp_ns.products import VISIBLE, Sight
+from scorp_ns.products import VISIBLE, ObjectCrop
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 SIDE = 320
@@ -47,7 +47,7 @@ class Picture:
         return np.where(is_inside[:, None], self.points[rows.clip(0, side - 1), columns.clip(0, side - 1)], np.nan)
 
 
-def photograph_picture(sight: Sight) -> Picture | None:
+def photograph_picture(sight: ObjectCrop) -> Picture | None:
     """The object in a photograph, enlarged to fill the picture; None where it is not shown."""
     mask = sight.roles == VISIBLE
     if not mask.any():

@@ -11,7 +11,7 @@ from scorp_ns.match.config import MatchingConfig
 from scorp_ns.match.consensus import Bounds, Pairs, agreed_similarities
 from scorp_ns.match.matcher import Matcher
 from scorp_ns.match.pictures import Picture, photograph_picture, render_pictures
-from scorp_ns.products import VISIBLE, ProxyRequest, Sight
+from scorp_ns.products import VISIBLE, ObjectCrop, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
 
@@ -67,7 +67,7 @@ def matched_poses(
     return agreed_similarities(_together(pairs), bounds, config.num_samples, config.num_poses, random)
 
 
-def _every_nth(sights: Sequence[Sight], number: int) -> list[Sight]:
+def _every_nth(sights: Sequence[ObjectCrop], number: int) -> list[ObjectCrop]:
     """So many of the sights that show much of the object, in even steps."""
     areas = np.array([(sight.roles == VISIBLE).sum() for sight in sights])
     large = [sight for sight, area in zip(sights, areas, strict=True) if area >= np.median(areas) / 2 and area > 0]

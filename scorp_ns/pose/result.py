@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.comparison import Agreement
+from scorp_ns.pose.render_score import Agreement
 
 
 @dataclass(frozen=True)

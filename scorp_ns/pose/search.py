@@ -11,16 +11,16 @@ from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.umeyama import fit_similarity
-from scorp_ns.pose.comparison import Agreement, compare, compare_leniently
+from scorp_ns.pose.acceptance import judge, margin_of_turns, seen_distance
 from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.distinct_poses import distinct
 from scorp_ns.pose.fitting import Fitted, fit, touch
-from scorp_ns.pose.modes import distinct
-from scorp_ns.pose.neighbourhood import is_near, places_near
+from scorp_ns.pose.local_starts import is_near, places_near
 from scorp_ns.pose.observation import Observation, observe
 from scorp_ns.pose.proxy_shape import ProxyShape, describe_proxy
+from scorp_ns.pose.render_score import Agreement, compare, compare_leniently
 from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
 from scorp_ns.pose.rotations import even_rotations, upright_rotations
-from scorp_ns.pose.trust import judge, margin_of_turns, seen_distance
 from scorp_ns.products import ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float64
 from scipy import sparse
 
-from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.affine import Affine
+from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence
-from scorp_ns.pose.warp import Lattice, Warp
 
 POINTS, OUTLINES, FREE = 0.1, 1.0, 1.5
 """What each kind of evidence costs where nothing agrees.
@@ -144,7 +144,7 @@ def bend_equations(
 
 def _stretched(unknowns: Float64[np.ndarray, " 13"]) -> ShapeFit:
     linear, shift = torch.from_numpy(unknowns[:9].reshape(3, 3)), torch.from_numpy(unknowns[9:12])
-    return ShapeFit(Warp(Placement(linear, shift)), float(unknowns[12]))
+    return ShapeFit(Warp(Affine(linear, shift)), float(unknowns[12]))
 
 
 def _bent(start: Warp, lattice: Lattice, unknowns: Float64[np.ndarray, " u"]) -> ShapeFit:

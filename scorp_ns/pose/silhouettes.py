@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.comparison import BEHIND
+from scorp_ns.pose.render_score import BEHIND
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 AGREEING = 0.02

@@ -6,14 +6,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.products import Sight
-from scorp_ns.render.fronts import front_depths
+from scorp_ns.products import ObjectCrop
+from scorp_ns.render.surface_depth import front_depths
 
 MOST_DIFFERENCE = 0.15
 """Depths that differ by more than this share of the object's diagonal are not of the same surface."""
 
 
-def surface_depth(gaussians: Gaussians, sight: Sight, diagonal: float) -> Float32[np.ndarray, "h w"]:
+def surface_depth(gaussians: Gaussians, sight: ObjectCrop, diagonal: float) -> Float32[np.ndarray, "h w"]:
     """The scene's depth, made better by the fronts of the object's own Gaussians where they agree with it."""
     height, width = sight.depth.shape
     depth, is_solid = front_depths(gaussians, sight.viewmat, sight.K, width, height)

@@ -14,7 +14,7 @@ from scipy import ndimage
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.pose.surface_depth import surface_depth
-from scorp_ns.products import VISIBLE, Sight
+from scorp_ns.products import VISIBLE, ObjectCrop
 
 SMALLEST_PART = 0.05
 """Parts of a mask smaller than this share of its largest one are dirt."""
@@ -30,7 +30,7 @@ SOFT, ROUNDS = 0.1, 8
 class View:
     """A sight around the object: the mask without dirt, and the way from pixels to rays."""
 
-    sight: Sight
+    sight: ObjectCrop
     mask: Bool[np.ndarray, "h w"]
     depth: Float64[np.ndarray, "h w"]
     rotation: Float64[np.ndarray, "3 3"]
@@ -52,7 +52,7 @@ class View:
         return replace(self, depth=np.where(self.mask, depth, self.depth))
 
 
-def view_around(sight: Sight, T_capture_observed: Similarity) -> View:
+def view_around(sight: ObjectCrop, T_capture_observed: Similarity) -> View:
     """The sight in the frame around the object."""
     matrix = sight.viewmat.double().cpu().numpy()
     rotation = matrix[:3, :3]
@@ -65,7 +65,7 @@ def view_around(sight: Sight, T_capture_observed: Similarity) -> View:
     return View(sight, mask, sight.depth.astype(np.float64) / size, rotation, origin, sight.K.double().numpy(), size)
 
 
-def frame_by_masks(sights: Sequence[Sight]) -> Similarity | None:
+def frame_by_masks(sights: Sequence[ObjectCrop]) -> Similarity | None:
     """A frame in which the object is at the origin and about as large as 1; None where no mask shows it."""
     identity = Similarity.identity()
     views = [view for view in (view_around(sight, identity) for sight in sights) if view.mask.any()]

@@ -10,19 +10,19 @@ from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from scorp_ns.compose.blending import Blend, choose
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
-from scorp_ns.compose.haze import is_haze
-from scorp_ns.compose.objections import measure_objections
-from scorp_ns.compose.see_through import without_foreign_depths
+from scorp_ns.compose.floaters import is_haze
+from scorp_ns.compose.photometric_pruning import measure_objections
+from scorp_ns.compose.reflections import without_foreign_depths
+from scorp_ns.compose.selection import Blend, choose
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.lift.sights import camera_in_capture, gather_sights
-from scorp_ns.products import ComposedObject, LiftedObject, Proxy, Sight
+from scorp_ns.lift.object_windows import camera_in_capture, gather_sights
+from scorp_ns.lift.scene_depths import SceneDepths
+from scorp_ns.products import ComposedObject, LiftedObject, ObjectCrop, Proxy
 
 NEEDED = 0.1
 """Haze, and what stands out of a proxy, stays where photographs would be so much wronger without it per pixel.
@@ -82,7 +82,7 @@ def compose(
     )
 
 
-def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[Sight], config: ComposeConfig) -> SurfaceEvidence:
+def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[ObjectCrop], config: ComposeConfig) -> SurfaceEvidence:
     """What photographs say of the proxy's surface, which is placed in the capture."""
     surface = proxy.gaussians.to("cpu")
     normals = (normals_of(surface).double() @ placed.rotation.T).float()
@@ -113,7 +113,7 @@ def _objections(
     own: Int64[Tensor, " m"],
     blend: Blend,
     fill: Gaussians,
-    sights: Sequence[Sight],
+    sights: Sequence[ObjectCrop],
     viewmats: Sequence[Float[Tensor, "4 4"]],
 ) -> Float[Tensor, " n"]:
     """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it.

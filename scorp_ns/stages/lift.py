@@ -17,9 +17,9 @@ from scorp_ns.lift.assignment import assign_labels
 from scorp_ns.lift.cleaning import clean_object
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.description import describe_object
-from scorp_ns.lift.evidence import Evidence
-from scorp_ns.lift.growing import grow_from_point, pixels_in_box
-from scorp_ns.lift.up import up_direction
+from scorp_ns.lift.region_growing import grow_from_point, pixels_in_box
+from scorp_ns.lift.scene_depths import Evidence
+from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
 from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView
 

@@ -20,8 +20,8 @@ from scorp_ns.generate.cache import forget_reply, generate_cached
 from scorp_ns.generate.canonical.canonicalising import canonicalise
 from scorp_ns.generate.contract import check_asset
 from scorp_ns.generate.generator import Generator, Work
-from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.lift.sights import camera_in_capture, gather_sights
+from scorp_ns.lift.object_windows import camera_in_capture, gather_sights
+from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import (
     LiftedObject,
     ObjectFrame,

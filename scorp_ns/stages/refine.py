@@ -9,10 +9,10 @@ from jaxtyping import Float32
 
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.comparison import compare_hits
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.observation import observe
 from scorp_ns.pose.proxy_shape import CELLS
+from scorp_ns.pose.render_score import compare_hits
 from scorp_ns.products import Proxy, ProxyRequest
 from scorp_ns.surfaces.queries import SurfaceQueries
 

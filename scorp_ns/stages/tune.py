@@ -22,9 +22,9 @@ from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.lift.evidence import SceneDepths
-from scorp_ns.lift.sights import gather_sights
-from scorp_ns.products import LiftedObject, Proxy, Sight, TunedColors
+from scorp_ns.lift.object_windows import gather_sights
+from scorp_ns.lift.scene_depths import SceneDepths
+from scorp_ns.products import LiftedObject, ObjectCrop, Proxy, TunedColors
 
 TOLERANCE = 0.03
 """A proxy's point is where the scene has its surface if it is no further off than this share of the diagonal."""
@@ -94,7 +94,7 @@ class _Look:
         return spread_residual(self.points, self.normals, residual, self.trust, at, normals, reach)
 
 
-def _look(proxy: Proxy, sights: Sequence[Sight], placed: Similarity, config: TuneConfig) -> _Look:
+def _look(proxy: Proxy, sights: Sequence[ObjectCrop], placed: Similarity, config: TuneConfig) -> _Look:
     """Look at the proxy, which stands in the capture's frame, from all cameras."""
     gaussians = proxy.gaussians.to("cpu")
     field = deepcopy(proxy.field).cpu()
@@ -129,7 +129,9 @@ def _tuned_field(
     return tuned.to(field.low.device)
 
 
-def _evidence(seen: _Look, sights: Sequence[Sight], colors: Mapping[str, Float[Tensor, "n 3"]]) -> dict[str, float]:
+def _evidence(
+    seen: _Look, sights: Sequence[ObjectCrop], colors: Mapping[str, Float[Tensor, "n 3"]]
+) -> dict[str, float]:
     """How far each step's colours are from the photographs, what share these see, and how unlike exposures are."""
     return {
         **{f"error_{step}": photographic_error(seen.surface, of, sights, seen.gains) for step, of in colors.items()},

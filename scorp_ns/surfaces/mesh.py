@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Int64
 
-from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.affine import Affine
 from scorp_ns.gaussians.similarity import Similarity
 
 
@@ -55,7 +55,7 @@ class ColoredMesh:
         corners = self.vertices[self.faces].astype(np.float64)
         return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
-    def moved(self, motion: Similarity | Placement) -> ColoredMesh:
+    def moved(self, motion: Similarity | Affine) -> ColoredMesh:
         """The same surface in the target of a motion from its own frame; a mirrored one still faces outwards."""
         vertices = motion.apply(torch.from_numpy(self.vertices)).numpy()
         is_mirrored = isinstance(motion, Similarity) and motion.is_mirrored

@@ -13,9 +13,9 @@ from torch import Tensor
 from viser import ClientHandle, GuiDropdownHandle, SceneNodeHandle
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
-from scorp_ns.viewer.desk import Desk
 from scorp_ns.viewer.object_markers import color_of
 from scorp_ns.viewer.place_edits import wxyz_from_rotation
+from scorp_ns.viewer.session import Desk
 
 NO_VIEWS = "(none)"
 

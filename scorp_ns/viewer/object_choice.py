@@ -7,8 +7,8 @@ from pathlib import Path
 from viser import GuiDropdownHandle
 
 from scorp_ns.products import ObjectView
-from scorp_ns.viewer.desk import Desk
 from scorp_ns.viewer.object_list import NO_OBJECTS, describe, status_of, strip_of
+from scorp_ns.viewer.session import Desk
 
 NONE_CHOSEN = "(none)"
 

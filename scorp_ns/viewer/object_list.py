@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from scorp_ns.messages import counted
 from scorp_ns.products import ObjectView
-from scorp_ns.scene_proxies import PERSON, SceneProxies
+from scorp_ns.scene.proxies import PERSON, SceneProxies
 from scorp_ns.viewer.markdown import plain
-from scorp_ns.wording import counted
 
 if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel

@@ -12,11 +12,11 @@ from nerfstudio.viewer.render_state_machine import RenderStateMachine
 from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from scorp_ns.viewer.camera_choice import CameraChoice
-from scorp_ns.viewer.correcting import Correcting
-from scorp_ns.viewer.desk import Desk
-from scorp_ns.viewer.looks import Look
+from scorp_ns.viewer.corrections_tab import Correcting
 from scorp_ns.viewer.object_choice import ObjectChoice
-from scorp_ns.viewer.picking import ObjectPicking
+from scorp_ns.viewer.picking_tab import ObjectPicking
+from scorp_ns.viewer.render_modes import Look
+from scorp_ns.viewer.session import Desk
 from scorp_ns.viewer.show_choice import ShowChoice
 from scorp_ns.viewer.stage_progress import StageProgress
 from scorp_ns.viewer.tab import add_tab

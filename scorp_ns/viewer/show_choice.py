@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scorp_ns.viewer.desk import Desk
-from scorp_ns.viewer.looks import Colors, Shown
+from scorp_ns.viewer.render_modes import Colors, Shown
+from scorp_ns.viewer.session import Desk
 
 
 class ShowChoice:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scorp_ns.viewer.desk import Desk
 from scorp_ns.viewer.markdown import plain
+from scorp_ns.viewer.session import Desk
 from scorp_ns.viewer.stage_list import finished_lines, running_lines, share_done, waiting_line
 
 

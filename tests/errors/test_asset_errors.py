@@ -27,8 +27,8 @@ from asset_making import (
 from message_snapshots import check_message, check_names
 
 from scorp_ns.errors import GenerationError
-from scorp_ns.generate.asset_files import source
-from scorp_ns.generate.asset_files.reading import read_asset
+from scorp_ns.formats.read import source
+from scorp_ns.formats.read.reading import read_asset
 
 MESSAGES = Path(__file__).parent / "asset_messages.json"
 

@@ -22,10 +22,10 @@ from nerfstudio.cameras.cameras import CAMERA_MODEL_TO_TYPE
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
-from scorp_ns.capture.check import check_capture
-from scorp_ns.capture.images import check_image_decodes
-from scorp_ns.capture.intrinsics import CAMERA_MODELS
-from scorp_ns.dataparser import CaptureDataParser
+from scorp_ns.data.capture.check import check_capture
+from scorp_ns.data.capture.images import check_image_decodes
+from scorp_ns.data.capture.intrinsics import CAMERA_MODELS
+from scorp_ns.data.dataparser import CaptureDataParser
 from scorp_ns.errors import CaptureError
 
 MESSAGES = Path(__file__).parent / "messages.json"

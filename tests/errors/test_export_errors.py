@@ -172,7 +172,7 @@ def test_every_fault_has_its_message():
 
 
 def test_errors_of_the_choices_are_ours():
-    from scorp_ns.delivery.choices import ExportChoices
+    from scorp_ns.finished.choices import ExportChoices
 
     with pytest.raises(ScorpError, match="convex-parts"):
         ExportChoices(("splat",), convex_parts=0)

@@ -21,12 +21,12 @@ from job_servers import Answer, archive, box_file, die_half_way, hang, hunyuan, 
 from message_snapshots import check_message, check_names
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.example_request import example_request
+from scorp_ns.generate.external.command import CommandConfig
+from scorp_ns.generate.external.http import HttpConfig, transport
+from scorp_ns.generate.external.job_folder import write_job
+from scorp_ns.generate.external.job_result import read_result
 from scorp_ns.generate.generator import Work
-from scorp_ns.generate.http import HttpConfig, transport
-from scorp_ns.generate.job_folder import write_job
-from scorp_ns.generate.job_result import read_result
 
 MESSAGES = Path(__file__).parent / "generator_messages.json"
 

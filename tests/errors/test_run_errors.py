@@ -12,8 +12,8 @@ import yaml
 from captures import edit, write_capture
 from tools import run, run_here, train_arguments
 
-from scorp_ns.checkpoint import checkpoint_path
 from scorp_ns.errors import ScorpError
+from scorp_ns.host.checkpoint import checkpoint_path
 
 
 @pytest.fixture(scope="module")

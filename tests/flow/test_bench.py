@@ -182,7 +182,7 @@ def test_a_bench_in_its_own_capture_knows_what_it_has_measured(tmp_path: Path, m
 
 def test_a_scene_that_was_removed_is_made_anew(tmp_path: Path):
     from scorp_ns.bench.training import _take_over
-    from scorp_ns.checkpoint import checkpoint_path
+    from scorp_ns.host.checkpoint import checkpoint_path
 
     source, target = tmp_path / "first", tmp_path / "second"
     _take_over(source, target, 47)

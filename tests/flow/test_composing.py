@@ -13,12 +13,12 @@ from nerfstudio.utils.eval_utils import eval_setup
 from plyfile import PlyData
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
-from scorp_ns.compose_flow import ComposeFlow
 from scorp_ns.errors import ScorpError
-from scorp_ns.gaussians.splat_ply import read_splats
+from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.model import ScorpModel
-from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
-from scorp_ns.report.schema import check_run_report
+from scorp_ns.model_config import AFTER, BEFORE, OBJECTS
+from scorp_ns.report.of_run.schema import check_run_report
+from scorp_ns.run.composing import ComposeFlow
 
 OPTIONS = (
     *("--max-num-iterations", "80", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8"),

@@ -12,11 +12,11 @@ from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_
 from nerfstudio.utils.eval_utils import eval_setup
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
-from scorp_ns.correction_flow import CorrectionFlow
-from scorp_ns.corrections import Accept, Keep, Regenerate, Reject, Restore, Search, Wish
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.scene_proxies import PERSON
+from scorp_ns.run.corrections import CorrectionFlow
+from scorp_ns.run.requests import Accept, Keep, Regenerate, Reject, Restore, Search, Wish
+from scorp_ns.scene.proxies import PERSON
 
 RED, GREEN, YELLOW = BALL_NAMES
 

@@ -15,11 +15,11 @@ from finished_runs import place_of_ball, tuned_ball_color, write_finished_run
 from plyfile import PlyData
 from tools import run_here
 
-from scorp_ns.delivery.finished_run import FinishedRun, load_finished_run
 from scorp_ns.export.whole_folder import MANIFEST
-from scorp_ns.gaussians.splat_ply import read_splats
+from scorp_ns.finished.finished_run import FinishedRun, load_finished_run
+from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.model_settings import AFTER
+from scorp_ns.model_config import AFTER
 
 FORMATS = ("splat", "glb", "obj", "ply", "usd", "usdz", "urdf", "mjcf")
 """All but SPZ, whose writer compiles itself for many seconds."""

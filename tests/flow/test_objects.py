@@ -13,7 +13,7 @@ from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII, edit_frames, write_ca
 from PIL import Image
 from tools import run_folder, run_here, train_arguments
 
-from scorp_ns.gaussians.splat_ply import read_splats
+from scorp_ns.formats.splat_ply import read_splats
 
 BRIEF = ("--max-num-iterations", "60")
 

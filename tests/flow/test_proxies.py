@@ -24,7 +24,7 @@ from captures import (
 from tools import COARSE_PROXIES, run, run_folder, run_here, train_arguments
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.gaussians.splat_ply import read_splats
+from scorp_ns.formats.splat_ply import read_splats
 
 BRIEF = (
     *("--max-num-iterations", "60", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8"),

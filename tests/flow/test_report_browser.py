@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, write_report
+from scorp_ns.report.of_bench.writing import average_of, average_stages, mean_and_spread, write_report
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,10 +15,10 @@ from tools import run_folder, run_here, train_arguments
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.object_flow import ObjectFlow, capture_to_world
-from scorp_ns.report.schema import check_run_report
-from scorp_ns.report_flow import PAGE_FILE, REPORT_FILE, ReportFlow
-from scorp_ns.stage_clock import StageClock, read_costs
+from scorp_ns.report.of_run.schema import check_run_report
+from scorp_ns.run.lifting import ObjectFlow, capture_to_world
+from scorp_ns.run.reporting import PAGE_FILE, REPORT_FILE, ReportFlow
+from scorp_ns.run.stage_clock import StageClock, read_costs
 from scorp_ns.trainer import ScorpTrainer
 
 RED, GREEN, YELLOW = BALL_NAMES

@@ -40,7 +40,7 @@ SCENE_STAGES = ("scene", "lift")
 
 KILLS = {
     "while proxies are made": """
-        from scorp_ns import proxy_flow
+        from scorp_ns.run import proposing as proxy_flow
         names = []
         def propose(request, *arguments):
             names.append(request.name)
@@ -49,7 +49,7 @@ KILLS = {
         real_propose, proxy_flow.propose = proxy_flow.propose, propose
     """,
     "while objects are composed": """
-        from scorp_ns import compose_flow
+        from scorp_ns.run import composing as compose_flow
         names = []
         def compose(depths, one, *arguments):
             names.append(one.name)
@@ -150,7 +150,7 @@ def test_the_runs_really_compose_and_colours_learn_after_that(uninterrupted: dic
 
 
 def test_the_runs_really_densify(uninterrupted: dict[str, Any], capture: Path):
-    from scorp_ns.gaussians.ply import read_points
+    from scorp_ns.formats.point_ply import read_points
 
     num_seeds = len(read_points(capture / "sparse_points.ply").xyz)
     assert len(uninterrupted["pipeline"]["_model.gauss_params.means"]) != num_seeds

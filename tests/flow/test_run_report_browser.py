@@ -12,8 +12,8 @@ import pytest
 from captures import BALL_NAMES
 from PIL import Image
 
-from scorp_ns.report.page import run_page
-from scorp_ns.report.pictures import Picture, Row
+from scorp_ns.report.of_run.page import run_page
+from scorp_ns.report.of_run.pictures import Picture, Row
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,12 +11,12 @@ from ball_proxies import ball_mesh
 from pose_requests import Trouble, make_case
 from tolerances import FINITE_DIFFERENCE
 
-from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.affine import Affine
+from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence, gather_shape_evidence
 from scorp_ns.pose.shape_fit import _bent, bend_equations, stretch_equations
-from scorp_ns.pose.warp import Lattice, Warp
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 STEP = 1e-7
@@ -53,7 +53,7 @@ def test_a_bend(scene: tuple[ShapeEvidence, DistanceGrid]):
     lattice = Lattice.around(np.full(3, -0.2), np.full(3, 0.2), 0.35)
     random = np.random.default_rng(1)
     unknowns = np.concatenate([0.002 * random.standard_normal(3 * lattice.number), [0.0]])
-    start = Warp(Placement(torch.eye(3).double(), torch.tensor([0.002, 0.001, -0.003], dtype=torch.float64)))
+    start = Warp(Affine(torch.eye(3).double(), torch.tensor([0.002, 0.001, -0.003], dtype=torch.float64)))
     equations = partial(bend_equations, *scene, ShapeConfig(), partial(_bent, start, lattice))
     # How depths change things is only exact where nothing is bent.
     assert_gradient(equations, unknowns, range(0, len(unknowns) - 1, 199))

@@ -19,12 +19,12 @@ from threading import Event
 import pytest
 
 from scorp_ns.errors import CancelledError, GenerationError, UnsupportedError
-from scorp_ns.generate import processes
-from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.contract import check_generator
 from scorp_ns.generate.example_request import example_request
+from scorp_ns.generate.external import processes
+from scorp_ns.generate.external.command import CommandConfig
+from scorp_ns.generate.external.watchdog import ended_in_order
 from scorp_ns.generate.generator import Work
-from scorp_ns.generate.watchdog import ended_in_order
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.mesh import ColoredMesh
 
@@ -208,8 +208,8 @@ def run_of_ours(program: Program, tmp_path: Path) -> Iterator[tuple[subprocess.P
     """A process of ours in which the program that does not want to end is at work, and the numbers of its family."""
     config = program(FAMILY, keep_jobs=None)
     lines = f"""
-    from scorp_ns.generate import processes
-    from scorp_ns.generate.command import CommandConfig
+    from scorp_ns.generate.external import processes
+    from scorp_ns.generate.external.command import CommandConfig
     from scorp_ns.generate.example_request import example_request
     from scorp_ns.generate.generator import Work
     processes.GRACE_S = 0.2

@@ -22,12 +22,12 @@ from job_servers import box_file
 
 from scorp_ns.errors import CancelledError, GenerationError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.generate.command import CommandConfig
 from scorp_ns.generate.contract import check_generator
 from scorp_ns.generate.example_request import CENTER, RADIUS, example_request
+from scorp_ns.generate.external.command import CommandConfig
+from scorp_ns.generate.external.http import HttpConfig
 from scorp_ns.generate.generator import Work
-from scorp_ns.generate.http import HttpConfig
-from scorp_ns.plugins import load_plugin
+from scorp_ns.plugins.registry import load_plugin
 from scorp_ns.products import ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 

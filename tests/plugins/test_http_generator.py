@@ -39,8 +39,8 @@ from PIL import Image
 from scorp_ns.errors import CancelledError, GenerationError
 from scorp_ns.generate.contract import check_generator
 from scorp_ns.generate.example_request import example_request
+from scorp_ns.generate.external.http import HttpConfig, transport
 from scorp_ns.generate.generator import Work
-from scorp_ns.generate.http import HttpConfig, transport
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.mesh import ColoredMesh
 

@@ -16,7 +16,7 @@ from scorp_ns.errors import ScorpError
 from scorp_ns.masks.contract import check_mask_source
 from scorp_ns.masks.files import FilesConfig
 from scorp_ns.masks.source import MaskRequest
-from scorp_ns.plugins import MASK_SOURCES, load_plugin, plugin_names
+from scorp_ns.plugins.registry import MASK_SOURCES, load_plugin, plugin_names
 from scorp_ns.products import LabelMap, ObjectInfo, ObjectMasks
 
 

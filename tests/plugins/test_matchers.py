@@ -20,8 +20,8 @@ from scorp_ns.match.example_pair import example_pair
 from scorp_ns.match.keypoint_models import TransformersConfig
 from scorp_ns.match.matcher import Matches
 from scorp_ns.match.sift import SiftConfig
-from scorp_ns.matcher_choice import MatcherChoice
-from scorp_ns.plugins import MATCHERS, plugin_names
+from scorp_ns.plugins.matchers import MatcherChoice
+from scorp_ns.plugins.registry import MATCHERS, plugin_names
 
 PAIR = example_pair()
 

@@ -12,9 +12,9 @@ import pytest
 from full_disks import files_no_larger_than
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 
-from scorp_ns.callbacks import ObjectCourse
-from scorp_ns.corrections import Corrections, Reject
 from scorp_ns.errors import CheckpointError
+from scorp_ns.run.callbacks import ObjectCourse
+from scorp_ns.run.requests import Corrections, Reject
 from scorp_ns.trainer import ScorpTrainer
 
 LAST_STEP = 79

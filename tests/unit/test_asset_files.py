@@ -21,11 +21,11 @@ from asset_making import (
 )
 from PIL import Image
 
-from scorp_ns.gaussians.splat_ply import write_splats
+from scorp_ns.formats.read.limits import KEPT_TRIANGLES
+from scorp_ns.formats.read.parts import to_linear, to_srgb
+from scorp_ns.formats.read.reading import AssetFile, read_asset, read_asset_file
+from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.generate.asset_files.limits import KEPT_TRIANGLES
-from scorp_ns.generate.asset_files.parts import to_linear, to_srgb
-from scorp_ns.generate.asset_files.reading import AssetFile, read_asset, read_asset_file
 from scorp_ns.surfaces.components import has_matched_edges
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from scorp_ns import checkpoint
-from scorp_ns.checkpoint import (
+from scorp_ns.errors import CheckpointError
+from scorp_ns.host import checkpoint
+from scorp_ns.host.checkpoint import (
     checkpoint_path,
     find_checkpoint,
     random_state,
@@ -18,7 +19,6 @@ from scorp_ns.checkpoint import (
     restore_random_state,
     write_checkpoint,
 )
-from scorp_ns.errors import CheckpointError
 
 STATE = {"step": 7, "scorp": {}, "lr": np.float64(0.5), "nested": [{"x": (np.int64(3), torch.ones(2))}]}
 

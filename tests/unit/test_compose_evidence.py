@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
-from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, Sight
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectCrop
 
 SIZE = 21
 TOLERANCE = 0.1
@@ -16,17 +16,17 @@ DISTANCE = 2.0
 TOWARDS, AWAY = torch.tensor([[0.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.0, 1.0]])
 
 
-def sight(role: int = VISIBLE, depth: float = DISTANCE, color: int = 200) -> Sight:
+def sight(role: int = VISIBLE, depth: float = DISTANCE, color: int = 200) -> ObjectCrop:
     """The camera at the origin looks along z; the inner third of its picture has the role, all else is background."""
     roles = np.full((SIZE, SIZE), BACKGROUND, np.uint8)
     depths = np.full((SIZE, SIZE), 2 * DISTANCE, np.float32)
     inner = slice(SIZE // 3, 2 * SIZE // 3)
     roles[inner, inner], depths[inner, inner] = role, depth
     K = torch.tensor([[SIZE, 0.0, SIZE / 2], [0.0, SIZE, SIZE / 2], [0.0, 0.0, 1.0]])
-    return Sight("a.png", np.full((SIZE, SIZE, 3), color, np.uint8), roles, depths, torch.eye(4), K)
+    return ObjectCrop("a.png", np.full((SIZE, SIZE, 3), color, np.uint8), roles, depths, torch.eye(4), K)
 
 
-def evidence_at(x: float, z: float, sights: list[Sight], normal: torch.Tensor = TOWARDS) -> SurfaceEvidence:
+def evidence_at(x: float, z: float, sights: list[ObjectCrop], normal: torch.Tensor = TOWARDS) -> SurfaceEvidence:
     return gather_evidence(torch.tensor([[x, 0.0, z]]), normal, sights, TOLERANCE)
 
 

@@ -16,9 +16,9 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from PIL import Image
 
-from scorp_ns.dataparser import CAPTURE_TO_WORLD, CaptureDataParser
+from scorp_ns.data.dataparser import CAPTURE_TO_WORLD, CaptureDataParser
 from scorp_ns.errors import CaptureError
-from scorp_ns.gaussians.ply import read_points
+from scorp_ns.formats.point_ply import read_points
 
 
 def parse(data: Path, split: str = "train", **options: Any) -> DataparserOutputs:

@@ -15,12 +15,12 @@ from scipy.spatial.transform import Rotation
 from solid_shapes import box, joined
 
 from scorp_ns.export.baking import vertex_normals
-from scorp_ns.export.convex_parts import MOST_VERTICES, convex_parts
-from scorp_ns.export.robot_files import Body, Floor, inertia_of, write_body, write_mjcf, write_urdf
-from scorp_ns.export.textured_mesh import TexturedMesh
+from scorp_ns.formats.write.robot_files import Body, Floor, inertia_of, write_body, write_mjcf, write_urdf
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.surfaces.convex_parts import MOST_VERTICES, convex_parts
 from scorp_ns.surfaces.marching import Grid, extract_surface
 from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 DENSITY = 500.0
 VOLUME = 0.6 * 0.3 * 0.1 + 0.1 * 0.3 * 0.3

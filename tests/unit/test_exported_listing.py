@@ -7,8 +7,8 @@ from typing import get_args
 from composed_models import lifted_model
 
 from scorp_ns.cli.exported import VIEWERS, listing
-from scorp_ns.delivery.delivered_object import check_names
-from scorp_ns.delivery.formats import Format
+from scorp_ns.finished.choices import Format
+from scorp_ns.finished.delivered_object import check_names
 
 
 def test_files_are_listed_folder_by_folder_with_their_sizes():

@@ -20,12 +20,12 @@ from scorp_ns.appearance.tuned_color import tuned_color
 from scorp_ns.errors import OutputError
 from scorp_ns.export.baking import bake
 from scorp_ns.export.closed_meshes import closed_mesh
-from scorp_ns.export.mesh_files import UNLIT, Y_UP_FROM_Z_UP, write_glb, write_obj, write_ply
-from scorp_ns.export.textured_mesh import TexturedMesh
+from scorp_ns.formats.read.reading import read_asset
+from scorp_ns.formats.write.mesh_files import UNLIT, Y_UP_FROM_Z_UP, write_glb, write_obj, write_ply
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.generate.asset_files.reading import read_asset
 from scorp_ns.surfaces.components import has_matched_edges
 from scorp_ns.surfaces.mesh import ColoredMesh
+from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 FACES, TEXTURE = 1500, 128
 
@@ -178,7 +178,7 @@ def test_usd_holds_surface_and_colours(tmp_path: Path, ending: str):
     pxr = pytest.importorskip("pxr")
     from pxr import Usd, UsdGeom, UsdShade
 
-    from scorp_ns.export.usd_files import write_usd, write_usdz
+    from scorp_ns.formats.write.usd_files import write_usd, write_usdz
 
     write_usd(tmp_path / "mesh.usdc", [placed_ball()])
     write_usdz(tmp_path / "mesh.usdz", tmp_path / "mesh.usdc")
@@ -213,7 +213,7 @@ def picture_of(pxr: object, asset: object) -> np.ndarray:
 
 def test_usd_files_that_a_full_disk_cuts_short_are_noticed(tmp_path: Path):
     pytest.importorskip("pxr")
-    from scorp_ns.export.usd_files import write_usd, write_usdz
+    from scorp_ns.formats.write.usd_files import write_usd, write_usdz
 
     with files_no_larger_than(20_000), pytest.raises(OutputError, match=r"mesh\.usdc came out cut short"):
         write_usd(tmp_path / "mesh.usdc", [placed_ball()])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from jaxtyping import Float
+from test_affine import some_placement
 from test_field_distillation import field_of, solid
-from test_placement import some_placement
 from test_similarity import some_similarity
 from torch import Tensor
 

@@ -17,11 +17,11 @@ from plyfile import PlyData
 from scipy.ndimage import binary_dilation
 
 from scorp_ns.errors import GenerationError
-from scorp_ns.gaussians.splat_ply import read_splats
+from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.generate.example_request import CENTER, RADIUS, example_request
-from scorp_ns.generate.job_folder import MOST_SIGHTS, job_name, write_job
-from scorp_ns.generate.job_result import read_result
-from scorp_ns.generate.partial_points import partial_points
+from scorp_ns.generate.external.job_folder import MOST_SIGHTS, job_name, write_job
+from scorp_ns.generate.external.job_result import read_result
+from scorp_ns.generate.external.partial_points import partial_points
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE
 from scorp_ns.surfaces.mesh import ColoredMesh
 

@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.products import CapturedView
-from scorp_ns.viewer.looks import Look, Shown, render_look
 from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 from scorp_ns.viewer.object_markers import color_of
+from scorp_ns.viewer.render_modes import Look, Shown, render_look
 
 LEFT, RIGHT = 4, 12
 """Columns between which the object is, and rows as well."""

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from scorp_ns.errors import OutputError
 from scorp_ns.export.object_files import write_object, write_report
+from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splat_ply import read_splats
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.crops import VISIBLE
 from scorp_ns.masks.writing import object_folders

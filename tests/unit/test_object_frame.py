@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scorp_ns.lift.frame import fit_frame
 from scorp_ns.lift.support import Surroundings, find_support
-from scorp_ns.lift.up import up_direction
+from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.products import Support
 
 UP = torch.tensor([0.0, 0.0, 1.0])

@@ -13,7 +13,7 @@ from torch import Tensor
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
-from scorp_ns.lift.evidence import SceneDepths
+from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import ComposedObject, ObjectInfo
 from scorp_ns.stages.compose import compose
 from scorp_ns.stages.lift import Scene, lift_objects

@@ -19,18 +19,18 @@ from browser import free_port
 from composed_models import camera, compose, lifted_model
 from viser import GuiEvent
 
-from scorp_ns.corrections import Accept, Corrections, Regenerate, Reject, Restore, Search
-from scorp_ns.dataparser import CAPTURE_TO_WORLD
+from scorp_ns.data.dataparser import CAPTURE_TO_WORLD
 from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.object_flow import ObjectLifting
 from scorp_ns.products import ObjectView
+from scorp_ns.run.lifting import ObjectLifting
+from scorp_ns.run.requests import Accept, Corrections, Regenerate, Reject, Restore, Search
 from scorp_ns.schedule import Schedule, ScheduleConfig
-from scorp_ns.viewer.looks import Colors, Shown
 from scorp_ns.viewer.object_list import status_of, strip_of
 from scorp_ns.viewer.panel import ScorpPanel
 from scorp_ns.viewer.place_edits import rotation_from_wxyz
+from scorp_ns.viewer.render_modes import Colors, Shown
 from scorp_ns.viewer.stage_list import running_lines, share_done, waiting_line
 from scorp_ns.viewer.tab import add_tab
 

@@ -14,21 +14,21 @@ import torch
 from ball_proxies import ball_proxy
 from ball_scenes import balls_on_floor, click_at, views_around
 
-from scorp_ns import object_flow
-from scorp_ns.corrections import Corrections, Keep, Restore
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
-from scorp_ns.object_flow import ObjectLifting
-from scorp_ns.picks import PICKS_FILE, Pick, read_picks, write_picks
 from scorp_ns.products import LiftedScene, ObjectInfo
-from scorp_ns.scene_composite import SceneComposite
-from scorp_ns.scene_objects import SceneObjects
-from scorp_ns.scene_proxies import SceneProxies
-from scorp_ns.scene_refinement import SceneRefinement
+from scorp_ns.run import lifting as object_flow
+from scorp_ns.run.lifting import ObjectLifting
+from scorp_ns.run.requests import Corrections, Keep, Restore
+from scorp_ns.scene.composite import SceneComposite
+from scorp_ns.scene.objects import SceneObjects
+from scorp_ns.scene.picks import PICKS_FILE, Pick, read_picks, write_picks
+from scorp_ns.scene.pose_refinement import SceneRefinement
+from scorp_ns.scene.proxies import SceneProxies
 from scorp_ns.stages.lift import Scene
-from scorp_ns.viewer import picking
-from scorp_ns.viewer.picking import NOTHING_PICKED, ObjectPicking
+from scorp_ns.viewer import picking_tab as picking
+from scorp_ns.viewer.picking_tab import NOTHING_PICKED, ObjectPicking
 
 CENTERS = np.array([[0.0, 0.0, 0.3], [0.75, 0.3, 0.2]])
 GAUSSIANS, OWNERS = balls_on_floor(CENTERS, CENTERS[:, 2])

@@ -10,7 +10,7 @@ import pytest
 from plyfile import PlyData, PlyElement
 
 from scorp_ns.errors import CaptureError
-from scorp_ns.gaussians.ply import MID_GREY, SH_C0, read_points
+from scorp_ns.formats.point_ply import MID_GREY, SH_C0, read_points
 
 XYZ = np.array([[0.0, 1.0, -2.0], [3.5, -4.25, 5.0], [1e-3, 2e3, 0.0]], dtype=np.float32)
 RGB = np.array([[0, 128, 255], [10, 20, 30], [200, 100, 50]], dtype=np.uint8)

@@ -15,14 +15,14 @@ from scipy import ndimage
 from solid_shapes import THINGS, Thing, ball, cylinder, joined, plain
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.pose.comparison import COLOR_PRICE, DEPTH_PRICE, SPILL_PRICE, Agreement, compare, compare_leniently
+from scorp_ns.pose.acceptance import judge
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.observation import observe
 from scorp_ns.pose.proxy_shape import describe_proxy
+from scorp_ns.pose.render_score import COLOR_PRICE, DEPTH_PRICE, SPILL_PRICE, Agreement, compare, compare_leniently
 from scorp_ns.pose.result import PoseCandidate, PoseSearchResult
 from scorp_ns.pose.search import _as_pose, search_pose
-from scorp_ns.pose.trust import judge
-from scorp_ns.products import BACKGROUND, VISIBLE, Sight, Support
+from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop, Support
 
 QUICK = SearchConfig(num_rotations=1200, num_fitted=120, num_compared=12)
 
@@ -109,7 +109,7 @@ def test_what_disagrees_much_has_to_stand_out(costs: tuple[float, ...], is_belie
 def with_other_rims(case: Case, num_pixels: int) -> Case:
     """The case with masks too wide by so many pixels all around, or too tight where that is negative."""
 
-    def of(sight: Sight) -> Sight:
+    def of(sight: ObjectCrop) -> ObjectCrop:
         mask = sight.roles == VISIBLE
         outside, inside = (np.asarray(ndimage.distance_transform_edt(part)) for part in (~mask, mask))
         away = np.where(mask, 0.5 - inside, outside - 0.5)

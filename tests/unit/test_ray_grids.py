@@ -7,8 +7,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from random_cameras import random_camera_to_worlds
 
-from scorp_ns.datamanager import _ray_image
-from scorp_ns.export.ray_grids import normals_from_points, ray_grid
+from scorp_ns.data.datamanager import _ray_image
+from scorp_ns.host.ray_grids import normals_from_points, ray_grid
 
 
 @pytest.fixture

@@ -13,14 +13,12 @@ from ball_proxies import ball_proxy
 from pose_requests import FOCAL, SIDE, Trouble, make_case
 from solid_shapes import thing_mesh
 
-from scorp_ns.callbacks import _set_stage
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.place_flow import PlaceFlow
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.refinement import (
     SPILL_PRICE,
@@ -31,8 +29,10 @@ from scorp_ns.pose.refinement import (
 )
 from scorp_ns.pose.silhouettes import Shot, silhouette
 from scorp_ns.products import Proxy
-from scorp_ns.scene_proxies import SceneProxies
-from scorp_ns.scene_refinement import SceneRefinement
+from scorp_ns.run.callbacks import _set_stage
+from scorp_ns.run.placing import PlaceFlow
+from scorp_ns.scene.pose_refinement import SceneRefinement
+from scorp_ns.scene.proxies import SceneProxies
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.stages.refine import choose_place
 from scorp_ns.surfaces.queries import SurfaceQueries

@@ -14,13 +14,13 @@ from PIL import Image
 
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.evaluate.geometry import GeometryScores
-from scorp_ns.evaluate.report import average_of, average_stages, mean_and_spread, read_report, write_report
-from scorp_ns.evaluate.report_comparison import compare, run_names, write_comparison
-from scorp_ns.evaluate.report_html import report_html
-from scorp_ns.evaluate.report_markdown import escaped, report_markdown
-from scorp_ns.evaluate.report_schema import check_report, schema_rows
-from scorp_ns.evaluate.report_tables import METRICS, gain_cell
-from scorp_ns.evaluate.svg_plots import Line, equal_spans, nice_steps
+from scorp_ns.report.of_bench.comparison import compare, run_names, write_comparison
+from scorp_ns.report.of_bench.html import report_html
+from scorp_ns.report.of_bench.markdown import escaped, report_markdown
+from scorp_ns.report.of_bench.schema import check_report, schema_rows
+from scorp_ns.report.of_bench.svg_plots import Line, equal_spans, nice_steps
+from scorp_ns.report.of_bench.tables import METRICS, gain_cell
+from scorp_ns.report.of_bench.writing import average_of, average_stages, mean_and_spread, read_report, write_report
 
 
 def small_split(psnr: float = 25.0, missing: float = 0.8) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from PIL import Image
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
-from scorp_ns.report.outcome import outcome_of
-from scorp_ns.report.outlines import overlay
-from scorp_ns.report.page import run_page
-from scorp_ns.report.pictures import MOST_FULL, Picture, Row, Scenes, Subject, album_for, picture_object
-from scorp_ns.report.schema import STAGES, check_run_report, run_schema_rows
-from scorp_ns.report.shots import LEAST_WINDOW, Window, orbit_around, project, shoot, window_around
+from scorp_ns.report.of_run.outcome import outcome_of
+from scorp_ns.report.of_run.outlines import overlay
+from scorp_ns.report.of_run.page import run_page
+from scorp_ns.report.of_run.pictures import MOST_FULL, Picture, Row, Scenes, Subject, album_for, picture_object
+from scorp_ns.report.of_run.schema import STAGES, check_run_report, run_schema_rows
+from scorp_ns.report.of_run.shots import LEAST_WINDOW, Window, orbit_around, project, shoot, window_around
 
 HOSTILE = '</h3><script>document.title="run"</script><img src=x onerror="run()"> & \ud800'
 REASON = "The server at <http://localhost> said 'no' & closed."

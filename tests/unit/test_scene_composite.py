@@ -24,9 +24,9 @@ from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.surgery import keep_rows
 from scorp_ns.model import ScorpModel
-from scorp_ns.model_settings import AFTER, BEFORE, OBJECTS
+from scorp_ns.model_config import AFTER, BEFORE, OBJECTS
 from scorp_ns.products import ComposedObject
-from scorp_ns.scene_composite import ALWAYS, COLORS, ONLY_BEFORE, SceneComposite
+from scorp_ns.scene.composite import ALWAYS, COLORS, ONLY_BEFORE, SceneComposite
 
 
 def rendered(model: ScorpModel, show: str) -> torch.Tensor:

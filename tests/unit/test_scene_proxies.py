@@ -11,7 +11,7 @@ from ball_proxies import ball_proxy
 
 from scorp_ns.errors import CancelledError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.scene_proxies import PERSON, SceneProxies
+from scorp_ns.scene.proxies import PERSON, SceneProxies
 
 ODD_NAME = "a/b. ü"
 

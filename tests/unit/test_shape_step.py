@@ -15,13 +15,13 @@ from scorp_ns.evaluate.geometry import nearest_distances
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
-from scorp_ns.gaussians.placement import Placement
+from scorp_ns.gaussians.affine import Affine
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_step import MendedShape, mend_shape
-from scorp_ns.pose.warp import Lattice, Warp
 from scorp_ns.products import Proxy
 from scorp_ns.stages.mend import mend
 from scorp_ns.surfaces.mesh import ColoredMesh
@@ -131,7 +131,7 @@ def test_a_warp_is_undone():
     random = np.random.default_rng(0)
     displacements = 0.02 * random.standard_normal((lattice.number, 3))
     factors, shift = torch.tensor([[1.1, 0.9, 1.0], [0.01, 0.0, 0.02]], dtype=torch.float64)
-    warp = Warp(Placement(torch.diag(factors), shift), lattice, displacements)
+    warp = Warp(Affine(torch.diag(factors), shift), lattice, displacements)
     points = random.uniform(-0.3, 0.3, (500, 3))
     assert np.abs(warp.pull(warp.push(points)) - points).max() < 1e-6
     assert np.allclose(warp.factors, [1 / 0.9, 1, 1 / 1.1])

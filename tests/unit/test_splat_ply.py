@@ -19,7 +19,7 @@ from nerfstudio.scripts.exporter import ExportGaussianSplat
 from plyfile import PlyData, PlyElement
 
 from scorp_ns.errors import OutputError, ScorpError
-from scorp_ns.gaussians.splat_ply import property_names, read_splats, write_splats
+from scorp_ns.formats.splat_ply import property_names, read_splats, write_splats
 from scorp_ns.gaussians.splats import Gaussians
 
 DEGREES = pytest.mark.parametrize("degree", [0, 1, 2, 3])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scorp_ns.stage_clock import StageClock, read_costs, write_costs
+from scorp_ns.run.stage_clock import StageClock, read_costs, write_costs
 
 
 def test_time_counts_for_the_innermost_stage():

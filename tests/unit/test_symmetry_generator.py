@@ -19,13 +19,13 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.bodies import find_body, find_plane
 from scorp_ns.generate.symmetry.config import SymmetryConfig
+from scorp_ns.generate.symmetry.extraction import extract_object, settled
 from scorp_ns.generate.symmetry.frames import UprightFrame
-from scorp_ns.generate.symmetry.hull import find_grid, measure_space
-from scorp_ns.generate.symmetry.meshing import extract_object, settled
 from scorp_ns.generate.symmetry.revolution import find_axes
-from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.witness import observe
-from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectFrame, ProxyAsset, ProxyRequest, Sight, Support
+from scorp_ns.generate.symmetry.symmetry_score import Evidence, gather_evidence
+from scorp_ns.generate.symmetry.view_evidence import observe
+from scorp_ns.generate.symmetry.visual_hull import find_grid, measure_space
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectCrop, ObjectFrame, ProxyAsset, ProxyRequest, Support
 from scorp_ns.surfaces.marching import Grid
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
@@ -79,7 +79,7 @@ def colored(mesh: trimesh.Trimesh) -> ColoredMesh:
     return ColoredMesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int64), colors)
 
 
-def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tuple[Sight, np.ndarray]:
+def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tuple[ObjectCrop, np.ndarray]:
     """What a camera sees of an object on a white ground at z = 0, and the points, normals and colours it sees of it."""
     viewmat = orbit_camera(azimuth, elevation, distance=1.6).double()
     columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
@@ -93,7 +93,7 @@ def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tup
     depth = np.where(is_object, hits.distances, ground).astype(np.float32).reshape(SIDE, SIDE)
     image = np.where(is_object[:, None], hits.colors, 1.0).reshape(SIDE, SIDE, 3)
     roles = np.where(is_object, VISIBLE, BACKGROUND).astype(np.uint8).reshape(SIDE, SIDE)
-    sight = Sight(f"{azimuth:.0f}", (255 * image).round().astype(np.uint8), roles, depth, viewmat, K)
+    sight = ObjectCrop(f"{azimuth:.0f}", (255 * image).round().astype(np.uint8), roles, depth, viewmat, K)
     points = center + directions * np.where(is_object, hits.distances, 0)[:, None]
     return sight, np.hstack([points, hits.normals, hits.colors])[is_object]
 
@@ -174,7 +174,9 @@ def shares_within(truth: ColoredMesh, asset: ProxyAsset) -> tuple[float, float]:
     return float((KDTree(found).query(true)[0] < limit).mean()), float((KDTree(true).query(found)[0] < limit).mean())
 
 
-def with_sights(request: ProxyRequest, change: Callable[[Sight], Sight], chosen: Sequence[int]) -> ProxyRequest:
+def with_sights(
+    request: ProxyRequest, change: Callable[[ObjectCrop], ObjectCrop], chosen: Sequence[int]
+) -> ProxyRequest:
     sights = tuple(change(sight) if index in chosen else sight for index, sight in enumerate(request.sights))
     return replace(request, sights=sights)
 
@@ -248,7 +250,7 @@ def test_nothing_reaches_out_of_the_masks():
     assert spilt / total < 0.02
 
 
-def recast(queries: SurfaceQueries, sight: Sight) -> np.ndarray:
+def recast(queries: SurfaceQueries, sight: ObjectCrop) -> np.ndarray:
     """The silhouette of another surface in a sight."""
     columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
     rays = np.stack([columns / FOCAL, rows / FOCAL, np.ones_like(rows)], axis=-1).reshape(-1, 3)

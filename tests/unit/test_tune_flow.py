@@ -9,11 +9,11 @@ import pytest
 from ball_proxies import ball_proxy
 from composed_models import lifted_model
 
-from scorp_ns import tune_flow
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.stage_clock import StageClock
-from scorp_ns.tune_flow import TuneFlow
+from scorp_ns.run import tuning as tune_flow
+from scorp_ns.run.stage_clock import StageClock
+from scorp_ns.run.tuning import TuneFlow
 
 REFUSED = CompositionError("No photograph shows it.", "Photographs decide.", "Check its masks.")
 

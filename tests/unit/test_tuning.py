@@ -13,7 +13,7 @@ from scorp_ns.appearance.config import TuneConfig
 from scorp_ns.appearance.exposure import fit_gains, mean_colors
 from scorp_ns.appearance.residual import fit_residual, photographic_error, spread_residual
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, Sight
+from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectCrop
 from scorp_ns.render.rasterization import rasterization
 
 SIDE, DISTANCE, RADIUS = 64, 3.0, 0.5
@@ -51,7 +51,7 @@ def camera(angle: float) -> torch.Tensor:
     return viewmat
 
 
-def photograph(angle: float, gain: float = 1.0) -> Sight:
+def photograph(angle: float, gain: float = 1.0) -> ObjectCrop:
     """The painted ball before black, seen from one side."""
     surface, _ = ball()
     viewmat, K = camera(angle), torch.tensor([[140.0, 0, 32], [0, 140.0, 32], [0, 0, 1]])
@@ -61,7 +61,7 @@ def photograph(angle: float, gain: float = 1.0) -> Sight:
     )  # fmt: skip
     roles = np.where(alpha[0, ..., 0].numpy() > 0.5, VISIBLE, BACKGROUND).astype(np.uint8)
     picture = (255 * image[0].clamp(0, 1)).round().to(torch.uint8).numpy()
-    return Sight(str(angle), picture, roles, np.full((SIDE, SIDE), np.inf, np.float32), viewmat, K)
+    return ObjectCrop(str(angle), picture, roles, np.full((SIDE, SIDE), np.inf, np.float32), viewmat, K)
 
 
 def seen_from(angles: list[float], normals: torch.Tensor) -> torch.Tensor:
@@ -70,7 +70,9 @@ def seen_from(angles: list[float], normals: torch.Tensor) -> torch.Tensor:
     return (torch.stack(cosines).amax(dim=0) > 0.4).float()
 
 
-def fitted(angles: list[float], **changes) -> tuple[Gaussians, torch.Tensor, torch.Tensor, list[Sight], torch.Tensor]:
+def fitted(
+    angles: list[float], **changes
+) -> tuple[Gaussians, torch.Tensor, torch.Tensor, list[ObjectCrop], torch.Tensor]:
     surface, normals = ball()
     trust = 0.8 * seen_from(angles, normals)
     grey = torch.full((len(surface), 3), 0.5)
@@ -94,7 +96,7 @@ def test_the_seen_side_takes_on_what_is_photographed():
 def test_what_somebody_else_hides_has_no_say():
     sights = [photograph(0.0)]
     hidden = [
-        Sight(one.name, one.photograph, np.full_like(one.roles, OCCLUDER), one.depth, one.viewmat, one.K)
+        ObjectCrop(one.name, one.photograph, np.full_like(one.roles, OCCLUDER), one.depth, one.viewmat, one.K)
         for one in sights
     ]
     *_, residual = fitted([0.0], sights=hidden)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from scorp_ns.cli.findings import Answer, ok, warning
-from scorp_ns.wording import counted
+from scorp_ns.messages import counted
 
 GIB = 2**30
 NEEDED_MEMORY = 2 * GIB

@@ -7,7 +7,7 @@ from importlib import metadata
 from scorp_ns.cli.checks.requirements import pip_line, required, version_that_fits
 from scorp_ns.cli.findings import Answer, ok, warning
 from scorp_ns.errors import ScorpError
-from scorp_ns.plugins import MASK_SOURCES, MATCHERS, load_plugin, plugin_names
+from scorp_ns.plugins.registry import MASK_SOURCES, MATCHERS, load_plugin, plugin_names
 
 OPTIONAL_PACKAGES = {
     "diffusers": "for generators that run diffusion models",

@@ -16,11 +16,11 @@ from scorp_ns.generate.canonical.shape import CanonicalShape
 from scorp_ns.generate.canonical.solidifying import solidify
 from scorp_ns.generate.canonical.splat_surface import surface_of
 from scorp_ns.generate.canonical.working_mesh import WorkingMesh
+from scorp_ns.messages import counted
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.components import has_matched_edges
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.winding import unsound_share
-from scorp_ns.wording import counted
 
 MOST_UNSOUND = 0.01
 """The share of what a surface encloses that it may wind around twice, or not at all."""

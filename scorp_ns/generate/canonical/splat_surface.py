@@ -12,10 +12,10 @@ from torch import Tensor
 from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.canonical.floaters import bulk_diagonal, is_of_the_body
+from scorp_ns.messages import counted
 from scorp_ns.render.rasterization import rasterization
 from scorp_ns.surfaces.marching import Grid, extract_surface
 from scorp_ns.surfaces.mesh import ColoredMesh
-from scorp_ns.wording import counted
 
 LEAST_OPACITY = 0.1
 """Gaussians of less opacity are haze."""

@@ -18,7 +18,7 @@ from scorp_ns.generate.symmetry.revolution import (
     measure_profile,
     violations,
 )
-from scorp_ns.generate.symmetry.scoring import TOLERANCE, Evidence
+from scorp_ns.generate.symmetry.symmetry_score import TOLERANCE, Evidence
 
 MOST_PARTS = 0.4
 """No body of revolution is what more of the seen surface than this sticks out of."""

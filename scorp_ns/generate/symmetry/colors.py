@@ -10,8 +10,8 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 from scipy.spatial import KDTree
 
-from scorp_ns.generate.symmetry.scoring import Motion
-from scorp_ns.generate.symmetry.witness import Observation
+from scorp_ns.generate.symmetry.symmetry_score import Motion
+from scorp_ns.generate.symmetry.view_evidence import Observation
 
 SIGHT_TOLERANCE = 0.03
 """A photograph shows a point whose depth it knows to this share of the diagonal."""

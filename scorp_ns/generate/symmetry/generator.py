@@ -12,15 +12,15 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, photographed_colors, spread_colors
 from scorp_ns.generate.symmetry.config import SymmetryConfig
+from scorp_ns.generate.symmetry.extraction import extract_object, settled
 from scorp_ns.generate.symmetry.frames import UprightFrame
-from scorp_ns.generate.symmetry.hull import find_grid, measure_space
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
-from scorp_ns.generate.symmetry.meshing import extract_object, settled
-from scorp_ns.generate.symmetry.scoring import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.skin import seen_points, with_skin
+from scorp_ns.generate.symmetry.shrink_unseen import drawn_in
 from scorp_ns.generate.symmetry.standing import hollow_underside
-from scorp_ns.generate.symmetry.unseen import drawn_in
-from scorp_ns.generate.symmetry.witness import Observation, imagine_sights, observe
+from scorp_ns.generate.symmetry.symmetry_score import Evidence, gather_evidence
+from scorp_ns.generate.symmetry.thin_parts import seen_points, with_skin
+from scorp_ns.generate.symmetry.view_evidence import Observation, imagine_sights, observe
+from scorp_ns.generate.symmetry.visual_hull import find_grid, measure_space
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 

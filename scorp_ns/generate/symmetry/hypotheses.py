@@ -13,7 +13,7 @@ from scipy import optimize
 from scorp_ns.generate.symmetry.bodies import MOST_PARTS, Body, complete_body, find_body, find_plane, within_outline
 from scorp_ns.generate.symmetry.mirrors import STEPS_ACROSS, Mirror, find_mirrors
 from scorp_ns.generate.symmetry.revolution import find_axes
-from scorp_ns.generate.symmetry.scoring import Evidence, Motion
+from scorp_ns.generate.symmetry.symmetry_score import Evidence, Motion
 
 LEAST_EXPLAINED = 0.85
 """A hypothesis needs to explain so much of the seen surface."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize
 
-from scorp_ns.generate.symmetry.scoring import Evidence
+from scorp_ns.generate.symmetry.symmetry_score import Evidence
 
 STEPS_AROUND, STEPS_ACROSS = 36, 48
 """Planes to try: directions over half a turn, and places across the object."""

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage, optimize
 
-from scorp_ns.generate.symmetry.hull import Space
-from scorp_ns.generate.symmetry.scoring import TOLERANCE, Evidence
+from scorp_ns.generate.symmetry.symmetry_score import TOLERANCE, Evidence
+from scorp_ns.generate.symmetry.visual_hull import Space
 
 NUM_TURNS = 60
 """A body is looked at from so many sides."""

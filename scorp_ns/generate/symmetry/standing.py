@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from scorp_ns.generate.symmetry.hull import Space
+from scorp_ns.generate.symmetry.visual_hull import Space
 
 HOLLOW = 0.01
 """The middle of an underside is so much higher than its rim, as a share of the diagonal."""

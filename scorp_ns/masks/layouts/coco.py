@@ -26,8 +26,8 @@ from scorp_ns.masks.pixels import IdMap, MaskFileError, require_shape
 from scorp_ns.masks.raw import FoundMasks, IdReader, RawMasks
 from scorp_ns.masks.rle import decode_shape
 from scorp_ns.masks.source import Frame, MaskRequest
+from scorp_ns.messages import counted, json_kind
 from scorp_ns.products import ObjectInfo
-from scorp_ns.wording import counted, json_kind
 
 PATTERNS = ("*coco*.json", "annotations.json", "instances*.json", "*object_masks.json", "masks.json", "result.json")
 """What tools call such files; they are known by what they hold."""

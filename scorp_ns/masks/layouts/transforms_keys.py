@@ -17,8 +17,8 @@ from scorp_ns.masks.names import find_names
 from scorp_ns.masks.pixels import IdMap, read_binary
 from scorp_ns.masks.raw import FoundMasks, RawMasks
 from scorp_ns.masks.source import Frame, MaskRequest
+from scorp_ns.messages import json_kind
 from scorp_ns.products import ObjectInfo
-from scorp_ns.wording import json_kind
 
 BINARY_KEY = "object_masks"
 LABEL_MAP_KEYS = ("object_mask_path", "instance_path")

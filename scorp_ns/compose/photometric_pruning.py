@@ -1,0 +1,58 @@
+"""What of a composed object its photographs object to, and what they need: by how their error grows with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.products import OCCLUDER, ObjectCrop
+from scorp_ns.render.label_weights import label_weights
+from scorp_ns.render.rasterization import rasterization
+
+NOTICED = 0.5
+"""What spends less blending weight than this many pixels, over all photographs, none of them has an opinion on."""
+
+
+@torch.enable_grad()
+def measure_objections(
+    scene: Gaussians, sights: Sequence[ObjectCrop], viewmats: Sequence[Float[Tensor, "4 4"]]
+) -> Float[Tensor, " n"]:
+    """How much each Gaussian makes the photographs' error grow per pixel that it covers; below 0 where they need it.
+
+    It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `viewmats` lead
+    from the scene to the sights' cameras. Where somebody else's pixels are, nobody objects.
+    """
+    opacities = scene.opacities.detach().clone().requires_grad_()
+    weights = torch.zeros_like(scene.opacities)
+    for sight, viewmat in zip(sights, viewmats, strict=True):
+        is_known = torch.from_numpy(sight.roles != OCCLUDER).to(opacities.device)
+        camera = (viewmat.to(opacities), sight.K.to(opacities))
+        _error(scene, opacities, sight, is_known, *camera).backward()
+        seen, _ = label_weights(
+            scene.means, scene.quats, scene.scales, scene.opacities, *camera, is_known.short() - 1, 1
+        )  # fmt: skip
+        weights += seen[:, 0]
+    harm = torch.zeros_like(weights) if opacities.grad is None else opacities.grad
+    return torch.where(weights > NOTICED, harm / weights.clamp_min(NOTICED), 0.0)
+
+
+def _error(
+    scene: Gaussians,
+    opacities: Float[Tensor, " n"],
+    sight: ObjectCrop,
+    is_known: Bool[Tensor, "h w"],
+    viewmat: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+) -> Float[Tensor, ""]:
+    """The absolute difference from the photograph, summed over the pixels that count."""
+    height, width = sight.roles.shape
+    image, _, _ = rasterization(
+        scene.means, scene.quats, scene.scales, opacities, scene.harmonics, viewmat[None], K[None], width, height,
+        sh_degree=scene.sh_degree,
+    )  # fmt: skip
+    photograph = torch.from_numpy(sight.photograph).to(image) / 255
+    return ((image[0] - photograph).abs() * is_known[..., None]).sum()

@@ -1,0 +1,1 @@
+"""Captures in: photographs, cameras and label maps, as batches for training."""

@@ -1,0 +1,1 @@
+"""A capture's files: transforms.json, images, intrinsics, poses and splits, checked and read."""

@@ -1,1 +1,0 @@
-"""Results of finished runs as files for other programs: objects, scenes, and scenes without objects."""

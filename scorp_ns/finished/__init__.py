@@ -1,0 +1,1 @@
+"""Finished runs, loaded without their captures, and what leaves them as files."""

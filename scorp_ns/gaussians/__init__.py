@@ -1,0 +1,1 @@
+"""Sets of Gaussians: parameters, transforms, seeding and densification."""

@@ -1,1 +1,0 @@
-"""Files of complete objects, read into coloured surfaces or Gaussians."""

@@ -1,0 +1,1 @@
+"""Generators outside this process: programs and servers, and the jobs they are given."""

@@ -1,0 +1,159 @@
+"""The folder in which a generator of another program finds what is known of an object: docs/generators.md lists it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from PIL import Image
+from torch import Tensor
+
+from scorp_ns.errors import GenerationError
+from scorp_ns.formats.splat_ply import write_splats
+from scorp_ns.generate.external.partial_points import partial_points
+from scorp_ns.json_files import write_json
+from scorp_ns.products import VISIBLE, ObjectCrop, ObjectView, ProxyRequest
+
+FORMAT = 1
+"""Version of job.json and cameras.json; it grows when a reader of the old ones would go wrong."""
+
+FORMATS = ("glb", "gltf", "obj", "ply")
+"""Kinds of result files that are read, by their endings; a .ply is a mesh or Gaussians."""
+
+MOST_SIGHTS = 48
+"""Of so many photographs, spread evenly over all that show the object, the window around it is written."""
+
+DIGITS = 8
+"""Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
+
+SAFE_LETTERS = 40
+"""So much of an object's name is kept in the name of its folder."""
+
+
+def job_name(name: str) -> str:
+    """A folder name of plain letters, another one for each name, that no file system and no shell reads as more."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:SAFE_LETTERS]
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain}-{digest}" if plain else digest
+
+
+def write_job(folder: Path, request: ProxyRequest) -> None:
+    """Write all that is known of the object into this folder, which is made if need be."""
+    points, normals, colors = partial_points(request.sights, request.frame)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_views(folder / "views", request.views)
+        _write_sights(folder / "frames", request.frames)
+        _write_sights(folder / "sights", _spread(request.sights))
+        _write_points(folder / "points.ply", points, normals, colors)
+        write_json(folder / "job.json", _job(request))
+    except OSError as error:
+        raise GenerationError(
+            f"The job of '{request.name}' cannot be written to {folder} ({error.strerror or error}).",
+            "A folder that can be written, with room for some megabytes, is needed.",
+            "Free some space, mend its permissions, or let TMPDIR name another place.",
+        ) from error
+    write_splats(request.gaussians, folder / "gaussians.ply")
+
+
+def _job(request: ProxyRequest) -> dict[str, Any]:
+    """What is asked, and where its parts are."""
+    frame, support = request.frame, request.support
+    return {
+        "format": FORMAT,
+        "name": request.name,
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "up": _rounded(request.up),
+        "support": support and {"point": _rounded(support.point), "up": _rounded(support.up)},
+        "box": {
+            "center": _rounded(frame.center),
+            "size": _rounded(frame.extent),
+            "axes": _rounded(frame.rotation),
+        },
+        "formats": list(FORMATS),
+        "files": {
+            "views": "views/cameras.json",
+            "frames": "frames/cameras.json",
+            "sights": "sights/cameras.json",
+            "points": "points.ply",
+            "gaussians": "gaussians.ply",
+        },
+    }
+
+
+def _write_views(folder: Path, views: Sequence[ObjectView]) -> None:
+    """Write the crops: `NN.png` with the mask as alpha, `NN_roles.png`, and cameras.json."""
+    folder.mkdir(exist_ok=True)
+    entries = []
+    for number, view in enumerate(views):
+        file = _save(folder / f"{number:02d}.png", view.rgba)
+        roles = _save(folder / f"{number:02d}_roles.png", view.roles)
+        camera = _camera(view.name, view.roles, view.K, view.viewmat)
+        entries.append({"file": file, "roles": roles, **camera, "scores": dict(view.scores)})
+    write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
+
+
+def _write_sights(folder: Path, sights: Sequence[ObjectCrop]) -> None:
+    """Write photographs: `NN.png`, the binary mask `NN_mask.png`, `NN_roles.png`, and cameras.json."""
+    folder.mkdir(exist_ok=True)
+    entries = []
+    for number, sight in enumerate(sights):
+        file = _save(folder / f"{number:02d}.png", sight.photograph)
+        mask = _save(folder / f"{number:02d}_mask.png", np.where(sight.roles == VISIBLE, 255, 0).astype(np.uint8))
+        roles = _save(folder / f"{number:02d}_roles.png", sight.roles)
+        camera = _camera(sight.name, sight.roles, sight.K, sight.viewmat)
+        entries.append({"file": file, "mask": mask, "roles": roles, **camera})
+    write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
+
+
+def _spread(sights: Sequence[ObjectCrop]) -> list[ObjectCrop]:
+    """All of them, or the most that are written, at even distances."""
+    number = min(len(sights), MOST_SIGHTS)
+    return [sights[index * len(sights) // number] for index in range(number)]
+
+
+def _camera(name: str, roles: np.ndarray, K: Tensor, viewmat: Tensor) -> dict[str, Any]:
+    """A photograph's camera, spelt as exported objects spell it: camera to capture in OpenCV axes."""
+    return {
+        "photograph": name,
+        "size": list(roles.shape[::-1]),
+        "K": _rounded(K),
+        "camera_to_capture_opencv": _rounded(torch.linalg.inv(viewmat.double())),
+    }
+
+
+def _write_points(
+    path: Path,
+    points: Float32[np.ndarray, "n 3"],
+    normals: Float32[np.ndarray, "n 3"],
+    colors: Float32[np.ndarray, "n 3"],
+) -> None:
+    """Write a binary PLY of points with normals and 8-bit colours."""
+    floats = ("x", "y", "z", "nx", "ny", "nz")
+    bytes_ = ("red", "green", "blue")
+    table = np.empty(len(points), [(name, "<f4") for name in floats] + [(name, "u1") for name in bytes_])
+    for name, column in zip(floats, np.concatenate([points, normals], axis=1).T, strict=True):
+        table[name] = column
+    for name, column in zip(bytes_, np.round(colors * 255).clip(0, 255).T, strict=True):
+        table[name] = column
+    properties = [f"property float {name}" for name in floats] + [f"property uchar {name}" for name in bytes_]
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *properties, "end_header", ""]
+    path.write_bytes("\n".join(lines).encode() + table.tobytes())
+
+
+def _save(path: Path, image: np.ndarray) -> str:
+    """Write a PNG, fast rather than small; its file name."""
+    Image.fromarray(image).save(path, compress_level=1)
+    return path.name
+
+
+def _rounded(values: Tensor) -> Any:
+    rounded = [float(f"{value:.{DIGITS}g}") for value in values.double().flatten().tolist()]
+    return torch.tensor(rounded, dtype=torch.float64).reshape(values.shape).tolist()

@@ -1,0 +1,75 @@
+"""The part of an object's surface that photographs saw, as points with normals and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Float64
+from scipy.ndimage import binary_erosion
+
+from scorp_ns.products import VISIBLE, ObjectCrop, ObjectFrame
+
+CELLS = 96
+"""So many cells fit into the diagonal of an object's box; each keeps one point."""
+
+BOX_MARGIN = 0.1
+"""How far from the box a point may lie, in shares of the diagonal: what lies farther off is behind the object."""
+
+STEEPEST = 0.1
+"""Least cosine between a surface's normal and the ray that saw it: beyond it lie the jumps at the object's edges."""
+
+NEIGHBOURS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+
+Rows = Float32[np.ndarray, "n 3"]
+
+
+def partial_points(sights: Sequence[ObjectCrop], frame: ObjectFrame) -> tuple[Rows, Rows, Rows]:
+    """Points in the capture's frame, unit normals towards the cameras that saw them, and sRGB colours in [0, 1].
+
+    What several photographs show of one cell of space becomes one point.
+    """
+    parts = [np.concatenate(_seen_in(sight), axis=1) for sight in sights]
+    rows = np.concatenate(parts) if parts else np.empty((0, 9))
+    local = (rows[:, :3] - frame.center.cpu().numpy()) @ frame.rotation.cpu().numpy()
+    reach = frame.extent.cpu().numpy() / 2 + BOX_MARGIN * frame.diagonal
+    is_inside = (np.abs(local) <= reach).all(axis=1)
+    means = _cell_means(rows[is_inside], local[is_inside], frame.diagonal / CELLS)
+    points, normals, colors = np.split(means.astype(np.float32), 3, axis=1)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    kept = lengths[:, 0] > STEEPEST
+    return points[kept], (normals / np.maximum(lengths, STEEPEST))[kept], colors[kept]
+
+
+def _seen_in(
+    sight: ObjectCrop,
+) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
+    """What one photograph shows: points, normals and colours of the object's pixels whose neighbours are its own."""
+    is_known = (sight.roles == VISIBLE) & np.isfinite(sight.depth) & (sight.depth > 0)
+    chosen: Bool[np.ndarray, "h w"] = binary_erosion(is_known, NEIGHBOURS)
+    rows, columns = np.indices(sight.depth.shape)
+    pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)
+    rays = pixels @ np.linalg.inv(sight.K.double().cpu().numpy()).T
+    places = rays * np.where(is_known, sight.depth, 0)[..., None]
+    across = np.roll(places, -1, axis=1) - np.roll(places, 1, axis=1)
+    down = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
+    normals = np.cross(down, across)[chosen]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
+    directions = rays[chosen] / np.linalg.norm(rays[chosen], axis=1, keepdims=True)
+    is_faced = (normals * directions).sum(axis=1) < -STEEPEST
+    pose = torch.linalg.inv(sight.viewmat.double().cpu()).numpy()
+    points = places[chosen][is_faced] @ pose[:3, :3].T + pose[:3, 3]
+    return points, normals[is_faced] @ pose[:3, :3].T, sight.photograph[chosen][is_faced] / 255
+
+
+def _cell_means(
+    rows: Float64[np.ndarray, "n 9"], local: Float64[np.ndarray, "n 3"], side: float
+) -> Float64[np.ndarray, "m 9"]:
+    """The mean of the rows whose places fall into the same cell."""
+    if not len(rows):
+        return rows
+    _, owners, counts = np.unique(np.floor(local / side), axis=0, return_inverse=True, return_counts=True)
+    owners = owners.reshape(-1)
+    sums = [np.bincount(owners, weights=column, minlength=len(counts)) for column in rows.T]
+    return np.stack(sums, axis=1) / counts[:, None]

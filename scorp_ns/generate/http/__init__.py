@@ -1,5 +1,0 @@
-"""A server as a generator: asked for every object, over HTTP."""
-
-from scorp_ns.generate.http.config import HttpConfig, HttpGenerator
-
-__all__ = ["HttpConfig", "HttpGenerator"]

@@ -1,0 +1,1 @@
+"""What nerfstudio needs to be told: patches, checkpoints, optimizers and ray outputs."""

@@ -1,0 +1,81 @@
+"""What photographs show of a lifted object, as generators of proxies are told: in the capture's frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.lift.crops import pixel_roles
+from scorp_ns.lift.object_views import Sighting, find_sightings
+from scorp_ns.lift.scene_depths import SceneDepths
+from scorp_ns.products import OCCLUDER, LiftedObject, ObjectCrop
+
+MOST_SIGHTS = 48
+"""Of the photographs that show an object, so many that show most of it are told of."""
+
+MARGIN = 0.3
+"""A window reaches this share of the object's width and height beyond it."""
+
+
+def gather_sights(
+    depths: SceneDepths, one: LiftedObject, own: Gaussians, capture_to_world: Similarity, whole: Sequence[str]
+) -> tuple[tuple[ObjectCrop, ...], tuple[ObjectCrop, ...]]:
+    """The windows of all photographs that show the object, and the photographs named in `whole` uncut, in that order.
+
+    What is whole but shows nothing of the object by its masks is left out, so there may be fewer of those.
+    """
+    shares = [one.visible_shares.get(view.name, 0.0) for view in depths.views]
+    sights, frames = [], {}
+    for sighting in find_sightings(depths, own, one.label, shares, one.frame.diagonal, MOST_SIGHTS):
+        shown = sighting.mask | sighting.silhouette
+        sights.append(_sight(sighting, _window(shown), capture_to_world))
+        if sighting.view.name in whole:
+            frames[sighting.view.name] = _sight(sighting, (slice(None), slice(None)), capture_to_world)
+    return tuple(sights), tuple(frames[name] for name in whole if name in frames)
+
+
+def _sight(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Similarity) -> ObjectCrop:
+    """What the window of a photograph shows."""
+    view, scene = sighting.view, sighting.scene
+    roles = pixel_roles(sighting.mask, sighting.is_hidden)
+    if sighting.is_masked:
+        roles[~sighting.is_known & ~sighting.mask] = OCCLUDER
+    depth = torch.where(scene.is_solid, scene.depth / capture_to_world.scale, torch.inf).float().cpu().numpy()
+    K = view.K.cpu().double()
+    rows, columns = window
+    K[0, 2] -= columns.start or 0
+    K[1, 2] -= rows.start or 0
+    photograph = view.photograph.cpu().numpy()
+    return ObjectCrop(
+        name=view.name,
+        photograph=photograph[window].copy(),
+        roles=roles[window].copy(),
+        depth=depth[window].copy(),
+        viewmat=camera_in_capture(view.viewmat, capture_to_world),
+        K=K,
+    )
+
+
+def camera_in_capture(viewmat: Float[Tensor, "4 4"], capture_to_world: Similarity) -> Float[Tensor, "4 4"]:
+    """The rigid motion from the capture's frame to a camera that `viewmat` maps the world to."""
+    exact = viewmat.double().cpu()
+    moved = torch.eye(4, dtype=torch.float64)
+    moved[:3, :3] = exact[:3, :3] @ capture_to_world.rotation
+    moved[:3, 3] = (exact[:3, :3] @ capture_to_world.translation + exact[:3, 3]) / capture_to_world.scale
+    return moved
+
+
+def _window(shown: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
+    """The box around what is shown, with a margin, inside the photograph."""
+    spans = []
+    for axis in (1, 0):
+        used = np.nonzero(shown.any(axis=axis))[0]
+        margin = int(np.ceil(MARGIN * (used[-1] + 1 - used[0])))
+        spans.append(slice(max(0, used[0] - margin), min(shown.shape[1 - axis], used[-1] + 1 + margin)))
+    return spans[0], spans[1]

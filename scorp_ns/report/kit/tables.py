@@ -1,0 +1,78 @@
+"""Tables before they become Markdown or HTML, and numbers as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorp_ns.report.kit.schema import Number
+
+NOTHING = "–"
+"""Stands for what is not known."""
+
+GAP = "\u202f"
+"""Between the thousands of a number, where no line breaks."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table."""
+
+    text: str
+    before: str = ""
+    """The value that the text improves on, where both share the cell."""
+    is_best: bool = False
+    tone: str = ""
+    """`better` or `worse` for changes."""
+    share: float | None = None
+    """The length of a bar behind the text; 1 for the longest of the table."""
+    link: str = ""
+    """Where the text of a head leads to on the page."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; the first `num_heads` of each say what the row is about."""
+
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    num_heads: int
+
+
+def head_spans(table: Table) -> list[list[int]]:
+    """Over how many rows each head reaches; 0 where it is the head of a row above that reaches on."""
+    heads = [[cell.text for cell in row[: table.num_heads]] for row in table.rows]
+    spans = [[1] * table.num_heads for _ in heads]
+    for column in range(table.num_heads - 1):
+        first = 0
+        for row in range(1, len(heads)):
+            if heads[row][: column + 1] == heads[first][: column + 1]:
+                spans[first][column] += 1
+                spans[row][column] = 0
+            else:
+                first = row
+    return spans
+
+
+def shown(value: Number | None, digits: int, spread: Number | None = None) -> str:
+    """The number with so many digits, and its spread if it is known."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,.{digits}f}".replace("-", "−").replace(",", GAP)
+    return text if spread is None else f"{text} ± {spread:.{digits}f}"
+
+
+def time_text(seconds: Number | None) -> str:
+    """A duration for people."""
+    if seconds is None or seconds < 100:
+        return shown(seconds, 1) + (" s" if seconds is not None else "")
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def memory_text(megabytes: Number | None) -> str:
+    """An amount of memory for people."""
+    if megabytes is None or megabytes < 1000:
+        return shown(megabytes, 0) + (" MB" if megabytes is not None else "")
+    return f"{megabytes / 1000:.1f} GB"

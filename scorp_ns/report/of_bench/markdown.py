@@ -1,0 +1,72 @@
+"""A report as Markdown, in the form of the paper's tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scorp_ns.report.kit.tables import Cell, Table, head_spans
+from scorp_ns.report.of_bench.object_tables import object_tables, stage_table
+from scorp_ns.report.of_bench.tables import facts_of, set_tables, views_of
+
+
+def report_markdown(report: Mapping[str, Any]) -> str:
+    """The whole report."""
+    facts = ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report))
+    blocks = [f"# {escaped(report['capture'])}: missing viewpoints", facts, "## Scores"]
+    for table in set_tables(report):
+        blocks += [f"### {escaped(table.title)}", table_markdown(table)]
+    blocks += _listed("Not measured:", report.get("absent", {}))
+    tables = object_tables(report)
+    blocks += ["## Objects"] if tables else []
+    for table in tables:
+        blocks += [f"### {escaped(table.title)}", escaped(table.note), table_markdown(table)]
+    times = stage_table(report)
+    if times.rows:
+        blocks += ["## Times and memory", table_markdown(times)]
+    blocks += ["## Views", "\n".join(f"- {escaped(name)}: {escaped(text)}" for name, text in views_of(report))]
+    blocks += _listed("## Definitions", report.get("definitions", {}))
+    return "\n\n".join(blocks) + "\n"
+
+
+def table_markdown(table: Table) -> str:
+    """The table, with columns as wide as what stands in them."""
+    head = [escaped(column) for column in table.columns]
+    rows = [head, *_texts(table)]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(head))]
+    rule = ["-" * width if column < table.num_heads else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
+    lines = [head, rule, *rows[1:]]
+    return "\n".join(
+        "| " + " | ".join(_padded(text, widths[column], column < table.num_heads) for column, text in enumerate(line))
+        + " |"
+        for line in lines
+    )  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text as it is, in one line and without meaning for Markdown or HTML."""
+    text = re.sub(r"[\r\n]+", " ", text)
+    return re.sub(r"[\\`*|<>\[\]&#]|(?<!\w)_|_(?!\w)", lambda found: f"\\{found[0]}", text)
+
+
+def _texts(table: Table) -> Iterator[list[str]]:
+    """The rows as text; heads that repeat those of the row above are left out."""
+    for row, spans in zip(table.rows, head_spans(table), strict=True):
+        heads = [escaped(cell.text) if span else "" for cell, span in zip(row, spans, strict=False)]
+        yield [*heads, *map(_text, row[table.num_heads :])]
+
+
+def _text(cell: Cell) -> str:
+    text = f"**{escaped(cell.text)}**" if cell.is_best else escaped(cell.text)
+    return f"{escaped(cell.before)} → {text}" if cell.before else text
+
+
+def _padded(text: str, width: int, is_head: bool) -> str:
+    return text.ljust(width) if is_head else text.rjust(width)
+
+
+def _listed(heading: str, texts: Mapping[str, str]) -> list[str]:
+    if not texts:
+        return []
+    return [heading, "\n".join(f"- **{escaped(name)}**: {escaped(text)}" for name, text in texts.items())]

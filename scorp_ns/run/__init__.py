@@ -1,0 +1,1 @@
+"""A training run: its stages, what they share, and when each of them works."""

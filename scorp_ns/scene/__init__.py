@@ -1,0 +1,1 @@
+"""What a run knows of its objects, typed, through densification and checkpoints."""

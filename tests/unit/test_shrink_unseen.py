@@ -1,0 +1,77 @@
+"""Surfaces far from anything that was seen are drawn in, and nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from jaxtyping import Float
+
+from scorp_ns.generate.symmetry.shrink_unseen import CLOSE, EXCESS, MOST, MOST_OF_DEPTH, drawn_in
+from scorp_ns.generate.symmetry.visual_hull import Space
+from scorp_ns.surfaces.marching import Grid
+
+DIAGONAL = 1.0
+SPACING = 0.01
+TOP = 0.4
+HALF = 0.15
+
+
+def block(floor: float = 0.0, half: float = HALF) -> tuple[Float[np.ndarray, "x y z"], Space]:
+    """Distances to an upright block that stands on the floor, and the space around it; x is its narrow side."""
+    low, high = np.array([-HALF, -HALF, floor]), np.array([HALF, HALF, floor + TOP])
+    grid = Grid.around(low, high, SPACING, 3)
+    x, y, z = grid.points.reshape(*grid.shape, 3).transpose(3, 0, 1, 2)
+    distances = np.maximum(np.maximum(abs(x) - half, abs(y) - HALF), np.maximum(floor - z, z - floor - TOP))
+    nothing = np.zeros(grid.shape)
+    return distances, Space(grid, band=0.04, hull=distances, surface=nothing, weight=nothing, floor=floor)
+
+
+def side(y: float, floor: float) -> Float[np.ndarray, "n 3"]:
+    """Points all over one of its wide sides."""
+    x, z = np.meshgrid(np.linspace(-HALF, HALF, 61), np.linspace(floor, floor + TOP, 81))
+    return np.stack([x.ravel(), np.full(x.size, y), z.ravel()], axis=1)
+
+
+def shift(known: Float[np.ndarray, "n 3"], at: tuple[float, float, float], floor: float = 0.0, half: float = HALF):
+    """By how much the surface at a place moves inwards."""
+    distances, space = block(floor, half)
+    moved = drawn_in(distances, known, space, DIAGONAL) - distances
+    return float(space.at(moved, np.array([at]), np.nan)[0])
+
+
+@pytest.mark.parametrize("floor", [0.0, -0.37])
+@pytest.mark.parametrize("away", [0.03, 0.05, 0.08])
+def test_a_surface_is_drawn_in_the_more_the_further_it_is_from_what_was_seen(away: float, floor: float):
+    found = shift(side(-HALF, floor), (HALF, away - HALF, floor + TOP / 2), floor)
+    assert found == pytest.approx(EXCESS * (away - CLOSE * DIAGONAL), abs=EXCESS * SPACING)
+
+
+def test_what_was_seen_stays_where_it_is():
+    distances, space = block()
+    known = side(-HALF, 0.0)
+    moved = drawn_in(distances, known, space, DIAGONAL) - distances
+    assert np.abs(space.at(moved, known, np.nan)).max() < EXCESS * SPACING
+
+
+def test_nothing_is_drawn_in_further_than_was_measured():
+    assert shift(side(-HALF, 0.0), (0.0, HALF, TOP / 2)) == pytest.approx(MOST * DIAGONAL)
+
+
+def test_what_stands_on_something_keeps_its_foot():
+    distances, space = block()
+    moved = drawn_in(distances, side(-HALF, 0.0), space, DIAGONAL) - distances
+    heights = space.grid.points[:, 2].reshape(space.grid.shape)
+    assert np.abs(moved[heights < (CLOSE + SPACING / 100) * DIAGONAL]).max() < EXCESS * SPACING / 10
+
+
+def test_what_is_thin_stays():
+    half = 0.02
+    distances, space = block(half=half)
+    drawn = drawn_in(distances, side(-HALF, 0.0), space, DIAGONAL)
+    assert (drawn[distances <= -half + SPACING / 2] < 0).all()
+    assert shift(side(-HALF, 0.0), (half, HALF / 2, TOP / 2), half=half) == pytest.approx(MOST_OF_DEPTH * half)
+
+
+def test_an_object_that_nobody_saw_is_left_alone():
+    distances, space = block()
+    assert np.array_equal(drawn_in(distances, np.zeros((0, 3)), space, DIAGONAL), distances)
