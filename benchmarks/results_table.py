@@ -1,4 +1,4 @@
-"""How much better are objects after completing them, over several captures? The table of the README, from benches.
+"""How much better are objects after completing them, over several captures? The table of docs/results.md, from benches.
 
 scorp bench --data captures/kitchen --output bench/kitchen --generator asset symmetry --assets captures/kitchen/proxies
 python benchmarks/results_table.py bench/kitchen bench/desk bench/tabletop
