@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -27,10 +29,17 @@ UNIT_TOLERANCE = 1e-4
 """How far a direction's length may be from 1."""
 
 BACKGROUND, VISIBLE, OCCLUDER = 255, 188, 0
-"""What a pixel is to an object, in the code that amodal generators know. Where nobody says, it is an occluder's."""
+"""Values of a trimap, in the code that amodal generators know: the background shows, the object does, or something may
+hide it; the last is also the value of pixels without a known label."""
 
 LabelMap = Int16[np.ndarray, "h w"]
 """One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where nobody says."""
+
+
+@cache
+def _warn_of_old_name(old: str, new: str) -> None:
+    """Tell generators of others, once, that a field has a new name."""
+    warnings.warn(f"{old} is called `{new}` now; the old name will go.", DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -169,8 +178,8 @@ class ObjectView:
     """The photograph it is cut from."""
     rgba: UInt8[np.ndarray, "s s 4"]
     """The object's pixels; alpha is its mask."""
-    roles: UInt8[np.ndarray, "s s"]
-    """255 where the background shows, 188 where the object does, 0 where something hides it."""
+    trimap: UInt8[np.ndarray, "s s"]
+    """BACKGROUND, VISIBLE or OCCLUDER of each pixel."""
     viewmat: Float[Tensor, "4 4"]
     K: Float[Tensor, "3 3"]
     """Intrinsics of the crop itself."""
@@ -178,7 +187,13 @@ class ObjectView:
     """Why it was chosen: coverage, sharpness, size, completeness, each in 0..1."""
 
     def __post_init__(self) -> None:
-        assert self.rgba.shape[:2] == self.roles.shape
+        assert self.rgba.shape[:2] == self.trimap.shape
+
+    @property
+    def roles(self) -> UInt8[np.ndarray, "s s"]:
+        """The trimap, under its name of before."""
+        _warn_of_old_name("ObjectView.roles", "trimap")
+        return self.trimap
 
 
 @dataclass(frozen=True)
@@ -232,8 +247,8 @@ class ObjectCrop:
     name: str
     """The photograph it is of."""
     photograph: UInt8[np.ndarray, "h w 3"]
-    roles: UInt8[np.ndarray, "h w"]
-    """BACKGROUND, VISIBLE or OCCLUDER."""
+    trimap: UInt8[np.ndarray, "h w"]
+    """BACKGROUND, VISIBLE or OCCLUDER of each pixel."""
     depth: Float32[np.ndarray, "h w"]
     """Along the camera's axis, of whatever the trained scene shows there; infinite where it shows nothing."""
     viewmat: Float[Tensor, "4 4"]
@@ -242,7 +257,13 @@ class ObjectCrop:
     """Intrinsics of the window itself."""
 
     def __post_init__(self) -> None:
-        assert self.photograph.shape[:2] == self.roles.shape == self.depth.shape
+        assert self.photograph.shape[:2] == self.trimap.shape == self.depth.shape
+
+    @property
+    def roles(self) -> UInt8[np.ndarray, "h w"]:
+        """The trimap, under its name of before."""
+        _warn_of_old_name("ObjectCrop.roles", "trimap")
+        return self.trimap
 
 
 @dataclass(frozen=True)
@@ -257,7 +278,7 @@ class ProxyRequest:
     """Square crops of the photographs that show the object best, best first."""
     frames: tuple[ObjectCrop, ...]
     """The same photographs, whole."""
-    sights: tuple[ObjectCrop, ...]
+    windows: tuple[ObjectCrop, ...]
     """All photographs that show the object, cut to the window around it."""
     gaussians: Gaussians
     """What was lifted out of the scene."""
@@ -271,6 +292,12 @@ class ProxyRequest:
     def __post_init__(self) -> None:
         assert len(self.gaussians) == len(self.visibility) > 0
         assert len(self.views) == len(self.frames)
+
+    @property
+    def sights(self) -> tuple[ObjectCrop, ...]:
+        """The windows, under their name of before."""
+        _warn_of_old_name("ProxyRequest.sights", "windows")
+        return self.windows
 
 
 @dataclass(frozen=True)

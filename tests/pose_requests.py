@@ -164,7 +164,7 @@ def _sight(
     return ObjectCrop(
         name=name,
         photograph=(255 * np.clip(colors, 0, 1)).astype(np.uint8).reshape(SIDE, SIDE, 3),
-        roles=np.where(shown, VISIBLE, BACKGROUND).astype(np.uint8),
+        trimap=np.where(shown, VISIBLE, BACKGROUND).astype(np.uint8),
         depth=depth.astype(np.float32).reshape(SIDE, SIDE),
         viewmat=torch.from_numpy(viewmat),
         K=torch.from_numpy(K),
@@ -199,7 +199,7 @@ def _request(
         harmonics=((torch.from_numpy(colors).float() - 0.5) / SH_C0)[:, None],
     )
     return ProxyRequest(
-        name=name, prompt=name, seed=0, views=(), frames=(), sights=sights, gaussians=gaussians,
+        name=name, prompt=name, seed=0, views=(), frames=(), windows=sights, gaussians=gaussians,
         visibility=torch.ones(len(points)),
         frame=ObjectFrame(
             torch.from_numpy(world.copy()).float(), torch.from_numpy(center).float(),
@@ -213,7 +213,7 @@ def _seen(sights: tuple[ObjectCrop, ...], number: int = 1500) -> tuple[np.ndarra
     """Some points that the sights show of the thing, and their colours."""
     points, colors = [], []
     for sight in sights:
-        rows, columns = np.nonzero(sight.roles == VISIBLE)
+        rows, columns = np.nonzero(sight.trimap == VISIBLE)
         matrix, K = sight.viewmat.numpy(), sight.K.numpy()
         rays = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))], axis=1) @ np.linalg.inv(K).T
         in_camera = rays * np.minimum(sight.depth[rows, columns], 1e3)[:, None]

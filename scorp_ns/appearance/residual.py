@@ -81,12 +81,12 @@ def _loss(
     surface: Gaussians, colors: Float[Tensor, "n 3"], sight: ObjectCrop, target: Float[Tensor, "h w 3"]
 ) -> Float[Tensor, ""]:
     """How far what is rendered is from the photograph; where the object is not visible they count as equal."""
-    height, width = sight.roles.shape
+    height, width = sight.trimap.shape
     image, alpha, _ = rasterization(
         surface.means, surface.quats, surface.scales, surface.opacities, colors,
         sight.viewmat.to(colors)[None], sight.K.to(colors)[None], width, height,
     )  # fmt: skip
-    is_visible = torch.from_numpy(sight.roles == VISIBLE).to(colors.device)
+    is_visible = torch.from_numpy(sight.trimap == VISIBLE).to(colors.device)
     return photometric_loss(torch.where(is_visible[..., None], image[0] + (1 - alpha[0]) * target, target), target)
 
 

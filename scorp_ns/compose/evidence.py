@@ -50,7 +50,7 @@ def gather_evidence(
     for sight in sights:
         inside, rows, columns, depths, cosines = _project(points, normals, sight)
         measured = torch.from_numpy(sight.depth)[rows, columns]
-        roles = torch.from_numpy(sight.roles)[rows, columns]
+        roles = torch.from_numpy(sight.trimap)[rows, columns]
         is_object, is_unsure = roles == VISIBLE, roles == OCCLUDER
         is_at = (depths - measured).abs() < tolerance
         shows = is_object & is_at & (cosines > FACING)
@@ -71,7 +71,7 @@ def _project(
     R, t = sight.viewmat[:3, :3].float(), sight.viewmat[:3, 3].float()
     local = points @ R.T + t
     x, y, w = (local @ sight.K.float().T).unbind(dim=1)
-    height, width = sight.roles.shape
+    height, width = sight.trimap.shape
     is_inside: Bool[Tensor, " n"] = (w > 0) & (x >= 0) & (x < w * width) & (y >= 0) & (y < w * height)
     inside = torch.nonzero(is_inside)[:, 0]
     rows, columns = (y[inside] / w[inside]).long(), (x[inside] / w[inside]).long()

@@ -29,7 +29,7 @@ def measure_objections(
     opacities = scene.opacities.detach().clone().requires_grad_()
     weights = torch.zeros_like(scene.opacities)
     for sight, viewmat in zip(sights, viewmats, strict=True):
-        is_known = torch.from_numpy(sight.roles != OCCLUDER).to(opacities.device)
+        is_known = torch.from_numpy(sight.trimap != OCCLUDER).to(opacities.device)
         camera = (viewmat.to(opacities), sight.K.to(opacities))
         _error(scene, opacities, sight, is_known, *camera).backward()
         seen, _ = label_weights(
@@ -49,7 +49,7 @@ def _error(
     K: Float[Tensor, "3 3"],
 ) -> Float[Tensor, ""]:
     """The absolute difference from the photograph, summed over the pixels that count."""
-    height, width = sight.roles.shape
+    height, width = sight.trimap.shape
     image, _, _ = rasterization(
         scene.means, scene.quats, scene.scales, opacities, scene.harmonics, viewmat[None], K[None], width, height,
         sh_degree=scene.sh_degree,

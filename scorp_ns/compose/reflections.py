@@ -27,12 +27,12 @@ def without_foreign_depths(
     the object is there, and their depths do not say that it is not. `viewmats` lead from `own` to the sights' cameras.
     """
     return tuple(
-        replace(sight, depth=np.where((sight.roles == VISIBLE) & ~_covers(own, sight, viewmat), np.inf, sight.depth))
+        replace(sight, depth=np.where((sight.trimap == VISIBLE) & ~_covers(own, sight, viewmat), np.inf, sight.depth))
         for sight, viewmat in zip(sights, viewmats, strict=True)
     )
 
 
 def _covers(own: Gaussians, sight: ObjectCrop, viewmat: Float[Tensor, "4 4"]) -> Bool[np.ndarray, "h w"]:
-    height, width = sight.roles.shape
+    height, width = sight.trimap.shape
     _, is_solid = front_depths(own, viewmat, sight.K, width, height)
     return np.asarray(ndimage.binary_dilation(is_solid.cpu().numpy(), iterations=RIM))

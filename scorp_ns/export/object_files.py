@@ -80,7 +80,7 @@ def _fill_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarit
     entries = []
     for number, view in enumerate(views):
         Image.fromarray(view.rgba).save(folder / f"{number:02d}.png")
-        Image.fromarray(view.roles).save(folder / f"{number:02d}_roles.png")
+        Image.fromarray(view.trimap).save(folder / f"{number:02d}_roles.png")
         entries.append({"file": f"{number:02d}.png", "roles": f"{number:02d}_roles.png", **_camera(view, to_capture)})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
@@ -93,7 +93,7 @@ def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
     pose[:3, 3] = to_capture.apply(to_world[:3, 3])
     return {
         "photograph": view.name,
-        "size": list(view.roles.shape[::-1]),
+        "size": list(view.trimap.shape[::-1]),
         "K": _rounded(view.K),
         "camera_to_capture_opencv": _rounded(pose),
         "scores": dict(view.scores),

@@ -44,7 +44,7 @@ def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
         seed=seed,
         views=tuple(map(_crop, frames)),
         frames=frames,
-        sights=sights,
+        windows=sights,
         gaussians=gaussians,
         visibility=visibility,
         frame=ObjectFrame(torch.eye(3), torch.from_numpy(CENTER).float(), torch.full((3,), 2 * RADIUS)),
@@ -70,7 +70,7 @@ def _photograph(name: str, angle: float) -> ObjectCrop:
     return ObjectCrop(
         name=name,
         photograph=np.where(is_ball[..., None], _colors(points), TABLE_COLOR),
-        roles=np.where(is_ball, VISIBLE, BACKGROUND).astype(np.uint8),
+        trimap=np.where(is_ball, VISIBLE, BACKGROUND).astype(np.uint8),
         depth=np.where(is_ball, to_ball, to_table).astype(np.float32),
         viewmat=torch.from_numpy(viewmat),
         K=torch.from_numpy(K),
@@ -96,7 +96,7 @@ def _crop(sight: ObjectCrop) -> ObjectView:
     """The square in the middle of a photograph, which shows all of the ball."""
     left, top = (WIDTH - SIDE) // 2, (HEIGHT - SIDE) // 2
     window = slice(top, top + SIDE), slice(left, left + SIDE)
-    roles = sight.roles[window]
+    roles = sight.trimap[window]
     alpha = np.where(roles == VISIBLE, 255, 0).astype(np.uint8)
     K = sight.K.clone()
     K[:2, 2] -= torch.tensor([left, top])

@@ -28,7 +28,7 @@ def request_digest(request: ProxyRequest) -> str:
     words = [request.name, request.prompt, request.seed, [_camera(view) for view in request.views]]
     digest.update(json.dumps(words).encode())
     for view in request.views:
-        for image in (view.rgba, view.roles):
+        for image in (view.rgba, view.trimap):
             digest.update(image.tobytes())
     return digest.hexdigest()
 

@@ -36,7 +36,7 @@ def crop_view(
     return ObjectView(
         name=view.name,
         rgba=np.concatenate([photograph, alpha[..., None]], axis=2),
-        roles=cut_roles,
+        trimap=cut_roles,
         viewmat=view.viewmat.cpu(),
         K=_cropped_intrinsics(view.K.cpu(), left, top, size / side),
         scores=scores,

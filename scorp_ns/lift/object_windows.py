@@ -55,7 +55,7 @@ def _sight(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Si
     return ObjectCrop(
         name=view.name,
         photograph=photograph[window].copy(),
-        roles=roles[window].copy(),
+        trimap=roles[window].copy(),
         depth=depth[window].copy(),
         viewmat=camera_in_capture(view.viewmat, capture_to_world),
         K=K,

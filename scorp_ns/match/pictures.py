@@ -49,7 +49,7 @@ class Picture:
 
 def photograph_picture(sight: ObjectCrop) -> Picture | None:
     """The object in a photograph, enlarged to fill the picture; None where it is not shown."""
-    mask = sight.roles == VISIBLE
+    mask = sight.trimap == VISIBLE
     if not mask.any():
         return None
     rows, columns = np.nonzero(mask)

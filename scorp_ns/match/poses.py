@@ -44,7 +44,7 @@ def matched_poses(
     `mesh` is closed, its box is centred at the origin and has the diagonal 1. `step` hears which share is done, and may
     raise to stop the work.
     """
-    photographs = [photograph_picture(sight) for sight in _every_nth(request.sights, config.num_sights)]
+    photographs = [photograph_picture(sight) for sight in _every_nth(request.windows, config.num_sights)]
     shown = [picture for picture in photographs if picture is not None]
     if not shown:
         return ()
@@ -69,7 +69,7 @@ def matched_poses(
 
 def _every_nth(sights: Sequence[ObjectCrop], number: int) -> list[ObjectCrop]:
     """So many of the sights that show much of the object, in even steps."""
-    areas = np.array([(sight.roles == VISIBLE).sum() for sight in sights])
+    areas = np.array([(sight.trimap == VISIBLE).sum() for sight in sights])
     large = [sight for sight, area in zip(sights, areas, strict=True) if area >= np.median(areas) / 2 and area > 0]
     chosen = np.unique(np.linspace(0, len(large) - 1, min(number, len(large))).round().astype(int))
     return [large[index] for index in chosen]

@@ -116,10 +116,10 @@ class Observation:
 
 def observe(request: ProxyRequest, config: SearchConfig) -> Observation | None:
     """What the request's sights say; None where none of them shows the object."""
-    T_capture_observed = frame_by_masks(request.sights)
+    T_capture_observed = frame_by_masks(request.windows)
     if T_capture_observed is None:
         return None
-    views = [view_around(sight, T_capture_observed) for sight in request.sights]
+    views = [view_around(sight, T_capture_observed) for sight in request.windows]
     views = most_different([view for view in views if view.mask.any()], MOST_COMPARED_SIGHTS)
     views = [view.with_surface(request.gaussians) for view in views]
     searched = views[: config.num_sights]
@@ -173,7 +173,7 @@ def is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.nda
 def outline(view: View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
     """Columns and rows between the mask's pixels and others, and where that is the object's own outline."""
     height, width = view.mask.shape
-    roles, depth = np.pad(view.sight.roles, 1, constant_values=OCCLUDER), np.pad(view.depth, 1, constant_values=np.inf)
+    roles, depth = np.pad(view.sight.trimap, 1, constant_values=OCCLUDER), np.pad(view.depth, 1, constant_values=np.inf)
     mask = np.pad(view.mask, 1)
     rows, columns = np.nonzero(view.mask)
     places, own = [], []
@@ -218,7 +218,7 @@ def _rays(views: list[View], random: np.random.Generator) -> Rays:
         columns, rows, own = outline(view)
         chosen = random.permutation(np.nonzero(own)[0])[:OUTLINE_RAYS]
         along = view.directions(columns[chosen], rows[chosen])
-        pixels = random.permutation(np.nonzero(view.sight.roles.ravel() != OCCLUDER)[0])[:FREE_RAYS]
+        pixels = random.permutation(np.nonzero(view.sight.trimap.ravel() != OCCLUDER)[0])[:FREE_RAYS]
         free_rows, free_columns = np.divmod(pixels, view.mask.shape[1])
         through = view.directions(free_columns + 0.5, free_rows + 0.5)
         lengths = np.linalg.norm(through, axis=1)
@@ -238,7 +238,7 @@ def pixels_of(views: list[View]) -> Pixels:
         height, width = view.mask.shape
         rows, columns = (places.ravel() for places in np.mgrid[0:height:step, 0:width:step])
         directions = view.directions(columns + 0.5, rows + 0.5)
-        roles = np.where(view.mask, VISIBLE, np.where(view.sight.roles == VISIBLE, OCCLUDER, view.sight.roles))
+        roles = np.where(view.mask, VISIBLE, np.where(view.sight.trimap == VISIBLE, OCCLUDER, view.sight.trimap))
         shown = roles[rows, columns], view.depth[rows, columns], view.sight.photograph[rows, columns] / 255.0
         origins = np.broadcast_to(view.origin, directions.shape)
         pixel = float(np.linalg.norm(view.origin)) / view.K[0, 0]

@@ -69,10 +69,10 @@ class ShapeEvidence:
 
 def gather_shape_evidence(request: ProxyRequest, T_capture_proxy: Similarity, seed: int) -> ShapeEvidence | None:
     """What the request's sights say; None where none of them shows the object."""
-    T_capture_observed = frame_by_masks(request.sights)
+    T_capture_observed = frame_by_masks(request.windows)
     if T_capture_observed is None:
         return None
-    views = [view_around(sight, T_capture_observed) for sight in request.sights]
+    views = [view_around(sight, T_capture_observed) for sight in request.windows]
     views = most_different([view for view in views if view.mask.any()], MOST_SIGHTS)
     views = [view.with_surface(request.gaussians) for view in views]
     random = np.random.default_rng(seed)
@@ -122,7 +122,7 @@ def _rays(view: View, num_views: int, random: np.random.Generator) -> tuple[np.n
     chosen = random.permutation(np.nonzero(own)[0])[: NUM_OUTLINES // num_views]
     along = view.directions(columns[chosen], rows[chosen])
     reach = max(3, round(BESIDE * float(view.mask.sum()) ** 0.5))
-    is_beside = ndimage.binary_dilation(view.mask, iterations=reach) & (view.sight.roles != OCCLUDER)
+    is_beside = ndimage.binary_dilation(view.mask, iterations=reach) & (view.sight.trimap != OCCLUDER)
     pixels = random.permutation(np.nonzero(is_beside.ravel())[0])[: NUM_FREE // num_views]
     free_rows, free_columns = np.divmod(pixels, view.mask.shape[1])
     through = view.directions(free_columns + 0.5, free_rows + 0.5)

@@ -57,7 +57,7 @@ def view_around(sight: ObjectCrop, T_capture_observed: Similarity) -> View:
     matrix = sight.viewmat.double().cpu().numpy()
     rotation = matrix[:3, :3]
     origin = T_capture_observed.inverse().apply(torch.from_numpy(-rotation.T @ matrix[:3, 3])).numpy()
-    parts, number = cast(tuple[np.ndarray, int], ndimage.label(sight.roles == VISIBLE))
+    parts, number = cast(tuple[np.ndarray, int], ndimage.label(sight.trimap == VISIBLE))
     sizes = np.bincount(parts.ravel(), minlength=number + 1)
     sizes[0] = 0
     mask = (sizes >= max(1.0, SMALLEST_PART * sizes.max()))[parts]

@@ -54,7 +54,7 @@ def request_proxy(
         seed=seed,
         views=tuple(_in_capture(view, capture_to_world) for view in views if view.name in shown),
         frames=frames,
-        sights=sights,
+        windows=sights,
         gaussians=gaussians,
         visibility=one.visibility.cpu(),
         frame=_frame_in_capture(one.frame, to_capture),

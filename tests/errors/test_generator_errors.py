@@ -31,7 +31,7 @@ from scorp_ns.generate.generator import Work
 MESSAGES = Path(__file__).parent / "generator_messages.json"
 
 REQUEST = example_request()
-REQUEST = replace(REQUEST, views=REQUEST.views[:1], frames=REQUEST.frames[:1], sights=REQUEST.sights[:1])
+REQUEST = replace(REQUEST, views=REQUEST.views[:1], frames=REQUEST.frames[:1], windows=REQUEST.windows[:1])
 
 Fault = Callable[[Path], object]
 

@@ -70,11 +70,11 @@ def masks_of_two_objects() -> None:
 
 def one_view() -> None:
     clean = case("mug", CLEAN)
-    placed(replace(clean.request, sights=clean.request.sights[3:4]), proxy_of("mug", CLEAN))
+    placed(replace(clean.request, windows=clean.request.windows[3:4]), proxy_of("mug", CLEAN))
 
 
 def no_view() -> None:
-    placed(replace(case("mug").request, sights=()), replace(ball_proxy(), name="mug"))
+    placed(replace(case("mug").request, windows=()), replace(ball_proxy(), name="mug"))
 
 
 FAULTS: dict[str, Callable[[], None]] = {
@@ -105,14 +105,16 @@ def wrong_support(request: ProxyRequest) -> ProxyRequest:
 
 
 def depths_of_nothing(request: ProxyRequest) -> ProxyRequest:
-    return replace(request, sights=tuple(replace(one, depth=np.full_like(one.depth, np.inf)) for one in request.sights))
+    return replace(
+        request, windows=tuple(replace(one, depth=np.full_like(one.depth, np.inf)) for one in request.windows)
+    )
 
 
 def a_mask_of_one_pixel(request: ProxyRequest) -> ProxyRequest:
-    sight = request.sights[0]
-    roles = np.full_like(sight.roles, 255)
+    sight = request.windows[0]
+    roles = np.full_like(sight.trimap, 255)
     roles[50, 50] = 188
-    return replace(request, sights=(replace(sight, roles=roles), *request.sights[1:]))
+    return replace(request, windows=(replace(sight, trimap=roles), *request.windows[1:]))
 
 
 @pytest.mark.parametrize("harm", [few_gaussians, wrong_support, depths_of_nothing, a_mask_of_one_pixel])

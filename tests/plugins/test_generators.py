@@ -9,6 +9,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -263,3 +264,16 @@ def test_the_contract_wants_a_fingerprint_that_stays():
         check_generator(Spoiled(fingerprints=lambda build: next(calls)), REQUEST)
     with pytest.raises(AssertionError, match="fingerprint"):
         check_generator(Spoiled(fingerprints=lambda build: f"{build}"), REQUEST)
+
+
+def test_fields_of_a_request_keep_their_old_names_with_one_warning():
+    for one, old, new in (
+        (REQUEST.views[0], "roles", "trimap"),
+        (REQUEST.frames[0], "roles", "trimap"),
+        (REQUEST, "sights", "windows"),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert getattr(one, old) is getattr(one, old) is getattr(one, new)
+        (warning,) = caught
+        assert warning.category is DeprecationWarning and new in str(warning.message)

@@ -45,7 +45,7 @@ from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 REQUEST = example_request("a/../mug ☕")
-REQUEST = replace(REQUEST, views=REQUEST.views[:1], frames=REQUEST.frames[:1], sights=REQUEST.sights[:1])
+REQUEST = replace(REQUEST, views=REQUEST.views[:1], frames=REQUEST.frames[:1], windows=REQUEST.windows[:1])
 """As little as a request can be, since it is sent so often."""
 
 

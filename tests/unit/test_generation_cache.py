@@ -199,7 +199,7 @@ def test_the_digest_is_the_same_for_what_differs_by_rounding_and_by_training():
 
 def test_the_digest_tells_what_matters_apart():
     view = REQUEST.views[0]
-    rgba, roles, K = view.rgba.copy(), view.roles.copy(), view.K.clone()
+    rgba, roles, K = view.rgba.copy(), view.trimap.copy(), view.K.clone()
     rgba[0, 0, 0] ^= 1
     roles[0, 0] ^= 1
     K[0, 0] *= 1.1
@@ -212,7 +212,7 @@ def test_the_digest_tells_what_matters_apart():
         replace(REQUEST, views=REQUEST.views[:2], frames=REQUEST.frames[:2]),
         *(
             replace(REQUEST, views=(replace(view, **change), *REQUEST.views[1:]))
-            for change in ({"rgba": rgba}, {"roles": roles}, {"K": K}, {"viewmat": view.viewmat @ turned})
+            for change in ({"rgba": rgba}, {"trimap": roles}, {"K": K}, {"viewmat": view.viewmat @ turned})
         ),
     ]
     assert len({request_digest(request) for request in [REQUEST, *changed]}) == len(changed) + 1

@@ -76,13 +76,13 @@ def test_an_object_in_the_air_has_no_support(tmp_path: Path):
 def test_pictures_are_those_of_the_request(job: Path):
     for view, told in zip(REQUEST.views, cameras(job, "views"), strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(job / "views" / told["file"])), view.rgba)
-        np.testing.assert_array_equal(np.asarray(Image.open(job / "views" / told["roles"])), view.roles)
-    for part, sights in (("frames", REQUEST.frames), ("sights", REQUEST.sights)):
+        np.testing.assert_array_equal(np.asarray(Image.open(job / "views" / told["roles"])), view.trimap)
+    for part, sights in (("frames", REQUEST.frames), ("sights", REQUEST.windows)):
         for sight, told in zip(sights, cameras(job, part), strict=True):
             mask = np.asarray(Image.open(job / part / told["mask"]))
             np.testing.assert_array_equal(np.asarray(Image.open(job / part / told["file"])), sight.photograph)
-            np.testing.assert_array_equal(np.asarray(Image.open(job / part / told["roles"])), sight.roles)
-            np.testing.assert_array_equal(mask, np.where(sight.roles == VISIBLE, 255, 0))
+            np.testing.assert_array_equal(np.asarray(Image.open(job / part / told["roles"])), sight.trimap)
+            np.testing.assert_array_equal(mask, np.where(sight.trimap == VISIBLE, 255, 0))
 
 
 def test_cameras_see_the_points_where_the_object_is(job: Path):
@@ -104,34 +104,34 @@ def test_gaussians_are_those_that_were_lifted(job: Path):
 
 
 def test_points_lie_on_the_object_and_face_the_cameras():
-    points, normals, colors = partial_points(REQUEST.sights, REQUEST.frame)
+    points, normals, colors = partial_points(REQUEST.windows, REQUEST.frame)
     outwards = (points - CENTER) / RADIUS
     np.testing.assert_allclose(np.linalg.norm(outwards, axis=1), 1, atol=0.01)
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
     assert (normals * outwards).sum(axis=1).min() > 0.95
     assert np.abs(colors - (127.5 + 100 * outwards) / 255).mean() < 0.02
-    seen = sum(int((sight.roles == VISIBLE).sum()) for sight in REQUEST.sights)
+    seen = sum(int((sight.trimap == VISIBLE).sum()) for sight in REQUEST.windows)
     assert 1000 < len(points) < seen
 
 
 def test_what_is_not_on_the_object_makes_no_points():
-    sight = REQUEST.sights[0]
+    sight = REQUEST.windows[0]
     farther = replace(sight, depth=sight.depth + np.float32(1))
     unknown = replace(sight, depth=np.full_like(sight.depth, np.inf))
-    hidden = replace(sight, roles=np.full_like(sight.roles, OCCLUDER))
-    elsewhere = replace(sight, roles=np.full_like(sight.roles, BACKGROUND))
+    hidden = replace(sight, trimap=np.full_like(sight.trimap, OCCLUDER))
+    elsewhere = replace(sight, trimap=np.full_like(sight.trimap, BACKGROUND))
     for sights in ([farther], [unknown], [hidden, elsewhere], []):
         assert [part.shape for part in partial_points(sights, REQUEST.frame)] == [(0, 3)] * 3
 
 
 def test_a_request_that_knows_nearly_nothing_is_a_job_too(tmp_path: Path):
-    write_job(tmp_path, replace(REQUEST, views=(), frames=(), sights=()))
+    write_job(tmp_path, replace(REQUEST, views=(), frames=(), windows=()))
     assert len(points_of(tmp_path)) == 0 and cameras(tmp_path, "sights") == []
 
 
 def test_so_many_photographs_are_enough(tmp_path: Path):
-    sights = tuple(replace(REQUEST.sights[0], name=str(number)) for number in range(100))
-    write_job(tmp_path, replace(REQUEST, sights=sights))
+    sights = tuple(replace(REQUEST.windows[0], name=str(number)) for number in range(100))
+    write_job(tmp_path, replace(REQUEST, windows=sights))
     written = [int(told["photograph"]) for told in cameras(tmp_path, "sights")]
     assert len(written) == MOST_SIGHTS and np.diff(written).max() <= 3 and written[-1] > 95
 
@@ -145,7 +145,7 @@ def test_names_of_folders_are_plain_and_tell_objects_apart():
 
 @pytest.mark.parametrize("name", STRANGE_NAMES)
 def test_names_are_told_whatever_they_are(name: str, tmp_path: Path):
-    write_job(tmp_path, replace(REQUEST, name=name, views=(), frames=(), sights=()))
+    write_job(tmp_path, replace(REQUEST, name=name, views=(), frames=(), windows=()))
     assert json.loads((tmp_path / "job.json").read_text())["name"] == name
 
 

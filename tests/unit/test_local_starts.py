@@ -61,10 +61,10 @@ def test_a_person_tells_what_photographs_do_not():
     across = points - points.mean(axis=0)
     across -= np.outer(across @ up, up)
     out = across[np.linalg.norm(across, axis=1).argmax()]
-    eyes = [-(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).numpy() - case.center for one in case.request.sights]
+    eyes = [-(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).numpy() - case.center for one in case.request.windows]
     facing = [eye @ out / np.linalg.norm(eye - eye @ up * up) / np.linalg.norm(out) for eye in eyes]
-    behind = tuple(one for one, cosine in zip(case.request.sights, facing, strict=True) if cosine < -0.94)
-    request = replace(case.request, sights=behind)
+    behind = tuple(one for one, cosine in zip(case.request.windows, facing, strict=True) if cosine < -0.94)
+    request = replace(case.request, windows=behind)
     assert not search_pose(request, case.mesh, SearchConfig()).is_trusted
     start = off(case.T_capture_proxy, 10, 0.05, 1.05, up)
     result = search_pose(request, case.mesh, SearchConfig(), near=start)

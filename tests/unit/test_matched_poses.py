@@ -160,7 +160,7 @@ def bottle() -> Case:
 
 
 def test_pixels_of_a_photograph_know_their_place_in_space(bottle: Case):
-    sight = bottle.request.sights[3]
+    sight = bottle.request.windows[3]
     picture = photograph_picture(sight)
     assert picture is not None and picture.image.shape == (SIDE, SIDE, 3)
     rows, columns = np.nonzero(np.isfinite(picture.points).all(axis=-1))
@@ -178,11 +178,11 @@ def test_pixels_of_a_photograph_know_their_place_in_space(bottle: Case):
 
 
 def test_a_photograph_of_nothing_is_no_picture(bottle: Case):
-    sight = bottle.request.sights[0]
-    assert photograph_picture(replace(sight, roles=np.full_like(sight.roles, BACKGROUND))) is None
-    one = np.full_like(sight.roles, BACKGROUND)
+    sight = bottle.request.windows[0]
+    assert photograph_picture(replace(sight, trimap=np.full_like(sight.trimap, BACKGROUND))) is None
+    one = np.full_like(sight.trimap, BACKGROUND)
     one[5, 7] = VISIBLE
-    picture = photograph_picture(replace(sight, roles=one))
+    picture = photograph_picture(replace(sight, trimap=one))
     assert picture is not None and np.isnan(picture.points).all()
 
 
@@ -256,7 +256,7 @@ def test_matchers_that_mind_turns_see_each_render_at_four(bottle: Case):
 
 
 def shown(case: Case) -> list[Picture]:
-    pictures = [photograph_picture(case.request.sights[index]) for index in (0, 6, 13)]
+    pictures = [photograph_picture(case.request.windows[index]) for index in (0, 6, 13)]
     return [one for one in pictures if one is not None]
 
 
@@ -270,9 +270,9 @@ def test_work_on_matches_can_be_stopped(bottle: Case):
 
 def test_without_photographs_there_are_no_poses(bottle: Case):
     matcher = SiftConfig().build()
-    assert matched_poses(replace(bottle.request, sights=()), bottle.mesh, matcher, FEW) == ()
-    blind = tuple(replace(one, depth=np.full_like(one.depth, np.inf)) for one in bottle.request.sights)
-    assert matched_poses(replace(bottle.request, sights=blind), bottle.mesh, matcher, FEW) == ()
+    assert matched_poses(replace(bottle.request, windows=()), bottle.mesh, matcher, FEW) == ()
+    blind = tuple(replace(one, depth=np.full_like(one.depth, np.inf)) for one in bottle.request.windows)
+    assert matched_poses(replace(bottle.request, windows=blind), bottle.mesh, matcher, FEW) == ()
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_on_a_full_disk_earlier_files_stay(culprit: str, tmp_path: Path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(culprit, full)
-    smaller = replace(VIEWS[0], rgba=VIEWS[0].rgba[::2, ::2].copy(), roles=VIEWS[0].roles[::2, ::2].copy())
+    smaller = replace(VIEWS[0], rgba=VIEWS[0].rgba[::2, ::2].copy(), trimap=VIEWS[0].trimap[::2, ::2].copy())
     with pytest.raises(OutputError, match="No space left"):
         write(tmp_path, views=[smaller])
     monkeypatch.undo()
@@ -180,7 +180,7 @@ def test_views_may_be_of_any_size(tmp_path: Path):
     one = ObjectView(
         name="a.png",
         rgba=np.full((1, 1, 4), 255, np.uint8),
-        roles=np.full((1, 1), VISIBLE, np.uint8),
+        trimap=np.full((1, 1), VISIBLE, np.uint8),
         viewmat=torch.eye(4),
         K=torch.eye(3),
         scores={},

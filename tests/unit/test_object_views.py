@@ -149,7 +149,7 @@ def test_a_crops_camera_puts_world_points_where_the_photographs_does(min_pixels:
     sighting = sightings_of(IN_A_ROW)[2]
     view = sighting.view
     crop = crop_view(view, roles_of(sighting), 0.1, min_pixels, {})
-    side = len(crop.roles)
+    side = len(crop.trimap)
     assert crop.rgba.shape == (side, side, 4) and side**2 >= min_pixels
     means = IN_A_ROW.gaussians.means[IN_A_ROW.owners == 1].double()
     camera = means @ view.viewmat[:3, :3].double().T + view.viewmat[:3, 3].double()
@@ -162,7 +162,7 @@ def test_a_crops_camera_puts_world_points_where_the_photographs_does(min_pixels:
 
 def test_crops_have_their_margin_and_hold_the_hidden_part():
     sighting = sightings_of(IN_A_ROW)[0]
-    roles = crop_view(sighting.view, roles_of(sighting), 0.2, 1, {}).roles
+    roles = crop_view(sighting.view, roles_of(sighting), 0.2, 1, {}).trimap
     rows, columns = np.nonzero(roles != BACKGROUND)
     span = max(np.ptp(rows), np.ptp(columns)) + 1
     assert span / len(roles) == pytest.approx(0.6, abs=0.05)
@@ -174,7 +174,7 @@ def test_crops_have_their_margin_and_hold_the_hidden_part():
 def test_an_object_that_fills_the_image_is_cropped_beyond_its_border(shape: tuple[int, int]):
     view = replace(IN_A_ROW.views[0], photograph=torch.full((*shape, 3), 90, dtype=torch.uint8), labels=None)
     crop = crop_view(view, np.full(shape, VISIBLE, np.uint8), 0.1, 100, {})
-    assert len(crop.roles) >= max(shape)
-    is_inside = crop.roles == VISIBLE
+    assert len(crop.trimap) >= max(shape)
+    is_inside = crop.trimap == VISIBLE
     assert is_inside.sum() >= shape[0] * shape[1]
     assert (crop.rgba[..., 3] == 255 * is_inside).all()

@@ -36,7 +36,7 @@ def sight(role: int = VISIBLE) -> ObjectCrop:
     return ObjectCrop(
         name="view",
         photograph=np.full((SIDE, SIDE, 3), np.round(255 * np.array(RED)), np.uint8),
-        roles=np.full((SIDE, SIDE), role, np.uint8),
+        trimap=np.full((SIDE, SIDE), role, np.uint8),
         depth=np.full((SIDE, SIDE), 2.0, np.float32),
         viewmat=torch.eye(4),
         K=torch.tensor([[40.0, 0, 20], [0, 40.0, 20], [0, 0, 1]]),

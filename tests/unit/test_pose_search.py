@@ -74,11 +74,11 @@ def test_a_turn_that_nothing_seen_tells_is_not_believed(is_hidden: bool):
     across = points - points.mean(axis=0)
     across -= np.outer(across @ up, up)
     out = across[np.linalg.norm(across, axis=1).argmax()]
-    eyes = [-(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).numpy() - case.center for one in case.request.sights]
+    eyes = [-(one.viewmat[:3, :3].T @ one.viewmat[:3, 3]).numpy() - case.center for one in case.request.windows]
     facing = np.array([eye @ out / np.linalg.norm(eye - eye @ up * up) / np.linalg.norm(out) for eye in eyes])
     chosen = facing < np.cos(np.radians(160)) if is_hidden else np.abs(facing) < np.cos(np.radians(60))
-    sights = tuple(one for one, is_chosen in zip(case.request.sights, chosen, strict=True) if is_chosen)
-    result = search_pose(replace(case.request, sights=sights), case.mesh, QUICK)
+    sights = tuple(one for one, is_chosen in zip(case.request.windows, chosen, strict=True) if is_chosen)
+    result = search_pose(replace(case.request, windows=sights), case.mesh, QUICK)
     assert result.is_trusted != is_hidden, result.reason
     assert ("turned about the vertical" in result.reason or "looks different" in result.reason) == is_hidden
 
@@ -110,12 +110,12 @@ def with_other_rims(case: Case, num_pixels: int) -> Case:
     """The case with masks too wide by so many pixels all around, or too tight where that is negative."""
 
     def of(sight: ObjectCrop) -> ObjectCrop:
-        mask = sight.roles == VISIBLE
+        mask = sight.trimap == VISIBLE
         outside, inside = (np.asarray(ndimage.distance_transform_edt(part)) for part in (~mask, mask))
         away = np.where(mask, 0.5 - inside, outside - 0.5)
-        return replace(sight, roles=np.where(away < num_pixels, VISIBLE, BACKGROUND).astype(np.uint8))
+        return replace(sight, trimap=np.where(away < num_pixels, VISIBLE, BACKGROUND).astype(np.uint8))
 
-    return replace(case, request=replace(case.request, sights=tuple(map(of, case.request.sights))))
+    return replace(case, request=replace(case.request, windows=tuple(map(of, case.request.windows))))
 
 
 def agreements(case: Case) -> tuple[Agreement, Agreement]:
@@ -149,7 +149,7 @@ def test_one_view_and_a_wrong_support_do_no_harm():
     case = make_case("mug", seed=7, trouble=Trouble())
     up = torch.nn.functional.normalize(torch.tensor([1.0, 0.4, -0.2]), dim=0)
     wrong = replace(case.request, up=up, support=Support(torch.tensor([5.0, 0.0, 0.0]), up))
-    for request in (wrong, replace(case.request, sights=case.request.sights[7:8])):
+    for request in (wrong, replace(case.request, windows=case.request.windows[7:8])):
         result = search_pose(request, case.mesh, QUICK)
         assert is_found(case, result) or not result.is_trusted
 
@@ -163,7 +163,7 @@ def test_ten_gaussians_are_enough_where_masks_are_good():
 
 def test_nothing_seen_is_nothing_found():
     case = make_case("parcel", seed=1, num_sights=1)
-    result = search_pose(replace(case.request, sights=()), case.mesh, QUICK)
+    result = search_pose(replace(case.request, windows=()), case.mesh, QUICK)
     assert result.best is None and not result.is_trusted and "too little" in result.reason
 
 

@@ -166,7 +166,7 @@ def test_the_better_place_is_kept(is_better: bool):
     chosen = choose_place(proxy, case.request, Similarity.identity(), learned, SearchConfig())
     assert chosen is not None and chosen.is_taken == is_better
     assert torch.equal(chosen.T_world_proxy.matrix, case.T_capture_proxy.matrix)
-    blind = replace(case.request, sights=())
+    blind = replace(case.request, windows=())
     assert choose_place(proxy, blind, Similarity.identity(), learned, SearchConfig()) is None
 
 

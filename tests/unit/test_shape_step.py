@@ -97,7 +97,7 @@ def test_what_no_photograph_shows_is_not_bent():
     vertices = mesh.vertices.astype(np.float64)
     moves = np.linalg.norm(mended.warp.push(vertices) - vertices, axis=1)
     T = case.T_capture_proxy
-    eyes = [-one.viewmat[:3, :3].T @ one.viewmat[:3, 3] for one in case.request.sights]
+    eyes = [-one.viewmat[:3, :3].T @ one.viewmat[:3, 3] for one in case.request.windows]
     middle = torch.stack(eyes).mean(dim=0) - T.translation
     towards = (vertices @ T.rotation.numpy().T) @ (middle / middle.norm()).numpy()
     behind, before = towards < np.quantile(towards, 0.1), towards > np.quantile(towards, 0.9)
@@ -113,7 +113,7 @@ def test_nothing_changes_where_that_is_not_wanted_or_too_little_is_seen(config: 
 
 def test_nothing_seen_changes_nothing():
     case = make_case("mug", seed=7, num_sights=1)
-    blind = replace(case.request, sights=())
+    blind = replace(case.request, windows=())
     assert mend_shape(blind, case.mesh, case.T_capture_proxy, ShapeConfig(), 0) is None
 
 

@@ -121,7 +121,7 @@ def request_of(mesh: ColoredMesh, num_views: int = 8, arc: float = 80.0) -> Prox
         seed=0,
         views=(),
         frames=(),
-        sights=tuple(one[0] for one in seen),
+        windows=tuple(one[0] for one in seen),
         gaussians=gaussians,
         visibility=torch.ones(number),
         frame=ObjectFrame(torch.eye(3), (low + high) / 2, high - low),
@@ -155,7 +155,7 @@ def completed(request: ProxyRequest, cells: int = CELLS) -> ProxyAsset:
 def evidence_of(request: ProxyRequest) -> Evidence:
     """What hypotheses of the object are judged by."""
     frame = UprightFrame.of(request)
-    observations = observe(request.sights, request.gaussians, frame)
+    observations = observe(request.windows, request.gaussians, frame)
     grid = find_grid(observations, frame.low, frame.high, CELLS, frame.floor)
     return gather_evidence(measure_space(observations, grid, frame.diagonal, frame.floor), frame.diagonal)
 
@@ -177,8 +177,8 @@ def shares_within(truth: ColoredMesh, asset: ProxyAsset) -> tuple[float, float]:
 def with_sights(
     request: ProxyRequest, change: Callable[[ObjectCrop], ObjectCrop], chosen: Sequence[int]
 ) -> ProxyRequest:
-    sights = tuple(change(sight) if index in chosen else sight for index, sight in enumerate(request.sights))
-    return replace(request, sights=sights)
+    sights = tuple(change(sight) if index in chosen else sight for index, sight in enumerate(request.windows))
+    return replace(request, windows=sights)
 
 
 def test_the_unseen_half_of_a_box_is_found_by_mirroring():
@@ -243,9 +243,9 @@ def test_nothing_reaches_out_of_the_masks():
     shape = completion_of(box).shape
     assert isinstance(shape, ColoredMesh)
     spilt = total = 0
-    for sight in request.sights:
+    for sight in request.windows:
         own = recast(SurfaceQueries(shape), sight)
-        spilt += (own & (sight.roles == BACKGROUND)).sum()
+        spilt += (own & (sight.trimap == BACKGROUND)).sum()
         total += own.sum()
     assert spilt / total < 0.02
 
@@ -269,7 +269,7 @@ def test_the_same_request_gets_the_same_reply():
 def test_one_wrong_mask_among_many_does_not_cut_the_object():
     truth = colored(box())
     request = request_for(box)
-    wrong = with_sights(request, lambda sight: replace(sight, roles=np.roll(sight.roles, 45, axis=1)), [3])
+    wrong = with_sights(request, lambda sight: replace(sight, trimap=np.roll(sight.trimap, 45, axis=1)), [3])
     c2, _ = shares_within(truth, completed(wrong))
     assert c2 > 0.8
 
@@ -281,7 +281,7 @@ def without_depth(request: ProxyRequest) -> ProxyRequest:
 
 def hidden(request: ProxyRequest) -> ProxyRequest:
     occluded = np.full((SIDE, SIDE), OCCLUDER, np.uint8)
-    return with_sights(request, lambda sight: replace(sight, roles=occluded), range(99))
+    return with_sights(request, lambda sight: replace(sight, trimap=occluded), range(99))
 
 
 def cut(request: ProxyRequest) -> ProxyRequest:
@@ -290,7 +290,7 @@ def cut(request: ProxyRequest) -> ProxyRequest:
         request,
         lambda sight: replace(
             sight,
-            roles=sight.roles[:, :half],
+            trimap=sight.trimap[:, :half],
             depth=sight.depth[:, :half],
             photograph=sight.photograph[:, :half],
         ),
@@ -300,8 +300,8 @@ def cut(request: ProxyRequest) -> ProxyRequest:
 
 POOR = {
     "no support": lambda request: replace(request, support=None),
-    "one view": lambda request: replace(request, sights=request.sights[:1]),
-    "no views": lambda request: replace(request, sights=()),
+    "one view": lambda request: replace(request, windows=request.windows[:1]),
+    "no views": lambda request: replace(request, windows=()),
     "nothing but occluders": hidden,
     "no depth": without_depth,
     "cut by the border": cut,

@@ -96,7 +96,7 @@ def test_the_seen_side_takes_on_what_is_photographed():
 def test_what_somebody_else_hides_has_no_say():
     sights = [photograph(0.0)]
     hidden = [
-        ObjectCrop(one.name, one.photograph, np.full_like(one.roles, OCCLUDER), one.depth, one.viewmat, one.K)
+        ObjectCrop(one.name, one.photograph, np.full_like(one.trimap, OCCLUDER), one.depth, one.viewmat, one.K)
         for one in sights
     ]
     *_, residual = fitted([0.0], sights=hidden)

@@ -45,12 +45,12 @@ def job_name(name: str) -> str:
 
 def write_job(folder: Path, request: ProxyRequest) -> None:
     """Write all that is known of the object into this folder, which is made if need be."""
-    points, normals, colors = partial_points(request.sights, request.frame)
+    points, normals, colors = partial_points(request.windows, request.frame)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_views(folder / "views", request.views)
         _write_sights(folder / "frames", request.frames)
-        _write_sights(folder / "sights", _spread(request.sights))
+        _write_sights(folder / "sights", _spread(request.windows))
         _write_points(folder / "points.ply", points, normals, colors)
         write_json(folder / "job.json", _job(request))
     except OSError as error:
@@ -94,8 +94,8 @@ def _write_views(folder: Path, views: Sequence[ObjectView]) -> None:
     entries = []
     for number, view in enumerate(views):
         file = _save(folder / f"{number:02d}.png", view.rgba)
-        roles = _save(folder / f"{number:02d}_roles.png", view.roles)
-        camera = _camera(view.name, view.roles, view.K, view.viewmat)
+        roles = _save(folder / f"{number:02d}_roles.png", view.trimap)
+        camera = _camera(view.name, view.trimap, view.K, view.viewmat)
         entries.append({"file": file, "roles": roles, **camera, "scores": dict(view.scores)})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
@@ -106,9 +106,9 @@ def _write_sights(folder: Path, sights: Sequence[ObjectCrop]) -> None:
     entries = []
     for number, sight in enumerate(sights):
         file = _save(folder / f"{number:02d}.png", sight.photograph)
-        mask = _save(folder / f"{number:02d}_mask.png", np.where(sight.roles == VISIBLE, 255, 0).astype(np.uint8))
-        roles = _save(folder / f"{number:02d}_roles.png", sight.roles)
-        camera = _camera(sight.name, sight.roles, sight.K, sight.viewmat)
+        mask = _save(folder / f"{number:02d}_mask.png", np.where(sight.trimap == VISIBLE, 255, 0).astype(np.uint8))
+        roles = _save(folder / f"{number:02d}_roles.png", sight.trimap)
+        camera = _camera(sight.name, sight.trimap, sight.K, sight.viewmat)
         entries.append({"file": file, "mask": mask, "roles": roles, **camera})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 

@@ -46,7 +46,7 @@ def _seen_in(
     sight: ObjectCrop,
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
     """What one photograph shows: points, normals and colours of the object's pixels whose neighbours are its own."""
-    is_known = (sight.roles == VISIBLE) & np.isfinite(sight.depth) & (sight.depth > 0)
+    is_known = (sight.trimap == VISIBLE) & np.isfinite(sight.depth) & (sight.depth > 0)
     chosen: Bool[np.ndarray, "h w"] = binary_erosion(is_known, NEIGHBOURS)
     rows, columns = np.indices(sight.depth.shape)
     pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)

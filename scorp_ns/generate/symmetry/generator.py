@@ -43,7 +43,7 @@ class SymmetryGenerator:
         work.check(request.name)
         work.report(0.0, "looking at what was seen")
         frame = UprightFrame.of(request)
-        sights = [sight for sight in request.sights if bool((sight.roles == VISIBLE).any())]
+        sights = [sight for sight in request.windows if bool((sight.trimap == VISIBLE).any())]
         if not sights:
             sights = imagine_sights(request.gaussians, frame)
         observations = observe(sights, request.gaussians, frame)

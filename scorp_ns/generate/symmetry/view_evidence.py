@@ -73,8 +73,8 @@ def observe(sights: Sequence[ObjectCrop], gaussians: Gaussians, frame: UprightFr
 
 
 def _observe(sight: ObjectCrop, gaussians: Gaussians, frame: UprightFrame) -> Observation:
-    is_object = sight.roles == VISIBLE
-    possible = sight.roles != BACKGROUND
+    is_object = sight.trimap == VISIBLE
+    possible = sight.trimap != BACKGROUND
     height, width = sight.depth.shape
     front, is_front = front_depths(gaussians, sight.viewmat, sight.K, width, height)
     middle, _ = front_depths(gaussians, sight.viewmat, sight.K, width, height, front=0.0)
@@ -141,7 +141,7 @@ def imagine_sights(gaussians: Gaussians, frame: UprightFrame) -> list[ObjectCrop
         viewmat[:3, :3] = np.stack([right, np.cross(forward, right), forward]) @ frame.rotation.T
         viewmat[:3, 3] = np.array([0, 0, distance]) - viewmat[:3, :3] @ frame.center
         sights.append(_imagined(gaussians, torch.from_numpy(viewmat), K, side, str(index)))
-    return [sight for sight in sights if bool((sight.roles == VISIBLE).any())]
+    return [sight for sight in sights if bool((sight.trimap == VISIBLE).any())]
 
 
 def _imagined(gaussians: Gaussians, viewmat: Tensor, K: Tensor, side: int, name: str) -> ObjectCrop:
@@ -154,7 +154,7 @@ def _imagined(gaussians: Gaussians, viewmat: Tensor, K: Tensor, side: int, name:
     return ObjectCrop(
         name=name,
         photograph=(255 * photograph).round().astype(np.uint8),
-        roles=np.where(alpha[..., 0] > SOLID, VISIBLE, BACKGROUND).astype(np.uint8),
+        trimap=np.where(alpha[..., 0] > SOLID, VISIBLE, BACKGROUND).astype(np.uint8),
         depth=np.full((side, side), np.inf, np.float32),
         viewmat=viewmat,
         K=K,
