@@ -136,15 +136,15 @@ def _spill(mesh, request) -> float:
     from scorp_ns.surfaces.queries import SurfaceQueries
 
     queries, spilt, total = SurfaceQueries(mesh), 0, 0
-    for sight in request.windows:
-        K, viewmat = sight.K.numpy(), sight.viewmat.double().numpy()
-        rows, columns = np.indices(sight.depth.shape) + 0.5
+    for window in request.windows:
+        K, viewmat = window.K.numpy(), window.viewmat.double().numpy()
+        rows, columns = np.indices(window.depth.shape) + 0.5
         rays = np.stack([(columns - K[0, 2]) / K[0, 0], (rows - K[1, 2]) / K[1, 1], np.ones_like(rows)], axis=-1)
         directions = (rays @ viewmat[:3, :3]).reshape(-1, 3).astype(np.float32)
         origins = np.broadcast_to(-viewmat[:3, :3].T @ viewmat[:3, 3], directions.shape).astype(np.float32)
-        depth = queries.cast(origins, directions).distances.reshape(sight.depth.shape)
-        is_open = (depth < sight.depth + HIDDEN * request.frame.diagonal) & (sight.trimap != OCCLUDER)
-        spilt += (np.isfinite(depth) & is_open & (sight.trimap == BACKGROUND)).sum()
+        depth = queries.cast(origins, directions).distances.reshape(window.depth.shape)
+        is_open = (depth < window.depth + HIDDEN * request.frame.diagonal) & (window.trimap != OCCLUDER)
+        spilt += (np.isfinite(depth) & is_open & (window.trimap == BACKGROUND)).sum()
         total += np.isfinite(depth).sum()
     return float(spilt / max(1, total))
 

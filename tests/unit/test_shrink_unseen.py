@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from scorp_ns.generate.symmetry.shrink_unseen import CLOSE, EXCESS, MOST, MOST_OF_DEPTH, drawn_in
-from scorp_ns.generate.symmetry.visual_hull import Space
+from scorp_ns.generate.symmetry.shrink_unseen import CLOSE, EXCESS, MOST, MOST_OF_DEPTH, shrink_unseen
+from scorp_ns.generate.symmetry.visual_hull import FusedVolume
 from scorp_ns.surfaces.marching import Grid
 
 DIAGONAL = 1.0
@@ -16,14 +16,14 @@ TOP = 0.4
 HALF = 0.15
 
 
-def block(floor: float = 0.0, half: float = HALF) -> tuple[Float[np.ndarray, "x y z"], Space]:
+def block(floor: float = 0.0, half: float = HALF) -> tuple[Float[np.ndarray, "x y z"], FusedVolume]:
     """Distances to an upright block that stands on the floor, and the space around it; x is its narrow side."""
     low, high = np.array([-HALF, -HALF, floor]), np.array([HALF, HALF, floor + TOP])
     grid = Grid.around(low, high, SPACING, 3)
     x, y, z = grid.points.reshape(*grid.shape, 3).transpose(3, 0, 1, 2)
     distances = np.maximum(np.maximum(abs(x) - half, abs(y) - HALF), np.maximum(floor - z, z - floor - TOP))
     nothing = np.zeros(grid.shape)
-    return distances, Space(grid, band=0.04, hull=distances, surface=nothing, weight=nothing, floor=floor)
+    return distances, FusedVolume(grid, band=0.04, visual_hull=distances, tsdf=nothing, weight=nothing, floor=floor)
 
 
 def side(y: float, floor: float) -> Float[np.ndarray, "n 3"]:
@@ -34,9 +34,9 @@ def side(y: float, floor: float) -> Float[np.ndarray, "n 3"]:
 
 def shift(known: Float[np.ndarray, "n 3"], at: tuple[float, float, float], floor: float = 0.0, half: float = HALF):
     """By how much the surface at a place moves inwards."""
-    distances, space = block(floor, half)
-    moved = drawn_in(distances, known, space, DIAGONAL) - distances
-    return float(space.at(moved, np.array([at]), np.nan)[0])
+    distances, volume = block(floor, half)
+    moved = shrink_unseen(distances, known, volume, DIAGONAL) - distances
+    return float(volume.at(moved, np.array([at]), np.nan)[0])
 
 
 @pytest.mark.parametrize("floor", [0.0, -0.37])
@@ -47,10 +47,10 @@ def test_a_surface_is_drawn_in_the_more_the_further_it_is_from_what_was_seen(awa
 
 
 def test_what_was_seen_stays_where_it_is():
-    distances, space = block()
+    distances, volume = block()
     known = side(-HALF, 0.0)
-    moved = drawn_in(distances, known, space, DIAGONAL) - distances
-    assert np.abs(space.at(moved, known, np.nan)).max() < EXCESS * SPACING
+    moved = shrink_unseen(distances, known, volume, DIAGONAL) - distances
+    assert np.abs(volume.at(moved, known, np.nan)).max() < EXCESS * SPACING
 
 
 def test_nothing_is_drawn_in_further_than_was_measured():
@@ -58,20 +58,20 @@ def test_nothing_is_drawn_in_further_than_was_measured():
 
 
 def test_what_stands_on_something_keeps_its_foot():
-    distances, space = block()
-    moved = drawn_in(distances, side(-HALF, 0.0), space, DIAGONAL) - distances
-    heights = space.grid.points[:, 2].reshape(space.grid.shape)
+    distances, volume = block()
+    moved = shrink_unseen(distances, side(-HALF, 0.0), volume, DIAGONAL) - distances
+    heights = volume.grid.points[:, 2].reshape(volume.grid.shape)
     assert np.abs(moved[heights < (CLOSE + SPACING / 100) * DIAGONAL]).max() < EXCESS * SPACING / 10
 
 
 def test_what_is_thin_stays():
     half = 0.02
-    distances, space = block(half=half)
-    drawn = drawn_in(distances, side(-HALF, 0.0), space, DIAGONAL)
+    distances, volume = block(half=half)
+    drawn = shrink_unseen(distances, side(-HALF, 0.0), volume, DIAGONAL)
     assert (drawn[distances <= -half + SPACING / 2] < 0).all()
     assert shift(side(-HALF, 0.0), (half, HALF / 2, TOP / 2), half=half) == pytest.approx(MOST_OF_DEPTH * half)
 
 
 def test_an_object_that_nobody_saw_is_left_alone():
-    distances, space = block()
-    assert np.array_equal(drawn_in(distances, np.zeros((0, 3)), space, DIAGONAL), distances)
+    distances, volume = block()
+    assert np.array_equal(shrink_unseen(distances, np.zeros((0, 3)), volume, DIAGONAL), distances)

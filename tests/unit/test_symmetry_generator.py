@@ -19,12 +19,12 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.bodies import find_body, find_plane
 from scorp_ns.generate.symmetry.config import SymmetryConfig
-from scorp_ns.generate.symmetry.extraction import extract_object, settled
+from scorp_ns.generate.symmetry.extraction import extract_object, without_floaters
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.revolution import find_axes
-from scorp_ns.generate.symmetry.symmetry_score import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.view_evidence import observe
-from scorp_ns.generate.symmetry.visual_hull import find_grid, measure_space
+from scorp_ns.generate.symmetry.symmetry_score import SymmetryEvidence, symmetry_evidence
+from scorp_ns.generate.symmetry.view_evidence import gather_view_evidence
+from scorp_ns.generate.symmetry.visual_hull import find_grid, fuse_views
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, ObjectCrop, ObjectFrame, ProxyAsset, ProxyRequest, Support
 from scorp_ns.surfaces.marching import Grid
 from scorp_ns.surfaces.mesh import ColoredMesh
@@ -79,7 +79,7 @@ def colored(mesh: trimesh.Trimesh) -> ColoredMesh:
     return ColoredMesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int64), colors)
 
 
-def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tuple[ObjectCrop, np.ndarray]:
+def cast_window(queries: SurfaceQueries, azimuth: float, elevation: float) -> tuple[ObjectCrop, np.ndarray]:
     """What a camera sees of an object on a white ground at z = 0, and the points, normals and colours it sees of it."""
     viewmat = orbit_camera(azimuth, elevation, distance=1.6).double()
     columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
@@ -93,16 +93,16 @@ def cast_sight(queries: SurfaceQueries, azimuth: float, elevation: float) -> tup
     depth = np.where(is_object, hits.distances, ground).astype(np.float32).reshape(SIDE, SIDE)
     image = np.where(is_object[:, None], hits.colors, 1.0).reshape(SIDE, SIDE, 3)
     roles = np.where(is_object, VISIBLE, BACKGROUND).astype(np.uint8).reshape(SIDE, SIDE)
-    sight = ObjectCrop(f"{azimuth:.0f}", (255 * image).round().astype(np.uint8), roles, depth, viewmat, K)
+    window = ObjectCrop(f"{azimuth:.0f}", (255 * image).round().astype(np.uint8), roles, depth, viewmat, K)
     points = center + directions * np.where(is_object, hits.distances, 0)[:, None]
-    return sight, np.hstack([points, hits.normals, hits.colors])[is_object]
+    return window, np.hstack([points, hits.normals, hits.colors])[is_object]
 
 
 def request_of(mesh: ColoredMesh, num_views: int = 8, arc: float = 80.0) -> ProxyRequest:
     """What lifting would tell of an object that cameras see from the side of +x."""
     queries = SurfaceQueries(mesh)
     angles = np.linspace(-arc / 2, arc / 2, num_views)
-    seen = [cast_sight(queries, float(angle), 30.0 + 20.0 * (index % 2)) for index, angle in enumerate(angles)]
+    seen = [cast_window(queries, float(angle), 30.0 + 20.0 * (index % 2)) for index, angle in enumerate(angles)]
     surface = np.concatenate([points for _, points in seen])
     _, first = np.unique(np.floor(surface[:, :3] / SPACING), axis=0, return_index=True)
     points, normals, colors = torch.from_numpy(surface[first]).float().split(3, dim=1)
@@ -152,12 +152,12 @@ def completed(request: ProxyRequest, cells: int = CELLS) -> ProxyAsset:
     return asset
 
 
-def evidence_of(request: ProxyRequest) -> Evidence:
+def evidence_of(request: ProxyRequest) -> SymmetryEvidence:
     """What hypotheses of the object are judged by."""
     frame = UprightFrame.of(request)
-    observations = observe(request.windows, request.gaussians, frame)
-    grid = find_grid(observations, frame.low, frame.high, CELLS, frame.floor)
-    return gather_evidence(measure_space(observations, grid, frame.diagonal, frame.floor), frame.diagonal)
+    views = gather_view_evidence(request.windows, request.gaussians, frame)
+    grid = find_grid(views, frame.low, frame.high, CELLS, frame.floor)
+    return symmetry_evidence(fuse_views(views, grid, frame.diagonal, frame.floor), frame.diagonal)
 
 
 @cache
@@ -174,11 +174,11 @@ def shares_within(truth: ColoredMesh, asset: ProxyAsset) -> tuple[float, float]:
     return float((KDTree(found).query(true)[0] < limit).mean()), float((KDTree(true).query(found)[0] < limit).mean())
 
 
-def with_sights(
+def with_windows(
     request: ProxyRequest, change: Callable[[ObjectCrop], ObjectCrop], chosen: Sequence[int]
 ) -> ProxyRequest:
-    sights = tuple(change(sight) if index in chosen else sight for index, sight in enumerate(request.windows))
-    return replace(request, windows=sights)
+    windows = tuple(change(window) if index in chosen else window for index, window in enumerate(request.windows))
+    return replace(request, windows=windows)
 
 
 def test_the_unseen_half_of_a_box_is_found_by_mirroring():
@@ -193,7 +193,7 @@ def test_the_back_of_a_bottle_is_found_by_revolution_or_mirroring():
     truth = colored(bottle())
     asset = completion_of(bottle)
     c2, p2 = shares_within(truth, asset)
-    assert asset.evidence["hypothesis"] != "hull"
+    assert asset.evidence["hypothesis"] != "visual hull"
     assert c2 > 0.85 and p2 > 0.85
 
 
@@ -243,18 +243,18 @@ def test_nothing_reaches_out_of_the_masks():
     shape = completion_of(box).shape
     assert isinstance(shape, ColoredMesh)
     spilt = total = 0
-    for sight in request.windows:
-        own = recast(SurfaceQueries(shape), sight)
-        spilt += (own & (sight.trimap == BACKGROUND)).sum()
+    for window in request.windows:
+        own = recast(SurfaceQueries(shape), window)
+        spilt += (own & (window.trimap == BACKGROUND)).sum()
         total += own.sum()
     assert spilt / total < 0.02
 
 
-def recast(queries: SurfaceQueries, sight: ObjectCrop) -> np.ndarray:
+def recast(queries: SurfaceQueries, window: ObjectCrop) -> np.ndarray:
     """The silhouette of another surface in a sight."""
     columns, rows = np.meshgrid(np.arange(SIDE) + 0.5 - SIDE / 2, np.arange(SIDE) + 0.5 - SIDE / 2)
     rays = np.stack([columns / FOCAL, rows / FOCAL, np.ones_like(rows)], axis=-1).reshape(-1, 3)
-    R, center = sight.viewmat[:3, :3].numpy(), -(sight.viewmat[:3, :3].T @ sight.viewmat[:3, 3]).numpy()
+    R, center = window.viewmat[:3, :3].numpy(), -(window.viewmat[:3, :3].T @ window.viewmat[:3, 3]).numpy()
     hits = queries.cast(np.tile(center, (len(rays), 1)).astype(np.float32), (rays @ R).astype(np.float32))
     return np.isfinite(hits.distances).reshape(SIDE, SIDE)
 
@@ -269,30 +269,30 @@ def test_the_same_request_gets_the_same_reply():
 def test_one_wrong_mask_among_many_does_not_cut_the_object():
     truth = colored(box())
     request = request_for(box)
-    wrong = with_sights(request, lambda sight: replace(sight, trimap=np.roll(sight.trimap, 45, axis=1)), [3])
+    wrong = with_windows(request, lambda window: replace(window, trimap=np.roll(window.trimap, 45, axis=1)), [3])
     c2, _ = shares_within(truth, completed(wrong))
     assert c2 > 0.8
 
 
 def without_depth(request: ProxyRequest) -> ProxyRequest:
     far = np.full((SIDE, SIDE), np.inf, np.float32)
-    return with_sights(request, lambda sight: replace(sight, depth=far), range(99))
+    return with_windows(request, lambda window: replace(window, depth=far), range(99))
 
 
 def hidden(request: ProxyRequest) -> ProxyRequest:
     occluded = np.full((SIDE, SIDE), OCCLUDER, np.uint8)
-    return with_sights(request, lambda sight: replace(sight, trimap=occluded), range(99))
+    return with_windows(request, lambda window: replace(window, trimap=occluded), range(99))
 
 
 def cut(request: ProxyRequest) -> ProxyRequest:
     half = SIDE // 2
-    return with_sights(
+    return with_windows(
         request,
-        lambda sight: replace(
-            sight,
-            trimap=sight.trimap[:, :half],
-            depth=sight.depth[:, :half],
-            photograph=sight.photograph[:, :half],
+        lambda window: replace(
+            window,
+            trimap=window.trimap[:, :half],
+            depth=window.depth[:, :half],
+            photograph=window.photograph[:, :half],
         ),
         range(99),
     )
@@ -330,9 +330,9 @@ def test_room_that_is_left_behind_something_else_is_no_part_of_the_object():
         np.linalg.norm(grid.points - center, axis=1) - 0.3 for center in ((0.5, 0.5, 0.5), (1.5, 0.5, 0.5))
     ]
     distances = np.minimum(*object_and_room).reshape(grid.shape)
-    both, _ = extract_object(settled(distances, grid, np.empty((0, 3))), grid)
+    both, _ = extract_object(without_floaters(distances, grid, np.empty((0, 3))), grid)
     front = np.stack([np.full(9, 0.25), *np.indices((3, 3)).reshape(2, 9) * 0.1 + 0.4], axis=1)
-    seen, _ = extract_object(settled(distances, grid, np.vstack([front, [[1.2, 0.5, 0.5]]])), grid)
+    seen, _ = extract_object(without_floaters(distances, grid, np.vstack([front, [[1.2, 0.5, 0.5]]])), grid)
     assert both[:, 0].max() > 1.7 and seen[:, 0].max() < 0.9 and seen[:, 0].min() < 0.25
 
 

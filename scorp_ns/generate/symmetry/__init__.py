@@ -1,1 +1,1 @@
-"""Complete objects without weights: by mirror planes, by revolution, and otherwise by what the views leave possible."""
+"""Objects completed without a trained model: by mirror planes, by revolution, otherwise by their visual hull."""

@@ -1,4 +1,4 @@
-"""Bodies of revolution made whole: hollow ones opened down to their bottom, with parts that stick out."""
+"""Complete bodies of revolution: vessels opened down to their bottom, with protruding parts such as handles."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from scorp_ns.generate.symmetry.revolution import (
     measure_profile,
     violations,
 )
-from scorp_ns.generate.symmetry.symmetry_score import TOLERANCE, Evidence
+from scorp_ns.generate.symmetry.symmetry_score import TOLERANCE, SymmetryEvidence
 
 MOST_PARTS = 0.4
-"""No body of revolution is what more of the seen surface than this sticks out of."""
+"""An object is no body of revolution if more of its seen surface than this sticks out."""
 
 PART_REACH = 0.05
-"""What belongs to a part lies so near to its seen surface, as a share of the diagonal."""
+"""A part reaches so far from its seen surface, as a share of the diagonal."""
 
 APART = 0.02
-"""What was seen further outside a vessel's outline than this share of the diagonal is no fog around its wall."""
+"""Points seen further outside a vessel's outline than this share of the diagonal are no fog around its wall."""
 
 ADDED_PRICE = 1.0
-"""What it costs to add as many parts as are seen, where explaining none costs 1: one handle is likelier."""
+"""The cost of adding as many parts as are seen, where explaining none costs 1: one handle is likelier."""
 
 OPEN = 0.3
-"""Who can look so far down into a body, as a share of its height, looks into a vessel."""
+"""A body that is open so far down, as a share of its height, is a vessel."""
 
 MIDDLE = 0.4
-"""That is seen within this share of its radius."""
+"""The depth of that opening is measured within this share of the radius."""
 
 RIM_ROWS = 4
-"""So many of a vessel's highest rows tell how wide its rim is, which is too thin to be seen itself."""
+"""Highest rows of a vessel that give the width of its rim, which is too thin to be seen itself."""
 
 FOGGY = 0.3
-"""The depths within a vessel are fog, not contents, if so many of them disagree with the others around the axis."""
+"""The depths within a vessel are fog, not contents, if this share of them disagrees with others around the axis."""
 
 WALL = (0.015, 0.03)
 """Least and largest thickness of a vessel's wall, as shares of the diagonal."""
 
 
 @dataclass(frozen=True)
-class Body:
-    """A body of revolution, and how the seen points lie to it."""
+class RevolutionBody:
+    """A body of revolution, with the seen points that deviate from it."""
 
     profile: Profile
     apart: Bool[np.ndarray, " n"]
-    """What sticks out of it."""
+    """Seen points that stick out of it."""
     doubtful: Bool[np.ndarray, " n"]
-    """What lies on it where most of the ring is free space."""
+    """Seen points on it whose ring is mostly free space."""
     is_vessel: bool
 
 
-def find_body(axis: Axis, evidence: Evidence) -> Body:
+def find_body(axis: Axis, evidence: SymmetryEvidence) -> RevolutionBody:
     """The body of revolution about an axis."""
-    profile = measure_profile(axis, evidence.space)
+    profile = measure_profile(axis, evidence.volume)
     outer = outer_radii(profile)
     violated = violations(axis, evidence, NUM_TURNS) > VIOLATING
     rows = np.clip(np.rint((evidence.seen[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
@@ -72,7 +72,7 @@ def find_body(axis: Axis, evidence: Evidence) -> Body:
     hollow = _hollowed(profile, outer, float(np.percentile(on_wall, 99)) if len(on_wall) else -np.inf, evidence)
     is_foggy = within.any() and violated[within].mean() > FOGGY
     is_vessel = hollow is not None and bool(is_foggy)
-    return Body(
+    return RevolutionBody(
         hollow if is_vessel and hollow is not None else profile,
         violated & (beyond > 1),
         violated & (np.abs(beyond) <= 1),
@@ -81,14 +81,16 @@ def find_body(axis: Axis, evidence: Evidence) -> Body:
 
 
 def outer_radii(profile: Profile) -> Float[np.ndarray, " z"]:
-    """Per height, how far the body reaches from its axis; 0 where it does not."""
+    """The outer radius per height; 0 where there is no body."""
     solid = profile.values < 0
     return np.where(solid.any(axis=0), (len(solid) - np.argmax(solid[::-1], axis=0) - 0.5) * profile.spacing, 0.0)
 
 
-def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], top: float, evidence: Evidence) -> Profile | None:
-    """The body opened down to its bottom, its wall as high as it was seen; None where it is not open."""
-    solid, floor, band = profile.values < 0, evidence.space.floor, evidence.space.band
+def _hollowed(
+    profile: Profile, outer: Float[np.ndarray, " z"], top: float, evidence: SymmetryEvidence
+) -> Profile | None:
+    """The body opened down to its bottom, with a wall up to the seen height; None if it is not open."""
+    solid, floor, band = profile.values < 0, evidence.volume.floor, evidence.volume.band
     if not outer.any():
         return None
     heights = profile.bottom + np.arange(solid.shape[1]) * profile.spacing
@@ -111,8 +113,8 @@ def _hollowed(profile: Profile, outer: Float[np.ndarray, " z"], top: float, evid
     return replace(profile, values=np.clip(values, -band, band))
 
 
-def find_plane(body: Body, evidence: Evidence, number: int = 72) -> Mirror:
-    """The mirror plane through the axis under which what sticks out agrees with the views: a handle before a lip."""
+def find_plane(body: RevolutionBody, evidence: SymmetryEvidence, number: int = 72) -> Mirror:
+    """The mirror plane through the axis that agrees best with the protruding points, a handle before a lip."""
     axis, parts = body.profile.axis, evidence.part(body.apart)
     protrusion = (
         np.maximum(axis.radii(parts.seen) - outer_radii(body.profile).max(), 0.0) + TOLERANCE * evidence.diagonal
@@ -128,30 +130,30 @@ def find_plane(body: Body, evidence: Evidence, number: int = 72) -> Mirror:
     return min(planes, key=lambda one: one[:2])[2]
 
 
-def complete_body(body: Body, plane: Mirror | None, evidence: Evidence) -> Float[np.ndarray, "x y z"]:
-    """The body with what sticks out of it, that mirrored, as distances on the grid."""
-    space = evidence.space
-    points = space.grid.points.astype(np.float64)
-    field = body.profile.at(points, space.band).reshape(space.grid.shape)
+def complete_body(body: RevolutionBody, plane: Mirror | None, evidence: SymmetryEvidence) -> Float[np.ndarray, "x y z"]:
+    """Signed distances of the body joined with its protruding parts and their mirror images."""
+    volume = evidence.volume
+    points = volume.grid.points.astype(np.float64)
+    field = body.profile.at(points, volume.band).reshape(volume.grid.shape)
     if plane is not None:
-        mirrored = space.at(evidence.solid, plane(points), space.band).reshape(space.grid.shape)
+        mirrored = volume.at(evidence.solid, plane(points), volume.band).reshape(volume.grid.shape)
         apart = evidence.seen[body.apart]
-        near = _distances(np.concatenate([apart, plane(apart)]), evidence) - PART_REACH * evidence.diagonal
-        outside = outer_at(body.profile, points).reshape(space.grid.shape)
+        near = _distance_field(np.concatenate([apart, plane(apart)]), evidence) - PART_REACH * evidence.diagonal
+        outside = outer_at(body.profile, points).reshape(volume.grid.shape)
         field = np.minimum(field, np.maximum.reduce([evidence.solid, mirrored, near, outside]))
-    return np.maximum(field, space.hull)
+    return np.maximum(field, volume.visual_hull)
 
 
 def outer_at(profile: Profile, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-    """How far within the body's outline points are, hollow or not: parts end where they meet it."""
+    """Distances from the points out to the body's outer wall, negative outside it: parts end where they meet it."""
     outer = outer_radii(profile)
     rows = np.clip(np.rint((points[:, 2] - profile.bottom) / profile.spacing).astype(int), 0, len(outer) - 1)
     return outer[rows] - 2 * profile.spacing - profile.axis.radii(points)
 
 
-def within_outline(profile: Profile, evidence: Evidence) -> Bool[np.ndarray, "x y z"]:
-    """What lies inside a body or closely around it; above and below, its ends go on as wide as they are."""
-    grid, outer = evidence.space.grid, outer_radii(profile)
+def within_outline(profile: Profile, evidence: SymmetryEvidence) -> Bool[np.ndarray, "x y z"]:
+    """The grid points inside a body or closely around it; its ends are continued above and below at their width."""
+    grid, outer = evidence.volume.grid, outer_radii(profile)
     (rows,) = np.nonzero(outer)
     outer = np.interp(np.arange(len(outer)), rows, outer[rows]) if len(rows) else outer
     heights = np.round((grid.points[:, 2] - profile.bottom) / profile.spacing).astype(int)
@@ -159,9 +161,9 @@ def within_outline(profile: Profile, evidence: Evidence) -> Bool[np.ndarray, "x 
     return within.reshape(grid.shape)
 
 
-def _distances(points: Float[np.ndarray, "n 3"], evidence: Evidence) -> Float[np.ndarray, "x y z"]:
-    """How far the grid's points are from these."""
-    grid = evidence.space.grid
+def _distance_field(points: Float[np.ndarray, "n 3"], evidence: SymmetryEvidence) -> Float[np.ndarray, "x y z"]:
+    """Distances of the grid's points to the nearest of these."""
+    grid = evidence.volume.grid
     places = np.clip(np.rint((points - grid.origin) / grid.spacing).astype(int), 0, np.array(grid.shape) - 1)
     empty = np.ones(grid.shape, bool)
     empty[tuple(places.T)] = False

@@ -1,4 +1,4 @@
-"""Colours of a surface: from the photographs, from its symmetric partner, and smoothly from around."""
+"""Vertex colours: from the photographs, from symmetric partners, and by harmonic interpolation in between."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from scipy.sparse.linalg import cg
 from scipy.spatial import KDTree
 
 from scorp_ns.generate.symmetry.symmetry_score import Motion
-from scorp_ns.generate.symmetry.view_evidence import Observation
+from scorp_ns.generate.symmetry.view_evidence import ViewEvidence
 
-SIGHT_TOLERANCE = 0.03
-"""A photograph shows a point whose depth it knows to this share of the diagonal."""
+DEPTH_TOLERANCE = 0.03
+"""A photograph shows a point if its depth agrees to this share of the diagonal."""
 
 PARTNER_REACH = 0.04
 """A point's partner lies so near to its image, as a share of the diagonal."""
 
 NORMAL_LENGTH = 0.06
-"""Normals at right angles count as places that are 1.4 times this apart, as a share of the diagonal."""
+"""Unit normals are scaled by this share of the diagonal when they are compared together with positions."""
 
 LEAST_WEIGHT = 0.05
 """Points that photographs show less squarely than this have no colour of their own."""
 
 GRAY = 0.5
-"""The colour of what nothing has a colour around."""
+"""The colour where nothing is coloured."""
 
 
 def photographed_colors(
     vertices: Float[np.ndarray, "v 3"],
     normals: Float[np.ndarray, "v 3"],
-    observations: Sequence[Observation],
+    views: Sequence[ViewEvidence],
     diagonal: float,
 ) -> tuple[Float[np.ndarray, "v 3"], Float[np.ndarray, " v"]]:
-    """The mean colour in the photographs that show each point, and how much they count together."""
+    """The mean colour in the photographs that show each point, weighted by cosine, and the sum of the weights."""
     total, weights = np.zeros(vertices.shape), np.zeros(len(vertices))
-    for one in observations:
+    for one in views:
         columns, rows, z = one.project(vertices)
         height, width = one.depth.shape
         column = np.clip(np.rint(columns), 0, width - 1).astype(int)
         row = np.clip(np.rint(rows), 0, height - 1).astype(int)
         within = (z > 1e-3) & (columns > -0.5) & (rows > -0.5) & (columns < width - 0.5) & (rows < height - 0.5)
-        near = np.abs(one.depth[row, column] - z) < SIGHT_TOLERANCE * diagonal
+        near = np.abs(one.depth[row, column] - z) < DEPTH_TOLERANCE * diagonal
         ways = one.center - vertices
         facing = (normals * ways).sum(axis=1) / np.maximum(np.linalg.norm(ways, axis=1), 1e-12)
         weight = np.where(within & near, one.weight[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
@@ -63,11 +63,11 @@ def partner_colors(
     motions: Sequence[Motion],
     diagonal: float,
 ) -> tuple[Float[np.ndarray, "v 3"], Bool[np.ndarray, " v"]]:
-    """Colours with those of symmetric partners where a point has none of its own, and where there is one now."""
+    """Colours completed by those of symmetric partners, and a mask of the points that have one now."""
     colors, has_color = colors.copy(), is_known.copy()
     if not is_known.any():
         return colors, has_color
-    # Normals count as places do: the two sides of a thin wall are near each other, but not alike.
+    # Normals count as well: the two sides of a thin wall are near each other, but not alike.
     length = NORMAL_LENGTH * diagonal
     tree, known = KDTree(np.hstack([vertices, length * normals])[is_known]), colors[is_known]
     total, weights = np.zeros(colors.shape), np.zeros(len(colors))
@@ -88,7 +88,7 @@ def partner_colors(
 def spread_colors(
     colors: Float[np.ndarray, "v 3"], has_color: Bool[np.ndarray, " v"], faces: Int64[np.ndarray, "f 3"]
 ) -> Float[np.ndarray, "v 3"]:
-    """Colours for all points: those without one get the mean of their neighbours', which settles smoothly."""
+    """Colours for all points: unknown ones solve Laplace's equation on the mesh graph, by conjugate gradients."""
     if not has_color.any():
         return np.full(colors.shape, GRAY)
     if has_color.all():

@@ -19,7 +19,7 @@ class UprightFrame:
     rotation: Float[np.ndarray, "3 3"]
     center: Float[np.ndarray, " 3"]
     low: Float[np.ndarray, " 3"]
-    """The lowest corner of the box around what was lifted, in this frame."""
+    """The lowest corner of the lifted Gaussians' box, in this frame."""
     high: Float[np.ndarray, " 3"]
     diagonal: float
     floor: float | None
@@ -27,7 +27,7 @@ class UprightFrame:
 
     @classmethod
     def of(cls, request: ProxyRequest) -> UprightFrame:
-        """The frame of a request's object, turned as its box is."""
+        """The frame of a request's object, aligned with its box."""
         up = (request.up if request.support is None else request.support.up).double().cpu().numpy()
         up = up / np.linalg.norm(up)
         box = request.frame.rotation.double().cpu().numpy()
@@ -47,7 +47,7 @@ class UprightFrame:
         return points @ self.rotation.T + self.center
 
     def camera(self, viewmat: Float[Tensor, "4 4"]) -> Float[Tensor, "4 4"]:
-        """The rigid motion from this frame to a camera that `viewmat` maps the capture to."""
+        """The rigid motion from this frame to the camera whose `viewmat` starts in the capture's."""
         T_capture_upright = torch.eye(4, dtype=torch.float64)
         T_capture_upright[:3, :3] = torch.from_numpy(self.rotation)
         T_capture_upright[:3, 3] = torch.from_numpy(self.center)

@@ -1,4 +1,8 @@
-"""What one view says of many points, compiled: this is where completing an object spends its time."""
+"""The kernel that fuses a view into a volume, compiled: completing an object spends its time here.
+
+It carves the visual hull (Laurentini 1994), tightened by depths, and sums a truncated signed distance field (TSDF,
+Curless and Levoy 1996).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,19 @@ import math
 from scorp_ns.render.cpu.jit import kernel
 
 NEAR = 1e-3
-"""What is nearer to a camera than this, in the capture's units, or behind it, is no place for an object."""
+"""Nearest depth at which a camera can see an object, in the capture's units."""
 
 
-def _judge_points(
-    points, rotation, translation, lens, outside, depth, weight, cosine,
+def _fuse_view(
+    points, rotation, translation, intrinsics, mask_distance, depth, weight, cosine,
     is_cut, band, before, behind, slack, highest, total, weights,
 ):  # fmt: skip
-    """Adds one view's judgement of points: sorts free distances into `highest`, sums surface distances by weight.
+    """Add a view: its free-space distances to the largest ones so far, `highest`, its surface distances to the TSDF.
 
-    A point is free by how far it lies outside the mask, unless something nearer hides it, and by how far it lies before
-    what the view shows. Depths count between pixels where they belong to one surface; else the nearest does.
+    A point is in free space by its distance outside the mask, unless something nearer hides it, and by its distance
+    before the depth shown. Depths are interpolated within one surface; across an edge the nearest one counts.
     """
-    height, width = outside.shape
+    height, width = mask_distance.shape
     num_votes = highest.shape[0]
     for index in range(points.shape[0]):
         x, y, z = points[index, 0], points[index, 1], points[index, 2]
@@ -29,7 +33,8 @@ def _judge_points(
         in_z = rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z + translation[2]
         free = band
         if in_z > NEAR:
-            column, row = lens[0] * in_x / in_z + lens[2] - 0.5, lens[1] * in_y / in_z + lens[3] - 0.5
+            column = intrinsics[0] * in_x / in_z + intrinsics[2] - 0.5
+            row = intrinsics[1] * in_y / in_z + intrinsics[3] - 0.5
             if column > -0.5 and row > -0.5 and column < width - 0.5 and row < height - 0.5:
                 left = min(max(math.floor(column), 0), width - 2)
                 top = min(max(math.floor(row), 0), height - 2)
@@ -41,10 +46,10 @@ def _judge_points(
                 nearest = min(min(first, second), min(third, fourth))
                 is_smooth = max(max(first, second), max(third, fourth)) - nearest < slack
                 shown = one * first + two * second + three * third + four * fourth if is_smooth else nearest
-                pixels = one * outside[top, left] + two * outside[top, left + 1]
-                pixels += three * outside[top + 1, left] + four * outside[top + 1, left + 1]
+                pixels = one * mask_distance[top, left] + two * mask_distance[top, left + 1]
+                pixels += three * mask_distance[top + 1, left] + four * mask_distance[top + 1, left + 1]
                 free = shown - in_z - slack
-                beyond_mask = pixels * in_z / lens[0] if pixels < 0 or in_z < shown + slack else -band
+                beyond_mask = pixels * in_z / intrinsics[0] if pixels < 0 or in_z < shown + slack else -band
                 free = max(free, beyond_mask)
                 near_row, near_column = top + (1 if down > 0.5 else 0), left + (1 if across > 0.5 else 0)
                 distance = (shown - in_z) * cosine[near_row, near_column]
@@ -61,4 +66,4 @@ def _judge_points(
 
 
 # Where the shapes of arrays are checked while tests run, the checks wrap the function, and numba cannot look through.
-judge_points = kernel(inspect.unwrap(_judge_points))
+fuse_view = kernel(inspect.unwrap(_fuse_view))

@@ -1,4 +1,4 @@
-"""The built-in generator: completes an object from its own evidence, without weights."""
+"""The built-in generator: completes an object from its own views, without a trained model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, photographed_colors, spread_colors
 from scorp_ns.generate.symmetry.config import SymmetryConfig
-from scorp_ns.generate.symmetry.extraction import extract_object, settled
+from scorp_ns.generate.symmetry.extraction import extract_object, without_floaters
 from scorp_ns.generate.symmetry.frames import UprightFrame
-from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_hull, by_mirrors, by_revolution, choose
-from scorp_ns.generate.symmetry.shrink_unseen import drawn_in
+from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_mirrors, by_revolution, by_visual_hull, choose
+from scorp_ns.generate.symmetry.shrink_unseen import shrink_unseen
 from scorp_ns.generate.symmetry.standing import hollow_underside
-from scorp_ns.generate.symmetry.symmetry_score import Evidence, gather_evidence
-from scorp_ns.generate.symmetry.thin_parts import seen_points, with_skin
-from scorp_ns.generate.symmetry.view_evidence import Observation, imagine_sights, observe
-from scorp_ns.generate.symmetry.visual_hull import find_grid, measure_space
+from scorp_ns.generate.symmetry.symmetry_score import SymmetryEvidence, symmetry_evidence
+from scorp_ns.generate.symmetry.thin_parts import add_thin_parts, observed_points
+from scorp_ns.generate.symmetry.view_evidence import ViewEvidence, gather_view_evidence, render_virtual_windows
+from scorp_ns.generate.symmetry.visual_hull import find_grid, fuse_views
 from scorp_ns.products import VISIBLE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 
@@ -29,7 +29,7 @@ LEAST_SEEN = 60
 
 
 class SymmetryGenerator:
-    """Completes objects by mirror planes, by revolution, or by what the views leave possible."""
+    """Completes objects by mirror planes, by revolution, or by their visual hull."""
 
     def __init__(self, config: SymmetryConfig) -> None:
         self.config = config
@@ -39,30 +39,30 @@ class SymmetryGenerator:
         return None
 
     def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
-        """The object completed by the hypothesis that agrees best with its views."""
+        """The object completed by the symmetry hypothesis that agrees best with its views."""
         work.check(request.name)
-        work.report(0.0, "looking at what was seen")
+        work.report(0.0, "fusing the views")
         frame = UprightFrame.of(request)
-        sights = [sight for sight in request.windows if bool((sight.trimap == VISIBLE).any())]
-        if not sights:
-            sights = imagine_sights(request.gaussians, frame)
-        observations = observe(sights, request.gaussians, frame)
-        if not observations:
+        windows = [window for window in request.windows if bool((window.trimap == VISIBLE).any())]
+        if not windows:
+            windows = render_virtual_windows(request.gaussians, frame)
+        views = gather_view_evidence(windows, request.gaussians, frame)
+        if not views:
             raise GenerationError(
                 f"No view shows '{request.name}', and its {len(request.gaussians)} Gaussians are faint.",
-                "An object is completed from what was seen of it.",
+                "An object is completed from its views.",
                 "Check its masks on the contact sheet, or give the object an asset of its own.",
             )
-        grid = find_grid(observations, frame.low, frame.high, self.config.cells, frame.floor)
-        space = measure_space(observations, grid, frame.diagonal, frame.floor)
-        evidence = gather_evidence(space, frame.diagonal)
+        grid = find_grid(views, frame.low, frame.high, self.config.cells, frame.floor)
+        volume = fuse_views(views, grid, frame.diagonal, frame.floor)
+        evidence = symmetry_evidence(volume, frame.diagonal)
         hypotheses = list(self._hypotheses(evidence, request.name, work))
         best = choose(hypotheses)
         work.report(0.8, f"colouring: {best.name}")
-        return self._asset(best, evidence, observations, frame, request)
+        return self._asset(best, evidence, views, frame, request)
 
-    def _hypotheses(self, evidence: Evidence, name: str, work: Work) -> Iterator[Hypothesis]:
-        yield by_hull(evidence)
+    def _hypotheses(self, evidence: SymmetryEvidence, name: str, work: Work) -> Iterator[Hypothesis]:
+        yield by_visual_hull(evidence)
         if len(evidence.seen) < LEAST_SEEN:
             return
         for share, text, search in ((0.4, "mirror planes", by_mirrors), (0.6, "revolution", by_revolution)):
@@ -74,22 +74,22 @@ class SymmetryGenerator:
     def _asset(
         self,
         best: Hypothesis,
-        evidence: Evidence,
-        observations: list[Observation],
+        evidence: SymmetryEvidence,
+        views: list[ViewEvidence],
         frame: UprightFrame,
         request: ProxyRequest,
     ) -> ProxyAsset:
-        space, distances = evidence.space, best.distances
-        views = [best.worth_keeping(points, evidence) for points in seen_points(observations, evidence)]
+        volume, distances = evidence.volume, best.distances
+        points_per_view = [best.worth_keeping(points, evidence) for points in observed_points(views, evidence)]
         if frame.floor is not None:
-            distances = hollow_underside(distances, space, frame.diagonal)
-        seen = np.concatenate([evidence.seen, *views])
+            distances = hollow_underside(distances, volume, frame.diagonal)
+        seen = np.concatenate([evidence.seen, *points_per_view])
         known = np.concatenate([seen, *(motion(seen) for motion in best.motions)])
-        shown = largest = settled(distances, space.grid, known)
-        # The walls of vessels are as thick as walls are, seen or not.
+        shown = largest = without_floaters(distances, volume.grid, known)
+        # The walls of vessels have their true thickness, seen or not.
         if best.fog is None:
-            shown = settled(drawn_in(distances, known, space, frame.diagonal), space.grid, known)
-        vertices, faces = extract_object(with_skin(shown, views, evidence, largest), space.grid)
+            shown = without_floaters(shrink_unseen(distances, known, volume, frame.diagonal), volume.grid, known)
+        vertices, faces = extract_object(add_thin_parts(shown, points_per_view, evidence, largest), volume.grid)
         if not len(faces):
             raise GenerationError(
                 f"The views of '{request.name}' leave no room for an object.",
@@ -98,7 +98,7 @@ class SymmetryGenerator:
             )
         vertices = vertices.astype(np.float64)
         normals = vertex_normals(vertices, faces)
-        colors, weights = photographed_colors(vertices, normals, observations, frame.diagonal)
+        colors, weights = photographed_colors(vertices, normals, views, frame.diagonal)
         is_seen = weights > LEAST_WEIGHT
         colors, has_color = partner_colors(vertices, normals, colors, is_seen, best.motions, frame.diagonal)
         colors = spread_colors(colors, has_color, faces)
@@ -125,7 +125,7 @@ class SymmetryGenerator:
 
 
 def vertex_normals(vertices: Float[np.ndarray, "v 3"], faces: np.ndarray) -> Float[np.ndarray, "v 3"]:
-    """Unit normals, the mean of those of the triangles around by their areas."""
+    """Unit vertex normals, the area-weighted mean of the triangles around."""
     corners = vertices[faces].astype(np.float64)
     crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = np.stack(

@@ -1,4 +1,4 @@
-"""Upright mirror planes under which an object agrees with what was seen of it."""
+"""The search for upright mirror planes that agree with an object's views."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize
 
-from scorp_ns.generate.symmetry.symmetry_score import Evidence
+from scorp_ns.generate.symmetry.symmetry_score import SymmetryEvidence
 
 STEPS_AROUND, STEPS_ACROSS = 36, 48
 """Planes to try: directions over half a turn, and places across the object."""
@@ -19,7 +19,7 @@ class Mirror:
     """An upright plane: points x with x · (cos, sin) = offset."""
 
     azimuth: float
-    """Of its normal, in radians."""
+    """The direction of its normal, in radians."""
     offset: float
 
     @property
@@ -31,8 +31,8 @@ class Mirror:
         return points - 2 * (points @ self.normal - self.offset)[:, None] * self.normal
 
 
-def find_mirrors(evidence: Evidence, number: int) -> list[Mirror]:
-    """The planes that explain most, best first, no two of them alike."""
+def find_mirrors(evidence: SymmetryEvidence, number: int) -> list[Mirror]:
+    """The best distinct planes, best first: a grid search refined by the Nelder-Mead method."""
     azimuths = np.arange(STEPS_AROUND) * np.pi / STEPS_AROUND
     costs = np.full((STEPS_AROUND, STEPS_ACROSS), np.inf)
     offsets = np.empty_like(costs)
@@ -53,8 +53,8 @@ def find_mirrors(evidence: Evidence, number: int) -> list[Mirror]:
     return sorted(refined, key=lambda one: evidence.cost([one]))
 
 
-def refine(start: Mirror, evidence: Evidence) -> Mirror:
-    """The plane near this one that explains most."""
+def refine(start: Mirror, evidence: SymmetryEvidence) -> Mirror:
+    """The best plane near this one (Nelder-Mead)."""
     scale = np.array([np.pi / STEPS_AROUND, 0.03 * evidence.diagonal])
     begin = np.array([start.azimuth, start.offset])
 
@@ -70,7 +70,7 @@ def refine(start: Mirror, evidence: Evidence) -> Mirror:
 
 
 def _differ(one: Mirror, other: Mirror, diagonal: float) -> bool:
-    """Whether planes are more than 15 degrees or 6 % of the object apart."""
+    """True if planes are more than 15 degrees or 6 % of the object apart."""
     turn = (one.azimuth - other.azimuth + np.pi / 2) % np.pi - np.pi / 2
     offset = other.offset if np.cos(one.azimuth - other.azimuth) > 0 else -other.offset
     return bool(abs(turn) > np.radians(15) or abs(one.offset - offset) > 0.06 * diagonal)

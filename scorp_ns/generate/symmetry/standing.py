@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from scorp_ns.generate.symmetry.visual_hull import Space
+from scorp_ns.generate.symmetry.visual_hull import FusedVolume
 
 HOLLOW = 0.01
 """The middle of an underside is so much higher than its rim, as a share of the diagonal."""
@@ -19,14 +19,14 @@ MOST_OF_BASE = 1 / 3
 
 
 def hollow_underside(
-    distances: Float[np.ndarray, "x y z"], space: Space, diagonal: float
+    distances: Float[np.ndarray, "x y z"], volume: FusedVolume, diagonal: float
 ) -> Float[np.ndarray, "x y z"]:
     """The object whose underside, but for its rim, is off the support.
 
     A flat one would be wrong nearly everywhere: bottles, cups, pots and tools alike rest on feet or an edge.
     """
-    grid = space.grid
-    heights = grid.origin[2] + grid.spacing * np.arange(grid.shape[2]) - space.floor
+    grid = volume.grid
+    heights = grid.origin[2] + grid.spacing * np.arange(grid.shape[2]) - volume.floor
     is_above = heights > 0
     solid = distances[:, :, is_above] < 0
     if not solid[:, :, 0].any():
@@ -34,4 +34,4 @@ def hollow_underside(
     thickness = grid.spacing * np.cumprod(solid, axis=2).sum(axis=2)
     to_edge = grid.spacing * np.asarray(ndimage.distance_transform_edt(thickness > 0))
     hollow = np.clip(to_edge - RIM * diagonal, 0, np.minimum(HOLLOW * diagonal, MOST_OF_BASE * thickness))
-    return np.maximum(distances, np.where(thickness > 0, hollow, -space.band)[:, :, None] - heights)
+    return np.maximum(distances, np.where(thickness > 0, hollow, -volume.band)[:, :, None] - heights)

@@ -1,4 +1,4 @@
-"""What photographs say of space: where the object's surface is, and where nothing of it can be."""
+"""Evidence of an object in its photographs: silhouettes and depths, in the upright frame."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from scorp_ns.render import rasterization
 from scorp_ns.render.surface_depth import SOLID, front_depths
 
 STEEP = 0.15
-"""Surfaces that a camera sees at a smaller cosine than this tell no depth."""
+"""Surfaces seen at a smaller cosine than this have no reliable depth."""
 
 Row = Float[np.ndarray, " n"]
 
-NUM_IMAGINED = 24
-"""Cameras around an object that no photograph shows."""
+NUM_VIRTUAL_VIEWS = 24
+"""Virtual cameras around an object that no photograph shows."""
 
-IMAGINED_PIXELS = 128
+VIRTUAL_PIXELS = 128
 """The width and height of their images."""
 
 FAR = 1e4
@@ -33,63 +33,69 @@ FAR = 1e4
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What one sight says of the pixels of its window."""
+class ViewEvidence:
+    """Silhouette, depth and camera of one window."""
 
     photograph: UInt8[np.ndarray, "h w 3"]
-    outside: Float32[np.ndarray, "h w"]
-    """How many pixels it is to what may be the object, negative within it; the object's outline is at 0."""
+    mask_distance: Float32[np.ndarray, "h w"]
+    """Signed distance in pixels to the possible silhouette (the object or an occluder), negative inside."""
     depth: Float32[np.ndarray, "h w"]
-    """Of the first thing that hides what is behind it; 0 where it is the object at an unknown depth."""
+    """The depth of the first opaque surface; 0 on the object where it is unknown."""
     middle: Float32[np.ndarray, "h w"]
-    """Of the middle of the object's Gaussians, also where other things hide them; 0 where it cannot be."""
+    """The mean depth of the object's Gaussians, also behind occluders; 0 where there is none."""
     weight: Float32[np.ndarray, "h w"]
-    """How well the depth of the object's surface is known, 0 to 1."""
+    """The confidence in the object's depth, 0 to 1."""
     cosine: Float32[np.ndarray, "h w"]
-    """Of the angle at which the camera sees the surface."""
+    """The cosine between the surface's normal and the camera's ray."""
     is_cut: bool
-    """Whether the object may go on beyond the window's border."""
+    """True if the object may go on beyond the window's border."""
     rotation: Float64[np.ndarray, "3 3"]
     translation: Float64[np.ndarray, " 3"]
     """x_camera = rotation @ x_upright + translation."""
-    lens: Float64[np.ndarray, " 4"]
+    intrinsics: Float64[np.ndarray, " 4"]
     """Focal lengths and principal point: fx, fy, cx, cy."""
 
     @property
     def center(self) -> Float64[np.ndarray, " 3"]:
-        """Where the camera stands."""
+        """The camera's centre."""
         return -self.rotation.T @ self.translation
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Row, Row, Row]:
-        """Columns, rows and depths of points; the middle of the first pixel is at 0, 0."""
+        """Columns, rows and depths of points; the first pixel's centre is at 0, 0."""
         x, y, z = (points @ self.rotation.T + self.translation).T
         safe = np.maximum(z, 1e-6)
-        return self.lens[0] * x / safe + self.lens[2] - 0.5, self.lens[1] * y / safe + self.lens[3] - 0.5, z
+        return (
+            self.intrinsics[0] * x / safe + self.intrinsics[2] - 0.5,
+            self.intrinsics[1] * y / safe + self.intrinsics[3] - 0.5,
+            z,
+        )
 
 
-def observe(sights: Sequence[ObjectCrop], gaussians: Gaussians, frame: UprightFrame) -> list[Observation]:
-    """What the sights say in the upright frame, with the depth of the object's surface from its own Gaussians."""
-    return [_observe(sight, gaussians, frame) for sight in sights]
+def gather_view_evidence(
+    windows: Sequence[ObjectCrop], gaussians: Gaussians, frame: UprightFrame
+) -> list[ViewEvidence]:
+    """The evidence of each window, with the object's depth from its own Gaussians."""
+    return [_view_evidence(window, gaussians, frame) for window in windows]
 
 
-def _observe(sight: ObjectCrop, gaussians: Gaussians, frame: UprightFrame) -> Observation:
-    is_object = sight.trimap == VISIBLE
-    possible = sight.trimap != BACKGROUND
-    height, width = sight.depth.shape
-    front, is_front = front_depths(gaussians, sight.viewmat, sight.K, width, height)
-    middle, _ = front_depths(gaussians, sight.viewmat, sight.K, width, height, front=0.0)
+def _view_evidence(window: ObjectCrop, gaussians: Gaussians, frame: UprightFrame) -> ViewEvidence:
+    is_object = window.trimap == VISIBLE
+    possible = window.trimap != BACKGROUND
+    height, width = window.depth.shape
+    front, is_front = front_depths(gaussians, window.viewmat, window.K, width, height)
+    middle, _ = front_depths(gaussians, window.viewmat, window.K, width, height, front=0.0)
     surface, is_solid = front.cpu().numpy(), is_front.cpu().numpy()
     is_known = is_object & is_solid
-    depth = np.where(np.isfinite(sight.depth), sight.depth, FAR)
+    depth = np.where(np.isfinite(window.depth), window.depth, FAR)
     depth = np.where(is_object, np.where(is_solid, surface, 0.0), depth).astype(np.float32)
-    cosine, is_smooth = _facing(depth, is_known, sight)
+    cosine, is_smooth = _surface_cosine(depth, is_known, window)
     weight = is_known & is_smooth & (cosine > STEEP)
-    viewmat, K = frame.camera(sight.viewmat).numpy(), sight.K.double().cpu().numpy()
+    viewmat, K = frame.camera(window.viewmat).numpy(), window.K.double().cpu().numpy()
     border = np.ones_like(is_object)
     border[1:-1, 1:-1] = False
-    return Observation(
-        photograph=sight.photograph,
-        outside=_signed_pixels(possible),
+    return ViewEvidence(
+        photograph=window.photograph,
+        mask_distance=_signed_distance(possible),
         depth=depth,
         middle=np.where(is_solid & possible, middle.cpu().numpy(), 0.0).astype(np.float32),
         weight=np.where(weight, cosine, 0.0).astype(np.float32),
@@ -97,23 +103,23 @@ def _observe(sight: ObjectCrop, gaussians: Gaussians, frame: UprightFrame) -> Ob
         is_cut=bool((border & possible).any()),
         rotation=viewmat[:3, :3].copy(),
         translation=viewmat[:3, 3].copy(),
-        lens=np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]),
+        intrinsics=np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]),
     )
 
 
-def _signed_pixels(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Distance to the outline between pixels, negative inside."""
+def _signed_distance(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Signed distance to the outline in pixels, negative inside."""
     if inside.all():
         return np.full(inside.shape, -float(max(inside.shape)), np.float32)
     depth, distance = (np.asarray(ndimage.distance_transform_edt(part)) for part in (inside, ~inside))
     return np.where(inside, 0.5 - depth, distance - 0.5).astype(np.float32)
 
 
-def _facing(
-    depth: Float[np.ndarray, "h w"], is_known: Bool[np.ndarray, "h w"], sight: ObjectCrop
+def _surface_cosine(
+    depth: Float[np.ndarray, "h w"], is_known: Bool[np.ndarray, "h w"], window: ObjectCrop
 ) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """The cosine at which each pixel's surface is seen, and whether its neighbours lie on one surface with it."""
-    K = sight.K.numpy()
+    """The viewing cosine of each pixel's surface, and a mask of pixels whose neighbours are on the object too."""
+    K = window.K.numpy()
     rows, columns = np.indices(depth.shape)
     rays = np.stack([(columns + 0.5 - K[0, 2]) / K[0, 0], (rows + 0.5 - K[1, 2]) / K[1, 1], np.ones(depth.shape)], -1)
     points = rays * np.where(is_known, depth, 0.0)[..., None]
@@ -126,13 +132,13 @@ def _facing(
     return np.where(whole, cosine, 0.0), whole
 
 
-def imagine_sights(gaussians: Gaussians, frame: UprightFrame) -> list[ObjectCrop]:
-    """What cameras around an object would see of its Gaussians alone, for objects that no photograph shows."""
-    side, focal, distance = IMAGINED_PIXELS, 2.0 * IMAGINED_PIXELS, 2.6 * frame.diagonal
+def render_virtual_windows(gaussians: Gaussians, frame: UprightFrame) -> list[ObjectCrop]:
+    """Windows rendered from the Gaussians alone by cameras on a Fibonacci sphere, for objects without a photograph."""
+    side, focal, distance = VIRTUAL_PIXELS, 2.0 * VIRTUAL_PIXELS, 2.6 * frame.diagonal
     K = torch.tensor([[focal, 0, side / 2], [0, focal, side / 2], [0, 0, 1]], dtype=torch.float64)
-    sights = []
-    for index in range(NUM_IMAGINED):
-        height = 1 - 2 * (index + 0.5) / NUM_IMAGINED
+    windows = []
+    for index in range(NUM_VIRTUAL_VIEWS):
+        height = 1 - 2 * (index + 0.5) / NUM_VIRTUAL_VIEWS
         angle = index * np.pi * (3 - np.sqrt(5))
         radius = np.sqrt(1 - height**2)
         forward = -np.array([radius * np.cos(angle), radius * np.sin(angle), height])
@@ -140,11 +146,11 @@ def imagine_sights(gaussians: Gaussians, frame: UprightFrame) -> list[ObjectCrop
         viewmat = np.eye(4)
         viewmat[:3, :3] = np.stack([right, np.cross(forward, right), forward]) @ frame.rotation.T
         viewmat[:3, 3] = np.array([0, 0, distance]) - viewmat[:3, :3] @ frame.center
-        sights.append(_imagined(gaussians, torch.from_numpy(viewmat), K, side, str(index)))
-    return [sight for sight in sights if bool((sight.trimap == VISIBLE).any())]
+        windows.append(_virtual_window(gaussians, torch.from_numpy(viewmat), K, side, str(index)))
+    return [window for window in windows if bool((window.trimap == VISIBLE).any())]
 
 
-def _imagined(gaussians: Gaussians, viewmat: Tensor, K: Tensor, side: int, name: str) -> ObjectCrop:
+def _virtual_window(gaussians: Gaussians, viewmat: Tensor, K: Tensor, side: int, name: str) -> ObjectCrop:
     image, opacity, _ = rasterization(
         gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.base_colors,
         viewmat.to(gaussians.means)[None], K.to(gaussians.means)[None], side, side,
