@@ -1,4 +1,4 @@
-"""The generator 'asset': complete objects from a folder of files, one for each object's name."""
+"""The generator 'asset': complete objects from a folder of files, named after the objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scorp_ns.messages import some_of
 from scorp_ns.products import ProxyAsset, ProxyRequest
 
 OPTION = "--pipeline.model.generator.asset.folder"
-"""How to name the folder on the command line."""
+"""The folder's option on the command line."""
 
 POSE_SUFFIX = ".pose.json"
 POSE_NEEDED = (
@@ -30,7 +30,7 @@ class AssetConfig:
     """Complete objects that the user has as files."""
 
     folder: Path | None = None
-    """Where the files lie, each called like its object: 'mug.glb', or 'mug/anything.glb'. .gltf, .obj and .ply as
+    """The folder of the files, each named after its object: 'mug.glb', or 'mug/anything.glb'. .gltf, .obj and .ply as
     well."""
 
     def build(self) -> AssetGenerator:
@@ -45,15 +45,15 @@ class AssetConfig:
 
 @dataclass(frozen=True)
 class AssetGenerator:
-    """Takes the file that is called like the object."""
+    """Reads the file that is named after the object."""
 
     folder: Path
 
     def fingerprint(self, request: ProxyRequest) -> None:
-        """None: reading a file costs less than knowing whether it has changed."""
+        """None: reading a file costs less than finding out if it has changed."""
 
     def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
-        """What the object's file holds, with its pose where a file beside it says it."""
+        """The shape in the object's file, with the pose from a file beside it, if there is one."""
         work.check(request.name)
         path = find_asset(self.folder, request.name)
         work.report(None, f"reading {path.name}")
@@ -68,7 +68,7 @@ class AssetGenerator:
 
 
 def find_asset(folder: Path, name: str) -> Path:
-    """The one file of a folder, or of a folder in it, that is called like an object; it never lies elsewhere.
+    """The one file in a folder, or in a folder in it, that is named after an object.
 
     Names are compared with those that are there rather than made into paths, so none leads out of the folder.
     """
@@ -91,7 +91,7 @@ def find_asset(folder: Path, name: str) -> Path:
 
 
 def read_pose(path: Path, name: str) -> Similarity | None:
-    """From the asset's frame to the capture's, as the file beside it says; None without such a file."""
+    """The similarity from the asset's frame to the capture's in the file beside it; None without such a file."""
     pose_path = path.with_name(path.stem + POSE_SUFFIX)
     if not pose_path.is_file():
         return None
@@ -102,7 +102,7 @@ def read_pose(path: Path, name: str) -> Similarity | None:
 
 
 def _plain(name: str) -> str:
-    """A name without what people write differently: case, spaces, underscores and hyphens."""
+    """A name normalised for comparison: without case, and with spaces, underscores and hyphens alike."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 

@@ -1,4 +1,4 @@
-"""Replies of generators that are kept, so that a resumed or repeated run does not pay for them again."""
+"""Stored replies of generators, so that a resumed or repeated run does not pay for them again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scorp_ns.products import ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 FORMAT = 1
-"""Version of the files; those of other versions are not looked at, and replaced when they are needed."""
+"""Version of the files; those of other versions are ignored, and replaced when they are needed."""
 
 MESH_FIELDS = ("vertices", "faces", "colors")
 GAUSSIANS_FIELDS = ("means", "quats", "scales", "opacities", "harmonics")
@@ -32,13 +32,13 @@ UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError),
     *(ValueError, KeyError, TypeError, AttributeError, AssertionError),
 )
-"""What reading a file raises that is torn, or that somebody else wrote."""
+"""Errors from reading a file that is torn or foreign."""
 
 
 def generate_cached(
     generator: Generator, request: ProxyRequest, work: Work, folder: Path, regenerate: bool = False
 ) -> ProxyAsset:
-    """The stored reply to such a request; a new one, which is then stored, if there is none or it shall be new."""
+    """The stored reply to an equal request; otherwise, or with `regenerate`, a new one, which is then stored."""
     key = _key(generator, request)
     if key is None:
         return generator.generate(request, work)
@@ -50,14 +50,14 @@ def generate_cached(
     asset = generator.generate(request, work)
     try:
         write_reply(path, key, asset)
-    # What another package replies may be more than a file can hold.
+    # The reply of another package may be more than a file can hold.
     except (OSError, TypeError, ValueError) as error:
         work.warn(f"The reply for '{request.name}' cannot be stored in {folder} ({error}): the next run asks again.")
     return asset
 
 
 def forget_reply(generator: Generator, request: ProxyRequest, folder: Path) -> None:
-    """Drop the stored reply to such a request, if there is one, as it is of no use."""
+    """Delete the stored reply to an equal request, if there is one."""
     with suppress(Exception):  # The generator of another package may fail here as well.
         key = _key(generator, request)
         if key is not None:
@@ -65,7 +65,7 @@ def forget_reply(generator: Generator, request: ProxyRequest, folder: Path) -> N
 
 
 def _key(generator: Generator, request: ProxyRequest) -> str | None:
-    """What a reply is stored under; None for replies that cost little."""
+    """The key of a stored reply; None for replies that cost little."""
     fingerprint = generator.fingerprint(request)
     if fingerprint is None:
         return None
@@ -77,7 +77,7 @@ def _path(folder: Path, key: str) -> Path:
 
 
 def write_reply(path: Path, key: str, asset: ProxyAsset) -> None:
-    """Write all of the reply or nothing; an OSError if that fails."""
+    """Write the reply atomically; an OSError if that fails."""
     shape, pose = asset.shape, asset.T_capture_asset
     described = {
         "format": FORMAT,
@@ -107,7 +107,7 @@ def write_reply(path: Path, key: str, asset: ProxyAsset) -> None:
 
 
 def read_reply(path: Path, key: str) -> ProxyAsset | None:
-    """The reply that was stored for this key; None if there is none, or the file is torn or somebody else's."""
+    """The stored reply for this key; None if there is none, or the file is torn or foreign."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             described = json.loads(str(stored["description"]))
@@ -119,7 +119,7 @@ def read_reply(path: Path, key: str) -> ProxyAsset | None:
 
 
 def _reply(described: Mapping[str, Any], stored: Mapping[str, np.ndarray]) -> ProxyAsset:
-    """What the entries and arrays of a file stand for."""
+    """The reply from the entries and arrays of a file."""
     if described["kind"] == "mesh":
         shape = ColoredMesh(**{name: stored[name] for name in MESH_FIELDS})
     else:

@@ -1,4 +1,4 @@
-"""What every generator must hold to, as a function that packages with one can call in their tests."""
+"""The contract of generators, as a function that packages with one can call in their tests."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from scorp_ns.products import UNIT_TOLERANCE, ProxyAsset, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 SAME = 1e-3
-"""How far apart two replies to one request may be, in shares of the largest number: what rounding on a GPU does."""
+"""Largest difference between two replies to one request, as a share of the largest number: rounding on a GPU."""
 
 
 def check_generator(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsset:
-    """The reply to a request, once an AssertionError would have told of anything a run cannot rely on.
+    """The reply to a request; an AssertionError tells of anything a run cannot rely on.
 
     The generator is asked three times. `scorp_ns.generate.example_request` has a request to begin with. A generator
     may refuse it with a ScorpError, which is passed on.
@@ -42,7 +42,7 @@ def check_generator(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsse
 
 
 def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, str | None]:
-    """The reply and the fingerprint of a generator that is built anew, of the right kinds."""
+    """The checked reply and fingerprint of a newly built generator."""
     generator = _raising_ours(config.build)
     fingerprint = _fingerprint(generator, request)
     reports: list[tuple[float | None, str]] = []
@@ -58,7 +58,7 @@ def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, 
 
 
 def _fingerprint(generator: Generator, request: ProxyRequest) -> str | None:
-    """The fingerprint, of the right kind."""
+    """The checked fingerprint."""
     fingerprint = _raising_ours(lambda: generator.fingerprint(request))
     assert fingerprint is None or (isinstance(fingerprint, str) and fingerprint), (
         f"fingerprint() gave {fingerprint!r}; a text or None is needed."
@@ -67,7 +67,7 @@ def _fingerprint(generator: Generator, request: ProxyRequest) -> str | None:
 
 
 def check_asset(asset: Any) -> None:
-    """Returns if the reply is one, and all of its numbers are numbers; an AssertionError tells what is wrong."""
+    """Raise an AssertionError unless the reply is a valid asset with finite numbers."""
     assert isinstance(asset, ProxyAsset), f"generate() gave a {type(asset).__name__}; a ProxyAsset is needed."
     assert isinstance(asset.made_by, str) and asset.made_by.strip(), "'made_by' is empty; it is shown to people."
     shape, pose = asset.shape, asset.T_capture_asset
@@ -90,7 +90,7 @@ def check_asset(asset: Any) -> None:
 
 
 def _check_cancelling(config: GeneratorConfig, request: ProxyRequest) -> None:
-    """Returns if the generator stops when it shall."""
+    """Raise an AssertionError unless the generator stops when it is cancelled."""
     cancelled = Event()
     cancelled.set()
     generator = _raising_ours(config.build)
@@ -104,7 +104,7 @@ def _check_cancelling(config: GeneratorConfig, request: ProxyRequest) -> None:
 
 
 def _raising_ours(call: Any) -> Any:
-    """What a call gives; an AssertionError if it raises anything but a ScorpError."""
+    """The result of a call; an AssertionError if it raises anything but a ScorpError."""
     try:
         return call()
     except ScorpError:
@@ -115,7 +115,7 @@ def _raising_ours(call: Any) -> Any:
 
 
 def _is_same(first: Any, second: Any, tolerance: float) -> bool:
-    """Whether two things hold the same, but for rounding."""
+    """True if two values are equal but for rounding."""
     if type(first) is not type(second):
         return False
     if isinstance(first, torch.Tensor):

@@ -21,7 +21,7 @@ DISTANCE = 0.35
 FOCAL, WIDTH, HEIGHT, SIDE = 160.0, 128, 96, 72
 """Of the cameras, and the side of the crops, in pixels."""
 
-NUM_SIGHTS = 9
+NUM_WINDOWS = 9
 NUM_VIEWS = 3
 NUM_GAUSSIANS = 400
 UNSEEN = 0.3
@@ -33,9 +33,9 @@ TABLE_COLOR = np.array([150, 140, 130], np.uint8)
 
 def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
     """A whole request, made in milliseconds; the same one every time."""
-    angles = 2 * math.pi * (1 - UNSEEN) * np.arange(NUM_SIGHTS) / NUM_SIGHTS
-    sights = tuple(_photograph(f"{number:02d}.png", angle) for number, angle in enumerate(angles))
-    frames = sights[:: NUM_SIGHTS // NUM_VIEWS][:NUM_VIEWS]
+    angles = 2 * math.pi * (1 - UNSEEN) * np.arange(NUM_WINDOWS) / NUM_WINDOWS
+    windows = tuple(_photograph(f"{number:02d}.png", angle) for number, angle in enumerate(angles))
+    frames = windows[:: NUM_WINDOWS // NUM_VIEWS][:NUM_VIEWS]
     gaussians, visibility = _gaussians(angles)
     up = torch.tensor([0.0, 0.0, 1.0])
     return ProxyRequest(
@@ -44,7 +44,7 @@ def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
         seed=seed,
         views=tuple(map(_crop, frames)),
         frames=frames,
-        windows=sights,
+        windows=windows,
         gaussians=gaussians,
         visibility=visibility,
         frame=ObjectFrame(torch.eye(3), torch.from_numpy(CENTER).float(), torch.full((3,), 2 * RADIUS)),
@@ -54,7 +54,7 @@ def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
 
 
 def _photograph(name: str, angle: float) -> ObjectCrop:
-    """What a camera at this angle of a circle around the ball sees."""
+    """The photograph by a camera at this angle of a circle around the ball."""
     viewmat = _viewmat(angle)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
     rows, columns = np.indices((HEIGHT, WIDTH)) + 0.5
@@ -78,7 +78,7 @@ def _photograph(name: str, angle: float) -> ObjectCrop:
 
 
 def _viewmat(angle: float) -> Float64[np.ndarray, "4 4"]:
-    """The capture to a camera that looks down on the ball at 30 degrees."""
+    """World to camera, for a camera that looks down on the ball at 30 degrees."""
     forward = -np.array([math.cos(angle) * math.sqrt(0.75), math.sin(angle) * math.sqrt(0.75), 0.5])
     right = np.array([-math.sin(angle), math.cos(angle), 0.0])
     viewmat = np.eye(4)
@@ -88,25 +88,25 @@ def _viewmat(angle: float) -> Float64[np.ndarray, "4 4"]:
 
 
 def _colors(points: Float64[np.ndarray, "*batch 3"]) -> UInt8[np.ndarray, "*batch 3"]:
-    """The ball's colour at places of its surface, another one on every side."""
+    """The ball's colour at points of its surface, different on every side."""
     return (127.5 + 100 * ((points - CENTER) / RADIUS).clip(-1, 1)).astype(np.uint8)
 
 
-def _crop(sight: ObjectCrop) -> ObjectView:
+def _crop(whole: ObjectCrop) -> ObjectView:
     """The square in the middle of a photograph, which shows all of the ball."""
     left, top = (WIDTH - SIDE) // 2, (HEIGHT - SIDE) // 2
     window = slice(top, top + SIDE), slice(left, left + SIDE)
-    roles = sight.trimap[window]
-    alpha = np.where(roles == VISIBLE, 255, 0).astype(np.uint8)
-    K = sight.K.clone()
+    trimap = whole.trimap[window]
+    alpha = np.where(trimap == VISIBLE, 255, 0).astype(np.uint8)
+    K = whole.K.clone()
     K[:2, 2] -= torch.tensor([left, top])
     scores = {"coverage": 1.0, "sharpness": 1.0, "size": 1.0, "completeness": 1.0}
-    rgba = np.concatenate([sight.photograph[window], alpha[..., None]], axis=2)
-    return ObjectView(sight.name, rgba, roles, sight.viewmat, K, scores)
+    rgba = np.concatenate([whole.photograph[window], alpha[..., None]], axis=2)
+    return ObjectView(whole.name, rgba, trimap, whole.viewmat, K, scores)
 
 
 def _gaussians(angles: Float64[np.ndarray, " n"]) -> tuple[Gaussians, torch.Tensor]:
-    """Small Gaussians on the side of the ball that cameras saw, and how well they saw them."""
+    """Small Gaussians on the seen side of the ball, on a Fibonacci lattice, and their visibility."""
     steps = np.arange(NUM_GAUSSIANS)
     z, turns = 1 - 2 * (steps + 0.5) / NUM_GAUSSIANS, steps * math.pi * (3 - math.sqrt(5))
     flat = np.sqrt(1 - z**2)

@@ -1,4 +1,4 @@
-"""What a generator of proxies is asked, and what it has to be."""
+"""The interface of generators of proxies, and their settings."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def ignore_warning(text: str) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """What connects a generator at work with people: they see how far it has come, and may stop it."""
+    """Progress reports and cancelling of a generator at work."""
 
     report: Callable[[float | None, str], None] = ignore_progress
-    """Takes the share that is done, if it is known, and what is being done, in a few words."""
+    """Takes the share that is done, if it is known, and the current step, in a few words."""
     cancelled: Event = field(default_factory=Event)
-    """Set when somebody wants the work to stop."""
+    """Set when the work is to stop."""
     warn: Callable[[str], None] = ignore_warning
-    """Takes what people should know though the work goes on."""
+    """Takes warnings for people; the work goes on."""
 
     def check(self, name: str) -> None:
-        """A CancelledError if the work on the object with this name shall stop."""
+        """Raise a CancelledError if the work on the object with this name is to stop."""
         if self.cancelled.is_set():
             raise CancelledError(
                 f"The proxy of '{name}' was cancelled.",
@@ -42,14 +42,14 @@ class Work:
 
 @runtime_checkable
 class Generator(Protocol):
-    """Makes complete objects from what is known of partial ones."""
+    """Makes complete objects from partial observations."""
 
     def fingerprint(self, request: ProxyRequest) -> str | None:
-        """What decides the reply, as a text: an equal one gets the stored reply. None for replies that cost little."""
+        """A text that is equal if the reply would be, as a key to stored replies; None for replies that cost little."""
         ...
 
     def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
-        """The complete object; a GenerationError says why there is none. It calls `work.check` now and then."""
+        """The complete object, or a GenerationError with the reason. It calls `work.check` now and then."""
         ...
 
 

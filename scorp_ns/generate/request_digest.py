@@ -1,4 +1,4 @@
-"""What tells one request from another: a digest of all that a generator is told and that is the same in equal runs."""
+"""A digest of a request's parts that are the same in equal runs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ POSE_DECIMALS = 3
 def request_digest(request: ProxyRequest) -> str:
     """64 hexadecimal digits of the name, the prompt, the seed, and the crops with their masks and cameras.
 
-    What training makes is left out (the lifted Gaussians, rendered depth, the object's box): it differs a little from
-    run to run, and a reply that was paid for stays good. Cameras are rounded, as they may differ by rounding.
+    Results of training are left out (the lifted Gaussians, rendered depth, the object's box): they differ a little from
+    run to run, and a reply that was paid for stays valid. Cameras are rounded, as they may differ by rounding.
     """
     digest = hashlib.sha256()
     words = [request.name, request.prompt, request.seed, [_camera(view) for view in request.views]]
@@ -34,7 +34,7 @@ def request_digest(request: ProxyRequest) -> str:
 
 
 def _camera(view: ObjectView) -> list[Any]:
-    """A crop's photograph, size and camera, in numbers that rounding leaves alone."""
+    """A crop's photograph, size and camera, rounded."""
     pose = torch.linalg.inv(view.viewmat.double())
     distance = max(float(pose[:3, 3].norm()), torch.finfo(torch.float64).tiny)
     pose[:3, 3] /= distance

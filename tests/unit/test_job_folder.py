@@ -19,7 +19,7 @@ from scipy.ndimage import binary_dilation
 from scorp_ns.errors import GenerationError
 from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.generate.example_request import CENTER, RADIUS, example_request
-from scorp_ns.generate.external.job_folder import MOST_SIGHTS, job_name, write_job
+from scorp_ns.generate.external.job_folder import MOST_WINDOWS, job_name, write_job
 from scorp_ns.generate.external.job_result import read_result
 from scorp_ns.generate.external.partial_points import partial_points
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE
@@ -133,7 +133,7 @@ def test_so_many_photographs_are_enough(tmp_path: Path):
     sights = tuple(replace(REQUEST.windows[0], name=str(number)) for number in range(100))
     write_job(tmp_path, replace(REQUEST, windows=sights))
     written = [int(told["photograph"]) for told in cameras(tmp_path, "sights")]
-    assert len(written) == MOST_SIGHTS and np.diff(written).max() <= 3 and written[-1] > 95
+    assert len(written) == MOST_WINDOWS and np.diff(written).max() <= 3 and written[-1] > 95
 
 
 def test_names_of_folders_are_plain_and_tell_objects_apart():

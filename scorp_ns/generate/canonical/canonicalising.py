@@ -1,4 +1,4 @@
-"""Any asset as a closed surface of unit size: repaired where it needs it, and left alone where it does not."""
+"""Assets as closed surfaces of unit size, repaired only where needed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.winding import unsound_share
 
 MOST_UNSOUND = 0.01
-"""The share of what a surface encloses that it may wind around twice, or not at all."""
+"""Largest share of the enclosed volume with a winding number other than 1."""
 
 NUM_SAMPLES = 60_000
-"""Points on a surface by which its pieces are told apart."""
+"""Sample points by which pieces of a surface are told apart."""
 
 SMALLEST_AREA = 1e-18
 """Triangles with less of an area, on a surface about 1 across, are lines or points."""
 
 
 def canonicalise(asset: ProxyAsset, name: str) -> CanonicalShape:
-    """The asset as a closed surface of unit size, for the object with this name; a GenerationError if that is empty."""
+    """The asset as a closed surface of unit size; a GenerationError, which names the object, if it is empty."""
     notes: list[str] = []
     mesh = asset.shape
     if isinstance(mesh, Gaussians):
@@ -52,7 +52,7 @@ def canonicalise(asset: ProxyAsset, name: str) -> CanonicalShape:
 
 
 def _repaired(mesh: WorkingMesh, name: str, notes: list[str]) -> WorkingMesh:
-    """The mesh itself if it is closed, with its triangles facing outwards; otherwise a closed one around it."""
+    """The mesh oriented outwards and with small holes filled, if that closes it; otherwise a closed one around it."""
     if _is_body(mesh):
         return mesh
     outward, was_turned = face_outwards(mesh)
@@ -71,7 +71,7 @@ def _repaired(mesh: WorkingMesh, name: str, notes: list[str]) -> WorkingMesh:
 
 
 def _is_body(mesh: WorkingMesh) -> bool:
-    """Whether the mesh is closed and winds around what it encloses once."""
+    """True if the mesh is closed with the generalized winding number 1 inside (Jacobson et al. 2013)."""
     return has_matched_edges(mesh.corners) and unsound_share(mesh.single, mesh.faces) <= MOST_UNSOUND
 
 
@@ -98,7 +98,7 @@ def _without_floaters(mesh: WorkingMesh, notes: list[str]) -> WorkingMesh:
 
 
 def _to_unit(points: Float64[np.ndarray, "n 3"], rotation: Float64[np.ndarray, "3 3"]) -> Similarity:
-    """The similarity that turns points, and moves the box around them to the origin with a diagonal of 1."""
+    """The similarity that rotates points, then centres their box at the origin with a diagonal of 1."""
     turned = points @ rotation.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     scale = 1 / float(np.linalg.norm(high - low))

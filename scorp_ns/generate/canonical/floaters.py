@@ -1,4 +1,4 @@
-"""What hangs in the air beside the object, as generators and trainers leave it."""
+"""Floaters: small pieces apart from the object, as generators and trainers leave them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from jaxtyping import Bool, Float, Float64
 from scorp_ns.surfaces.components import clusters
 
 GAP = 0.02
-"""Pieces further apart than this, in diagonals of the bulk, are apart."""
+"""Pieces are separate if they are further apart than this, in diagonals of the bulk."""
 
 SMALLEST_SHARE = 0.05
-"""A piece that is apart is kept if it has at least this share of the largest one's weight."""
+"""A separate piece is kept if it has at least this share of the largest one's weight."""
 
 BULK = (0.02, 0.98)
-"""Between these quantiles along each axis lies the bulk, whose size floaters do not decide."""
+"""Quantiles along each axis between which the bulk lies, so that floaters do not affect its size."""
 
 
 def is_of_the_body(points: Float[np.ndarray, "n 3"], weights: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    """Which points belong to a cluster that is not small beside the largest; weights are areas or opacities."""
+    """A mask of the points in clusters that are not small beside the largest; weights are areas or opacities."""
     size = bulk_diagonal(points, weights)
     extent = float(np.ptp(points, axis=0).max())
     # Cells are numbered by 64-bit integers, and points may lie as far away as they like.

@@ -1,4 +1,4 @@
-"""Small faults of a surface that is otherwise closed, mended in place so that nothing else of it changes."""
+"""Local repair of an almost closed surface: scraps removed and small holes filled, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_RIM_EDGES = 20_000
 
 
 def mend(mesh: WorkingMesh) -> WorkingMesh:
-    """The surface closed, if all that takes is to leave out scraps and to close small holes; itself if not."""
+    """The surface closed by removing scraps and filling small holes; itself if that is not enough."""
     if has_matched_edges(mesh.corners):
         return mesh
     without = _without_scraps(mesh)
@@ -32,7 +32,7 @@ def mend(mesh: WorkingMesh) -> WorkingMesh:
 
 
 def _without_scraps(mesh: WorkingMesh) -> WorkingMesh:
-    """The surface without open patches of next to no area."""
+    """The surface without open patches of negligible area."""
     _, patches = orient_patches(mesh.corners)
     areas = np.bincount(patches, mesh.areas)
     is_open = np.bincount(patches, unmatched_edges(mesh.corners).any(axis=1), minlength=len(areas)) > 0
@@ -41,7 +41,7 @@ def _without_scraps(mesh: WorkingMesh) -> WorkingMesh:
 
 
 def _with_filled_holes(mesh: WorkingMesh) -> WorkingMesh | None:
-    """The surface with a fan in every hole; None if a hole is large, or the rims are none."""
+    """The surface with a triangle fan in every hole; None if a hole is large, or rims do not close."""
     surplus = unmatched_edges(mesh.corners)
     faces, edges = np.nonzero(surplus > 0)
     if len(faces) > MOST_RIM_EDGES:
@@ -64,7 +64,7 @@ def _with_filled_holes(mesh: WorkingMesh) -> WorkingMesh | None:
 
 
 def _rims(starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " m"]] | None:
-    """The edges in closed rounds, each of which passes no place twice; None if they do not close."""
+    """The open edges as simple closed loops; None if they do not close."""
     leaving: dict[int, list[int]] = defaultdict(list)
     for edge, start in enumerate(starts.tolist()):
         leaving[start].append(edge)

@@ -1,4 +1,4 @@
-"""Triangles turned so that all of them face outwards."""
+"""Consistent outward orientation of triangles."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scorp_ns.generate.canonical.working_mesh import WorkingMesh
 from scorp_ns.surfaces.components import orient_patches, unmatched_edges
 
 NUM_LOOKS = 20_000
-"""Places of the surface from which one looks to both sides for the open."""
+"""Points of the surface from which rays are cast to both sides."""
 
 LIFT = 1e-4
-"""How far before the surface one looks from, for a surface about 1 across."""
+"""Distance of the rays' origins from the surface, for a surface about 1 across."""
 
 
 def face_outwards(mesh: WorkingMesh) -> tuple[WorkingMesh, bool]:
-    """The surface with each patch facing the side from which more of the open is seen, and whether any was turned.
+    """The surface with each patch facing the side from which more rays escape, and True if any was turned.
 
-    Patches that see the open from neither side, such as the walls of cavities, face as their whole surface does.
+    Patches from which none escape, such as the walls of cavities, face as their whole surface does.
     """
     is_turned, patches = orient_patches(mesh.corners)
     turned = mesh.turned(is_turned)
@@ -30,10 +30,10 @@ def face_outwards(mesh: WorkingMesh) -> tuple[WorkingMesh, bool]:
 
 
 def _inward_looks(mesh: WorkingMesh, patches: Int64[np.ndarray, " f"]) -> Bool[np.ndarray, " p"]:
-    """Which patches see more of the open from behind."""
+    """A mask of the patches from whose back more rays escape."""
     points, faces = mesh.sample(NUM_LOOKS)
     firsts = np.unique(patches, return_index=True)[1]
-    # Small patches are looked from as well.
+    # At least one point for every small patch.
     points = np.concatenate([points, mesh.vertices[mesh.faces[firsts]].mean(axis=1)])
     faces = np.concatenate([faces, firsts])
     normals = _units(mesh.crosses[faces])
@@ -55,7 +55,7 @@ def _inward_looks(mesh: WorkingMesh, patches: Int64[np.ndarray, " f"]) -> Bool[n
 def _escapes(
     mesh: WorkingMesh, origins: Float64[np.ndarray, "n 3"], directions: Float64[np.ndarray, "n 3"]
 ) -> Float32[np.ndarray, " n"]:
-    """1 for rays that meet nothing, 0 for the others."""
+    """1 for rays that hit nothing, 0 for the others."""
     import open3d
 
     tensor = open3d.core.Tensor

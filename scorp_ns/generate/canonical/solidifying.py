@@ -1,4 +1,7 @@
-"""A closed surface around what any surface encloses, and around what of it encloses nothing."""
+"""A closed surface around any triangles, by generalized winding numbers (Jacobson et al. 2013) and marching cubes.
+
+Parts that enclose nothing become thin shells.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +17,32 @@ from scorp_ns.surfaces.remeshing import cluster
 from scorp_ns.surfaces.winding import winding_numbers
 
 SPACING = 1 / 160
-"""Between the points of the grid, in diagonals: what is finer is lost, by about half of it."""
+"""Spacing of the grid, in diagonals: details finer than about half of it are lost."""
 
 MOST_FACES = 60_000
-"""A finer surface is made coarser before: the grid holds no more of it, and the nearest points take long to find."""
+"""A finer surface is simplified first: the grid keeps no more of it, and nearest points take long to find."""
 
 MARGIN = 3
 """Empty cells around the surface."""
 
 BAND = 2.5
-"""Distances are known up to here, in cells."""
+"""Narrow band of distances, in cells."""
 
 INSIDE = 0.5
-"""Points with a higher winding number are inside: a hole is closed where half of what one sees through it is open."""
+"""Points with a higher winding number are inside: a hole is closed where half of the directions leave through it."""
 
 CAP_SMOOTHING = 1.5
-"""The winding numbers that close holes are smoothed by so many cells, as they come from few directions."""
+"""Standard deviation, in cells, by which the winding numbers that close holes are smoothed: they use few directions."""
 
 LOST = 1.0
-"""Parts of the surface further than this from what was closed, in cells, enclose nothing there."""
+"""Parts of the surface further than this from the closed one, in cells, enclose nothing."""
 
 HALF_SHELL = 0.6
-"""Those become a shell of twice this thickness, in cells; the grid cannot miss half a cell to either side."""
+"""Half the thickness, in cells, of the shell that they become: enough for the grid not to miss it."""
 
 
 def solidify(mesh: WorkingMesh) -> WorkingMesh | None:
-    """A closed surface outside of which the mesh winds around nothing; None if there is nothing of it."""
+    """A closed surface around all points with a winding number above one half; None if it is empty."""
     if len(mesh.faces) > MOST_FACES:
         vertices, colors, faces = cluster(mesh.vertices, mesh.colors.astype(np.float64), mesh.faces, MOST_FACES)
         mesh = WorkingMesh(vertices, faces, colors.astype(np.float32))
@@ -55,7 +58,7 @@ def solidify(mesh: WorkingMesh) -> WorkingMesh | None:
 
 
 def _signed_distances(mesh: WorkingMesh, queries: SurfaceQueries, grid: Grid) -> Float32[np.ndarray, "x y z"]:
-    """Distances from what the mesh encloses, as far as the band reaches."""
+    """Signed distances to the enclosed volume, clamped to the band."""
     distances = np.full(grid.shape, BAND * grid.spacing, np.float32)
     near = _near(mesh, grid)
     points = grid.points.reshape(*grid.shape, 3)
@@ -63,7 +66,7 @@ def _signed_distances(mesh: WorkingMesh, queries: SurfaceQueries, grid: Grid) ->
     windings = winding_numbers(mesh.single, mesh.faces, grid)
     smooth = gaussian_filter(windings, CAP_SMOOTHING)
     signs = np.where(windings > INSIDE, -1, 1).astype(np.float32)
-    # Where a hole is closed there is no surface to be far from: there the winding numbers lead from side to side.
+    # Holes have no surface to measure distances from: winding numbers interpolate across them.
     caps = ((INSIDE - smooth) * 2 * BAND * grid.spacing).clip(-distances, distances)
     return np.where(distances > grid.spacing, caps, signs * distances)
 
@@ -71,7 +74,7 @@ def _signed_distances(mesh: WorkingMesh, queries: SurfaceQueries, grid: Grid) ->
 def _with_shells(
     values: Float32[np.ndarray, "x y z"], queries: SurfaceQueries, grid: Grid
 ) -> Float32[np.ndarray, "x y z"]:
-    """The distances with shells around those parts of the surface that the closed one does not pass by."""
+    """The distances joined with shells around the parts of the mesh that the closed surface misses."""
     band = np.abs(values) < 2 * grid.spacing
     nearest = queries.nearest(grid.points.reshape(*grid.shape, 3)[band])
     vertices, faces = extract_surface(values, grid)
@@ -87,7 +90,7 @@ def _with_shells(
 
 
 def _near(mesh: WorkingMesh, grid: Grid) -> Bool[np.ndarray, "x y z"]:
-    """The points of the grid that may be as near to the surface as the band reaches."""
+    """A mask of the grid points that may be within the band."""
     number = int(np.clip(8 * mesh.areas.sum() / grid.spacing**2, 20_000, 2_000_000))
     places = np.concatenate([mesh.sample(number)[0], mesh.vertices])
     cells = np.round((places - grid.origin) / grid.spacing).astype(int)

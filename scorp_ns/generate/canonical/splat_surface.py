@@ -1,4 +1,4 @@
-"""A closed surface around Gaussians, from pictures of their depth."""
+"""A closed surface around Gaussians: TSDF fusion (Curless and Levoy 1996) of rendered depths, and marching cubes."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ LARGEST_SCALE = 0.2
 """Gaussians with a longer axis, in diagonals of the bulk, are fog."""
 
 REACH = 2.0
-"""Gaussians reach so many standard deviations beyond their centres."""
+"""Standard deviations that a Gaussian reaches beyond its centre."""
 
 NUM_VIEWS = 64
-"""Pictures from all around."""
+"""Depth pictures from all around."""
 
 PIXELS = 256
 """The side of a picture."""
 
 CAMERA_DISTANCE = 3.0
-"""From the middle, in diagonals."""
+"""Distance of the cameras from the middle, in diagonals."""
 
 SPACING = 1 / 128
-"""Between the points of the grid, in diagonals."""
+"""Spacing of the grid, in diagonals."""
 
 TRUNCATION = 3.0
-"""Distances count up to so many cells before and behind what a picture shows."""
+"""Truncation distance of the TSDF, in cells."""
 
 SHARPNESS = 3
-"""How often each Gaussian is drawn."""
+"""Copies of each Gaussian that are drawn."""
 
-FEWEST_WITNESSES = 2
-"""A point is empty if so many pictures look through it: one may look through a gap."""
+FEWEST_EMPTY_VIEWS = 2
+"""Pictures that have to look through an empty point: a single one may look through a gap."""
 
 SOLID_ALPHA = 0.5
-"""Pixels that the Gaussians, drawn once, cover more show a surface; the others show through."""
+"""Least alpha, with the Gaussians drawn once, of pixels that show a surface."""
 
 MIDDLE_GREY = 0.5
 
 
 @dataclass(frozen=True)
-class View:
-    """What a picture from one direction shows."""
+class DepthPicture:
+    """A rendered picture from one direction, with depth."""
 
     viewmat: Float64[np.ndarray, "4 4"]
     depth: Float32[np.ndarray, "h w"]
-    """Infinite where nothing solid is shown."""
+    """Depth; infinite where nothing solid is shown."""
     colors: Float32[np.ndarray, "h w 3"]
 
 
@@ -72,7 +72,7 @@ def surface_of(gaussians: Gaussians, name: str, notes: list[str]) -> ColoredMesh
         if diagonal > 0:
             views = _pictures(_unit(solid, center, diagonal))
             grid = Grid.around((low - center) / diagonal, (high - center) / diagonal, SPACING, 4)
-            vertices, faces = extract_surface(_fused(views, grid), grid)
+            vertices, faces = extract_surface(_fused_tsdf(views, grid), grid)
             if len(faces):
                 colors = _vertex_colors(views, vertices)
                 return ColoredMesh((vertices * diagonal + center).astype(np.float32), faces, colors)
@@ -84,7 +84,7 @@ def surface_of(gaussians: Gaussians, name: str, notes: list[str]) -> ColoredMesh
 
 
 def _solid(gaussians: Gaussians, notes: list[str]) -> Gaussians:
-    """The Gaussians without haze, fog and floaters."""
+    """The Gaussians without faint, huge and floating ones."""
     opaque = gaussians[gaussians.opacities >= LEAST_OPACITY]
     if not len(opaque):
         return opaque
@@ -101,15 +101,15 @@ def _solid(gaussians: Gaussians, notes: list[str]) -> Gaussians:
 
 
 def _box(gaussians: Gaussians) -> tuple[Float64[np.ndarray, " 3"], Float64[np.ndarray, " 3"]]:
-    """The box around the Gaussians with what they reach beyond their centres."""
+    """The corners of the box around the Gaussians' extents."""
     means, reach = gaussians.means.double(), REACH * gaussians.scales.double().amax(1, keepdim=True)
     return (means - reach).amin(0).numpy(), (means + reach).amax(0).numpy()
 
 
 def _unit(gaussians: Gaussians, center: Float64[np.ndarray, " 3"], diagonal: float) -> Gaussians:
-    """The Gaussians about the origin, about 1 across, as if each stood SHARPNESS times in its place.
+    """The Gaussians at the origin, about 1 across, each as opaque as SHARPNESS copies of it.
 
-    A picture's depth is a mean over all that shines through; so it is nearly that of the first surface.
+    The expected depth is a mean over all layers that shine through; so it is nearly that of the first surface.
     """
     return replace(
         gaussians,
@@ -119,9 +119,9 @@ def _unit(gaussians: Gaussians, center: Float64[np.ndarray, " 3"], diagonal: flo
     )
 
 
-def _pictures(gaussians: Gaussians) -> list[View]:
-    """The Gaussians from all around."""
-    viewmats = torch.from_numpy(_viewmats(NUM_VIEWS))
+def _pictures(gaussians: Gaussians) -> list[DepthPicture]:
+    """Depth pictures of the Gaussians from all around."""
+    viewmats = torch.from_numpy(_sphere_viewmats(NUM_VIEWS))
     K = torch.from_numpy(_intrinsics()).float()
     views = []
     for viewmat in viewmats:
@@ -139,22 +139,24 @@ def _pictures(gaussians: Gaussians) -> list[View]:
                 sh_degree=gaussians.sh_degree,
                 render_mode="RGB+ED",
             )
-        views.append(_view(viewmat.numpy(), image[0], alpha[0, ..., 0]))
+        views.append(_depth_picture(viewmat.numpy(), image[0], alpha[0, ..., 0]))
     return views
 
 
-def _view(viewmat: Float64[np.ndarray, "4 4"], image: Float[Tensor, "h w 4"], alpha: Float[Tensor, "h w"]) -> View:
-    """A picture's depth where it is solid, and its colours as if nothing shone through."""
+def _depth_picture(
+    viewmat: Float64[np.ndarray, "4 4"], image: Float[Tensor, "h w 4"], alpha: Float[Tensor, "h w"]
+) -> DepthPicture:
+    """The picture with depth where it is solid, and colours divided by alpha."""
     is_solid = alpha > 1 - (1 - SOLID_ALPHA) ** SHARPNESS
     depth = torch.where(is_solid, image[..., 3], torch.inf)
     colors = image[..., :3] / alpha.clamp(min=1e-3)[..., None]
-    return View(viewmat, depth.numpy(), colors.clamp(0, 1).numpy())
+    return DepthPicture(viewmat, depth.numpy(), colors.clamp(0, 1).numpy())
 
 
-def _fused(views: list[View], grid: Grid) -> Float32[np.ndarray, "x y z"]:
-    """Signed distances: means of what the pictures say near their surfaces, and inside where no picture looks in.
+def _fused_tsdf(views: list[DepthPicture], grid: Grid) -> Float32[np.ndarray, "x y z"]:
+    """The TSDF: mean truncated distances to the pictures' surfaces, negative inside and where no picture looks in.
 
-    A point that several pictures show to be empty is outside, whatever others say.
+    Space carving overrules the mean: a point that enough pictures look through is outside.
     """
     points, reach = grid.points, TRUNCATION * grid.spacing
     total, count = np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
@@ -168,13 +170,13 @@ def _fused(views: list[View], grid: Grid) -> Float32[np.ndarray, "x y z"]:
         count[is_near] += 1
     # Every point starts as if one picture had shown it inside: a single one may be wrong at a silhouette.
     distances = (total - reach) / (count + 1)
-    is_empty = emptiness >= np.maximum(FEWEST_WITNESSES, count)
+    is_empty = emptiness >= np.maximum(FEWEST_EMPTY_VIEWS, count)
     distances[is_empty] = reach
     return distances.reshape(grid.shape).astype(np.float32)
 
 
-def _vertex_colors(views: list[View], vertices: Float32[np.ndarray, "v 3"]) -> Float32[np.ndarray, "v 3"]:
-    """The mean of the colours in which pictures show the vertices; the nearest vertex's where none does."""
+def _vertex_colors(views: list[DepthPicture], vertices: Float32[np.ndarray, "v 3"]) -> Float32[np.ndarray, "v 3"]:
+    """The mean colours of the vertices in the pictures that show them; the nearest vertex's where none does."""
     from scipy.spatial import KDTree
 
     total, count = np.zeros(vertices.shape, np.float64), np.zeros(len(vertices))
@@ -193,9 +195,9 @@ def _vertex_colors(views: list[View], vertices: Float32[np.ndarray, "v 3"]) -> F
 
 
 def _project(
-    view: View, points: Float32[np.ndarray, "n 3"]
+    view: DepthPicture, points: Float32[np.ndarray, "n 3"]
 ) -> tuple[np.ndarray, np.ndarray, Float32[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Rows, columns and depths of points in a picture, and whether they are in it."""
+    """Rows, columns and depths of points in a picture, and a mask of those within it."""
     viewmat, K = view.viewmat.astype(np.float32), _intrinsics().astype(np.float32)
     in_camera = points @ viewmat[:3, :3].T + viewmat[:3, 3]
     pixels = in_camera[:, :2] / in_camera[:, 2:] * K[0, 0] + K[:2, 2]
@@ -205,13 +207,13 @@ def _project(
 
 
 def _intrinsics() -> Float64[np.ndarray, "3 3"]:
-    """A picture as wide as what is 1 across looks when nearest to the camera."""
+    """Intrinsics with which an object 1 across fills the picture at its nearest."""
     focal = PIXELS * (CAMERA_DISTANCE - 0.5)
     return np.array([[focal, 0, PIXELS / 2], [0, focal, PIXELS / 2], [0, 0, 1]])
 
 
-def _viewmats(number: int) -> Float64[np.ndarray, "n 4 4"]:
-    """Cameras on a sphere, evenly spread along a spiral, that look at the origin."""
+def _sphere_viewmats(number: int) -> Float64[np.ndarray, "n 4 4"]:
+    """Cameras on a Fibonacci sphere that look at the origin."""
     heights = 1 - (2 * np.arange(number) + 1) / number
     angles = np.pi * (3 - 5**0.5) * np.arange(number)
     radii = np.sqrt(1 - heights**2)

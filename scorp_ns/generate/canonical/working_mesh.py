@@ -1,4 +1,4 @@
-"""The surface that is being repaired: in double precision, about one across."""
+"""A mesh under repair: in double precision, about one across."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WorkingMesh:
 
     @cached_property
     def corners(self) -> Int64[np.ndarray, "f 3"]:
-        """The triangles with one number for all vertices at a place, wherever colours or textures part them."""
+        """The triangles with vertices at one place merged, also where colours or textures part them."""
         return places_of(self.vertices, SAME_PLACE)[self.faces]
 
     @cached_property
@@ -61,5 +61,5 @@ class WorkingMesh:
         return replace(self, faces=np.where(is_turned[:, None], self.faces[:, ::-1], self.faces))
 
     def colored(self) -> ColoredMesh:
-        """The surface as others take it."""
+        """The mesh in single precision."""
         return ColoredMesh(self.single, self.faces, self.colors.clip(0, 1))

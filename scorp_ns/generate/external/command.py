@@ -1,4 +1,4 @@
-"""A program as a generator: run once for every object, with a folder of what is known and a place for its result."""
+"""The generator 'command': a program that is run once for every object, with a job folder and a path for its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATHS = ("job", "result")
 """Placeholders for paths that we choose, which may stand anywhere."""
 
 WORDS = ("name", "prompt")
-"""Placeholders for words of the user, or of whoever made the capture: nothing may read them as a command."""
+"""Placeholders for words of the user or of the capture's author: nothing may read them as a command."""
 
 PLACEHOLDERS = (*PATHS, "seed", *WORDS)
 
@@ -57,14 +57,14 @@ class CommandConfig:
     """A program that is run for every object."""
 
     template: str = ""
-    """The command, with `{job}` for the folder of what is known and `{result}` for the file to be written; `{name}`,
+    """The command, with `{job}` for the job folder and `{result}` for the file to be written; `{name}`,
     `{prompt}` and `{seed}` may be arguments of their own. It is run without a shell, where `ns-train` was started."""
     result: Literal["glb", "gltf", "obj", "ply"] = "glb"
     """The kind of file that `{result}` stands for; a result of another kind is found as well."""
     time_limit_s: float = 1800.0
-    """How long the program may take for an object, in seconds."""
+    """Time limit for one object, in seconds."""
     keep_jobs: Path | None = None
-    """Where the folders of jobs are kept, one per object, with their logs; None removes them."""
+    """The folder in which job folders are kept, one per object, with their logs; None removes them."""
 
     def __post_init__(self) -> None:
         if not self.time_limit_s > 0:
@@ -76,14 +76,14 @@ class CommandConfig:
 
 
 class CommandGenerator:
-    """Runs the program and reads what it leaves."""
+    """Runs the program and reads its result."""
 
     def __init__(self, config: CommandConfig, arguments: Sequence[str]) -> None:
         self._config = config
         self._arguments = tuple(arguments)
 
     def fingerprint(self, request: ProxyRequest) -> str:
-        """The command, the scripts it names, and what the program is told."""
+        """The command, digests of the scripts it names, and the request's digest."""
         scripts = [_script_digest(argument) for argument in self._arguments[1:]]
         return "\n".join(["command", *self._arguments, *filter(None, scripts), request_digest(request)])
 
@@ -192,7 +192,7 @@ def _placeholders(argument: str) -> set[str]:
 
 
 def _check_words(argument: str, names: set[str]) -> None:
-    """Returns if what people wrote stays an argument of its own, which no inner shell reads as a part of a script."""
+    """Raise an error unless people's words stay arguments of their own, which no inner shell reads as a script."""
     for name in names & set(WORDS):
         before = argument.partition(f"{{{name}}}")[0]
         is_whole = argument == f"{{{name}}}"
@@ -205,7 +205,7 @@ def _check_words(argument: str, names: set[str]) -> None:
 
 
 def _is_before_script(arguments: Sequence[str]) -> bool:
-    """Whether an interpreter is called by these arguments, which takes the next for a script."""
+    """True if these arguments call an interpreter that takes the next one for a script."""
     options = list(takewhile(lambda argument: argument.startswith(("-", "+")), reversed(arguments)))
     names = [re.sub(r"[\d.]*(\.exe)?$", "", Path(argument).name) for argument in arguments]
     return any(map(SCRIPT_OPTION.fullmatch, options)) and any(map(INTERPRETER.fullmatch, names))
@@ -231,12 +231,12 @@ def _unusable(found: str, do: str = EXAMPLE) -> GenerationError:
 
 
 def _argument(words: str) -> str:
-    """Words as every operating system takes them for an argument."""
+    """Words as an argument that every operating system takes."""
     return words.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def _script_digest(argument: str) -> str | None:
-    """What stands in a file that the command names; None if it names none, or a large one."""
+    """The digest of a file that the command names; None if it names none, or a large one."""
     try:
         path = Path(argument)
         if not path.is_file() or path.stat().st_size > MOST_SCRIPT_BYTES:

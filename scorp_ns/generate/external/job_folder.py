@@ -1,4 +1,4 @@
-"""The folder in which a generator of another program finds what is known of an object: docs/generators.md lists it."""
+"""The folder that describes an object to a generator in another program: docs/generators.md lists its files."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ FORMAT = 1
 FORMATS = ("glb", "gltf", "obj", "ply")
 """Kinds of result files that are read, by their endings; a .ply is a mesh or Gaussians."""
 
-MOST_SIGHTS = 48
-"""Of so many photographs, spread evenly over all that show the object, the window around it is written."""
+MOST_WINDOWS = 48
+"""Most windows that are written, evenly spaced over all photographs that show the object."""
 
 DIGITS = 8
 """Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
 
 SAFE_LETTERS = 40
-"""So much of an object's name is kept in the name of its folder."""
+"""Letters of an object's name that are kept in the name of its folder."""
 
 
 def job_name(name: str) -> str:
-    """A folder name of plain letters, another one for each name, that no file system and no shell reads as more."""
+    """A folder name of plain letters, unique for each object's name and safe for file systems and shells."""
     plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:SAFE_LETTERS]
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
 
 
 def write_job(folder: Path, request: ProxyRequest) -> None:
-    """Write all that is known of the object into this folder, which is made if need be."""
+    """Write the request into this folder, which is made if need be."""
     points, normals, colors = partial_points(request.windows, request.frame)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_views(folder / "views", request.views)
-        _write_sights(folder / "frames", request.frames)
-        _write_sights(folder / "sights", _spread(request.windows))
+        _write_windows(folder / "frames", request.frames)
+        _write_windows(folder / "sights", _evenly_spaced(request.windows))
         _write_points(folder / "points.ply", points, normals, colors)
         write_json(folder / "job.json", _job(request))
     except OSError as error:
@@ -63,7 +63,7 @@ def write_job(folder: Path, request: ProxyRequest) -> None:
 
 
 def _job(request: ProxyRequest) -> dict[str, Any]:
-    """What is asked, and where its parts are."""
+    """The content of job.json: the request, and the paths of its parts."""
     frame, support = request.frame, request.support
     return {
         "format": FORMAT,
@@ -89,41 +89,41 @@ def _job(request: ProxyRequest) -> dict[str, Any]:
 
 
 def _write_views(folder: Path, views: Sequence[ObjectView]) -> None:
-    """Write the crops: `NN.png` with the mask as alpha, `NN_roles.png`, and cameras.json."""
+    """Write the crops: `NN.png` with the mask as alpha, the trimap `NN_roles.png`, and cameras.json."""
     folder.mkdir(exist_ok=True)
     entries = []
     for number, view in enumerate(views):
         file = _save(folder / f"{number:02d}.png", view.rgba)
-        roles = _save(folder / f"{number:02d}_roles.png", view.trimap)
+        trimap = _save(folder / f"{number:02d}_roles.png", view.trimap)
         camera = _camera(view.name, view.trimap, view.K, view.viewmat)
-        entries.append({"file": file, "roles": roles, **camera, "scores": dict(view.scores)})
+        entries.append({"file": file, "roles": trimap, **camera, "scores": dict(view.scores)})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
 
-def _write_sights(folder: Path, sights: Sequence[ObjectCrop]) -> None:
-    """Write photographs: `NN.png`, the binary mask `NN_mask.png`, `NN_roles.png`, and cameras.json."""
+def _write_windows(folder: Path, windows: Sequence[ObjectCrop]) -> None:
+    """Write photographs: `NN.png`, the binary mask `NN_mask.png`, the trimap `NN_roles.png`, and cameras.json."""
     folder.mkdir(exist_ok=True)
     entries = []
-    for number, sight in enumerate(sights):
-        file = _save(folder / f"{number:02d}.png", sight.photograph)
-        mask = _save(folder / f"{number:02d}_mask.png", np.where(sight.trimap == VISIBLE, 255, 0).astype(np.uint8))
-        roles = _save(folder / f"{number:02d}_roles.png", sight.trimap)
-        camera = _camera(sight.name, sight.trimap, sight.K, sight.viewmat)
-        entries.append({"file": file, "mask": mask, "roles": roles, **camera})
+    for number, window in enumerate(windows):
+        file = _save(folder / f"{number:02d}.png", window.photograph)
+        mask = _save(folder / f"{number:02d}_mask.png", np.where(window.trimap == VISIBLE, 255, 0).astype(np.uint8))
+        trimap = _save(folder / f"{number:02d}_roles.png", window.trimap)
+        camera = _camera(window.name, window.trimap, window.K, window.viewmat)
+        entries.append({"file": file, "mask": mask, "roles": trimap, **camera})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
 
-def _spread(sights: Sequence[ObjectCrop]) -> list[ObjectCrop]:
-    """All of them, or the most that are written, at even distances."""
-    number = min(len(sights), MOST_SIGHTS)
-    return [sights[index * len(sights) // number] for index in range(number)]
+def _evenly_spaced(windows: Sequence[ObjectCrop]) -> list[ObjectCrop]:
+    """All windows, or MOST_WINDOWS of them in even steps."""
+    number = min(len(windows), MOST_WINDOWS)
+    return [windows[index * len(windows) // number] for index in range(number)]
 
 
-def _camera(name: str, roles: np.ndarray, K: Tensor, viewmat: Tensor) -> dict[str, Any]:
-    """A photograph's camera, spelt as exported objects spell it: camera to capture in OpenCV axes."""
+def _camera(name: str, trimap: np.ndarray, K: Tensor, viewmat: Tensor) -> dict[str, Any]:
+    """A photograph's camera, as in exported objects: camera to capture in OpenCV axes."""
     return {
         "photograph": name,
-        "size": list(roles.shape[::-1]),
+        "size": list(trimap.shape[::-1]),
         "K": _rounded(K),
         "camera_to_capture_opencv": _rounded(torch.linalg.inv(viewmat.double())),
     }

@@ -1,4 +1,4 @@
-"""What another program left in a job folder, as a reply."""
+"""The reply that another program left in a job folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from scorp_ns.messages import json_kind, one_line
 from scorp_ns.products import ProxyAsset
 
 DESCRIPTION = "result.json"
-"""The file in which a program may say more of its result."""
+"""The file with which a program may describe its result."""
 
 MOST_DESCRIPTION_BYTES = 1 << 20
-"""A longer description is none."""
+"""Longer descriptions are refused."""
 
 MOST_CHARACTERS = 200
 """Of the name of a model or a licence."""
@@ -62,7 +62,7 @@ def read_result(folder: Path, name: str, made_by: str) -> ProxyAsset:
 
 
 def has_result(folder: Path) -> bool:
-    """Whether there is anything that could be a result."""
+    """True if there is anything that could be a result."""
     return any((folder / file).exists() for file in (DESCRIPTION, *_default_files()))
 
 
@@ -71,7 +71,7 @@ def _default_files() -> list[str]:
 
 
 def _asset_path(folder: Path, described: _Description, name: str) -> Path:
-    """The file of the asset: a plain file inside the folder, whatever links lead there."""
+    """The asset's file, with links resolved: a plain file inside the folder."""
     if described.file is not None:
         path = folder / described.file
     else:
@@ -92,7 +92,7 @@ def _asset_path(folder: Path, described: _Description, name: str) -> Path:
 
 
 def _real_path(path: Path) -> Path | None:
-    """Where links lead; None if that is nowhere."""
+    """The path with links resolved; None if nothing is there."""
     try:
         return path.resolve(strict=True)
     except (OSError, ValueError, RuntimeError):  # Nothing is there, or a null byte, or links lead in a circle.

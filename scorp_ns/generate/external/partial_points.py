@@ -1,4 +1,4 @@
-"""The part of an object's surface that photographs saw, as points with normals and colours."""
+"""The seen part of an object's surface as a point cloud with normals and colours."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from scipy.ndimage import binary_erosion
 from scorp_ns.products import VISIBLE, ObjectCrop, ObjectFrame
 
 CELLS = 96
-"""So many cells fit into the diagonal of an object's box; each keeps one point."""
+"""Voxels along the diagonal of an object's box; each keeps one point."""
 
 BOX_MARGIN = 0.1
-"""How far from the box a point may lie, in shares of the diagonal: what lies farther off is behind the object."""
+"""Largest distance of a point from the box, as a share of the diagonal: anything farther off is behind the object."""
 
 STEEPEST = 0.1
-"""Least cosine between a surface's normal and the ray that saw it: beyond it lie the jumps at the object's edges."""
+"""Least cosine between a surface's normal and its ray: steeper surfaces are depth jumps at the object's edges."""
 
 NEIGHBOURS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 
-Rows = Float32[np.ndarray, "n 3"]
+Vectors = Float32[np.ndarray, "n 3"]
 
 
-def partial_points(sights: Sequence[ObjectCrop], frame: ObjectFrame) -> tuple[Rows, Rows, Rows]:
+def partial_points(windows: Sequence[ObjectCrop], frame: ObjectFrame) -> tuple[Vectors, Vectors, Vectors]:
     """Points in the capture's frame, unit normals towards the cameras that saw them, and sRGB colours in [0, 1].
 
-    What several photographs show of one cell of space becomes one point.
+    The points of all photographs in one voxel are averaged.
     """
-    parts = [np.concatenate(_seen_in(sight), axis=1) for sight in sights]
+    parts = [np.concatenate(_seen_in(window), axis=1) for window in windows]
     rows = np.concatenate(parts) if parts else np.empty((0, 9))
     local = (rows[:, :3] - frame.center.cpu().numpy()) @ frame.rotation.cpu().numpy()
     reach = frame.extent.cpu().numpy() / 2 + BOX_MARGIN * frame.diagonal
@@ -43,30 +43,30 @@ def partial_points(sights: Sequence[ObjectCrop], frame: ObjectFrame) -> tuple[Ro
 
 
 def _seen_in(
-    sight: ObjectCrop,
+    window: ObjectCrop,
 ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
-    """What one photograph shows: points, normals and colours of the object's pixels whose neighbours are its own."""
-    is_known = (sight.trimap == VISIBLE) & np.isfinite(sight.depth) & (sight.depth > 0)
+    """The unprojected points, normals and colours of the object's pixels whose neighbours are its own."""
+    is_known = (window.trimap == VISIBLE) & np.isfinite(window.depth) & (window.depth > 0)
     chosen: Bool[np.ndarray, "h w"] = binary_erosion(is_known, NEIGHBOURS)
-    rows, columns = np.indices(sight.depth.shape)
+    rows, columns = np.indices(window.depth.shape)
     pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)
-    rays = pixels @ np.linalg.inv(sight.K.double().cpu().numpy()).T
-    places = rays * np.where(is_known, sight.depth, 0)[..., None]
+    rays = pixels @ np.linalg.inv(window.K.double().cpu().numpy()).T
+    places = rays * np.where(is_known, window.depth, 0)[..., None]
     across = np.roll(places, -1, axis=1) - np.roll(places, 1, axis=1)
     down = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
     normals = np.cross(down, across)[chosen]
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
     directions = rays[chosen] / np.linalg.norm(rays[chosen], axis=1, keepdims=True)
     is_faced = (normals * directions).sum(axis=1) < -STEEPEST
-    pose = torch.linalg.inv(sight.viewmat.double().cpu()).numpy()
+    pose = torch.linalg.inv(window.viewmat.double().cpu()).numpy()
     points = places[chosen][is_faced] @ pose[:3, :3].T + pose[:3, 3]
-    return points, normals[is_faced] @ pose[:3, :3].T, sight.photograph[chosen][is_faced] / 255
+    return points, normals[is_faced] @ pose[:3, :3].T, window.photograph[chosen][is_faced] / 255
 
 
 def _cell_means(
     rows: Float64[np.ndarray, "n 9"], local: Float64[np.ndarray, "n 3"], side: float
 ) -> Float64[np.ndarray, "m 9"]:
-    """The mean of the rows whose places fall into the same cell."""
+    """The mean of the rows in each voxel."""
     if not len(rows):
         return rows
     _, owners, counts = np.unique(np.floor(local / side), axis=0, return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""Programs of others run in process groups of their own: with a time limit, a log, and an end that leaves nothing."""
+"""External programs in process groups of their own, with a time limit, a log, and no process left behind."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from scorp_ns.generate.external.watchdog import watchdog
 from scorp_ns.messages import counted
 
 POLL_S = 0.1
-"""How often a running program is looked after."""
+"""Interval between looks at a running program."""
 
 GRACE_S = 3.0
-"""How long programs that were asked to end may take before they are killed."""
+"""Time for programs to end after SIGTERM, before they are killed."""
 
 MOST_LOG_BYTES = 4 << 20
 """Of longer output the beginning and the end are kept."""
 
 TAIL_BYTES = 16 << 10
-"""How much of the end is kept."""
+"""Length of the end that is kept."""
 
 CHUNK_BYTES = 1 << 16
 
 DRAIN_S = 1.0
-"""How long the output of a program that has ended is read: what it left behind may write for ever."""
+"""Time for which the output of a program that has ended is read: its children may write for ever."""
 
 SHOWN_LINES = 8
-"""So many of the last lines are told."""
+"""Last lines of the output that are shown."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended."""
+    """The end of a program."""
 
     code: int | None
     """Its exit code, negative for a signal; None if it was stopped since it took too long."""
@@ -59,7 +59,7 @@ class Log:
         self._tail = b""
 
     def add(self, chunk: bytes) -> None:
-        """Take what the program said next."""
+        """Append output."""
         self._tail = (self._tail + chunk)[-TAIL_BYTES:]
         kept = chunk[: MOST_LOG_BYTES - self._written]
         self._file.write(kept)
@@ -74,7 +74,7 @@ class Log:
             self._file.write(f"\n[... {left_out} left out ...]\n".encode() + end)
 
     def last_lines(self, number: int) -> list[str]:
-        """The last lines with something in them; progress bars count as the line they last showed."""
+        """The last lines that are not blank; progress bars count as the line they last showed."""
         lines = [line.rstrip().split("\r")[-1] for line in self._tail.decode(errors="replace").split("\n")]
         return [line for line in lines if line.strip()][-number:]
 
@@ -82,7 +82,7 @@ class Log:
 def run_program(
     arguments: Sequence[str], log_path: Path, time_limit_s: float, cancelled: Event, heard: Callable[[str], None]
 ) -> Outcome:
-    """How the program ended, of whose processes none are left; an OSError if it cannot be started.
+    """The outcome of a program, after all of its processes ended; an OSError if it cannot be started.
 
     `heard` is given its last line now and then. If `cancelled` is set, the program is stopped.
     """
@@ -100,7 +100,7 @@ def run_program(
 
 @contextmanager
 def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The program, started in a session of its own, so that Ctrl-C reaches it through us alone."""
+    """A context with the program, started in a session of its own, so that Ctrl-C reaches it only through us."""
     process = subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
@@ -129,7 +129,7 @@ def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 def _listen(
     process: subprocess.Popen[bytes], log: Log, deadline: float, cancelled: Event, heard: Callable[[str], None]
 ) -> bool:
-    """Whether the program ended, or the work was cancelled, before the deadline; until then, what it says is logged."""
+    """True if the program ended, or the work was cancelled, before the deadline; output is logged until then."""
     assert process.stdout is not None
     is_open = True
     with selectors.DefaultSelector() as selector:
@@ -164,7 +164,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    """Send a signal to the group, if there is anybody left in it."""
+    """Send a signal to the group, if a process is left in it."""
     # The group has the number of its first process; macOS refuses signals to those that wait to be reaped.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""Programs of others end when we do, also when somebody ends us by a signal."""
+"""Child programs end with this process, also when a signal ends it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ kill -s TERM -- "-$group"
 sleep 3
 kill -s KILL -- "-$group"
 """
-"""A shell that hears a group's number and then nothing, until the end of its input tells that we are gone."""
+"""A shell that reads a process group's number, and ends the group when its input closes as this process is gone."""
 
 
 class Ended(BaseException):
-    """Somebody ends us by a signal; no handler of errors, nor of `SystemExit`, should take it for one of its own."""
+    """A signal ends this process; not an Exception or SystemExit, lest their handlers catch it."""
 
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Signals that would end us at once unwind what is within first, and end us in the same way after it.
+    """A context in which ending signals unwind the stack first, and end the process in the same way after it.
 
-    Those that are ignored, or handled by somebody else, are left alone, as are all outside the main thread.
+    Signals that are ignored or have another handler are left alone, as are all outside the main thread.
     """
     received: list[int] = []
 
@@ -54,7 +54,7 @@ def ended_in_order() -> Iterator[None]:
 
 @contextmanager
 def watchdog() -> Iterator[Callable[[int], None]]:
-    """A function that takes the number of a process group, which ends if we are killed within."""
+    """A context with a function that takes a process group's number; the group ends if this process is killed."""
     shell = subprocess.Popen(
         ["/bin/sh", "-c", WATCH],
         stdin=subprocess.PIPE,
@@ -73,7 +73,7 @@ def watchdog() -> Iterator[Callable[[int], None]]:
     try:
         yield watch
     finally:
-        # The end of its input would tell it that we are gone.
+        # Killed first, as closing its input would end the group.
         shell.kill()
         shell.wait()
         pipe.close()

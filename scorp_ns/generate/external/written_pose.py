@@ -11,11 +11,11 @@ from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import MATRIX_TOLERANCE, Similarity
 
 POSE_KEY = "asset_to_capture"
-"""Under which a file holds the pose of its asset."""
+"""The key of an asset's pose in a file."""
 
 
 def read_written_pose(rows: Any, place: str, needed: str, do: str) -> Similarity:
-    """The similarity that 4 rows of 4 numbers stand for; a GenerationError, which names their place, if for none."""
+    """The similarity from 4 rows of 4 numbers; a GenerationError, which names their place, if they are none."""
     numbers = [finite_numbers(row, 4) for row in rows] if isinstance(rows, list) and len(rows) == 4 else []
     if not numbers or any(row is None for row in numbers):
         raise GenerationError(f"{place} is not 4 lists of 4 finite numbers.", needed, do)
@@ -28,7 +28,7 @@ def read_written_pose(rows: Any, place: str, needed: str, do: str) -> Similarity
 
 
 def finite_numbers(value: Any, count: int) -> list[float] | None:
-    """So many finite numbers; None if the value is anything else."""
+    """A list of `count` finite numbers; None if the value is anything else."""
     if not isinstance(value, list) or len(value) != count:
         return None
     is_number = all(isinstance(entry, (int, float)) and not isinstance(entry, bool) for entry in value)
@@ -40,7 +40,7 @@ def finite_numbers(value: Any, count: int) -> list[float] | None:
 
 
 def _is_similarity(linear: torch.Tensor) -> bool:
-    """Whether a map is a rotation times one scale."""
+    """True if a linear map is a rotation times one scale."""
     scale = max(float(torch.linalg.det(linear)), 0.0) ** (1 / 3)
     if not 0 < scale < math.inf:
         return False

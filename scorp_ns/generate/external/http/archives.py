@@ -1,4 +1,4 @@
-"""Job folders as archives, and archives of strangers as folders."""
+"""ZIP archives of job folders, and safe unpacking of foreign archives."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 MOST_FILES = 1000
-"""An archive of more files is no result."""
+"""Most files of a result's archive."""
 
 CHUNK_BYTES = 1 << 20
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError)
-"""What reading an archive raises that is torn, encrypted, or packed in a way that we do not know."""
+"""Errors from reading an archive that is torn, encrypted, or packed in an unknown way."""
 
 
 class ArchiveError(Exception):
@@ -31,7 +31,7 @@ def pack(folder: Path) -> bytes:
 
 
 def unpack(content: bytes, folder: Path, most_bytes: int) -> None:
-    """Write the files of a ZIP archive into the folder, and none beside it; an ArchiveError says why not."""
+    """Write the files of a ZIP archive into the folder, and none outside it, or raise an ArchiveError."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -53,7 +53,7 @@ def _unpack_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, 
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     size = 0
-    # What an archive says of the sizes of its files need not be true.
+    # The sizes in an archive need not be true.
     with archive.open(entry) as source, open(path, "xb") as target:
         while chunk := source.read(CHUNK_BYTES):
             size += len(chunk)

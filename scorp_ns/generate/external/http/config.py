@@ -1,4 +1,4 @@
-"""Which server is asked, how, and for how long."""
+"""The generator 'http' and its settings: a server that is asked for every object."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class HttpConfig:
     """A server that is asked for every object."""
 
     url: str = ""
-    """Where the server is: `http://` or `https://`, a host, and if need be a port and a path."""
+    """The server's address: `http://` or `https://`, a host, and if need be a port and a path."""
     dialect: Literal["scorp", "hunyuan3d"] = "scorp"
-    """What it speaks: `scorp` is the plain protocol of docs/generators.md, `hunyuan3d` that of its `api_server.py`."""
+    """The protocol: `scorp` is the plain one of docs/generators.md, `hunyuan3d` that of its `api_server.py`."""
     time_limit_s: float = 1800.0
-    """How long an object may take, in seconds; some servers never tell that they failed."""
+    """Time limit for one object, in seconds; some servers never tell that they failed."""
     request_timeout_s: float = 60.0
-    """How long the server may be silent before a request is repeated, in seconds."""
+    """Silence of the server after which a request is repeated, in seconds."""
     retries: int = 4
-    """How often a request is repeated that failed, or that the server was too busy for."""
+    """Repetitions of a request that failed, or that the server was too busy for."""
     poll_s: float = 1.0
-    """How long to wait before asking again how far the work has come, in seconds."""
+    """Pause between questions for the state of the work, in seconds."""
     max_mb: float = 512.0
     """Largest result that is taken, in megabytes."""
     token_env: str = ""
@@ -60,7 +60,7 @@ class HttpConfig:
 
 
 class HttpGenerator:
-    """Asks a server, and reads what it sends."""
+    """Asks a server, and reads its reply."""
 
     def __init__(
         self, config: HttpConfig, server: SplitResult, token: str | None, parameters: Mapping[str, Any]
@@ -76,12 +76,12 @@ class HttpGenerator:
         )
 
     def fingerprint(self, request: ProxyRequest) -> str:
-        """The server, how it is asked, and what it is told; never its token."""
+        """The server, the protocol, its parameters and the request's digest; never the token."""
         asked = json.dumps(self._hunyuan.parameters, sort_keys=True) if self._config.dialect == "hunyuan3d" else ""
         return "\n".join(["http", self._config.dialect, self._server.geturl(), asked, request_digest(request)])
 
     def generate(self, request: ProxyRequest, work: Work) -> ProxyAsset:
-        """The server's reply; an error says why there is none."""
+        """The server's reply, or an error with the reason."""
         work.check(request.name)
         random = Random(request.seed)
         transport = Transport(self._server, self._limits, self._token, request.name, work, random)
@@ -119,7 +119,7 @@ def _no_server(found: str) -> GenerationError:
 
 
 def _token(variable: str) -> str | None:
-    """What the environment variable holds; None if none is named."""
+    """The token in the environment variable; None if none is named."""
     if not variable:
         return None
     token = os.environ.get(variable, "").strip()

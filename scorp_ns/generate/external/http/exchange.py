@@ -1,4 +1,4 @@
-"""One request and its reply over HTTP, which can be given up at any moment and never takes more memory than allowed."""
+"""One HTTP request and its reply, which can be given up at any moment and takes a bounded amount of memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import SplitResult
 
 CHUNK_BYTES = 1 << 16
 LOOK_S = 0.1
-"""How often somebody who waits looks whether they still want to."""
+"""Interval between calls of `watch`."""
 
 
 class ExchangeError(Exception):
@@ -25,7 +25,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """What is asked of a server."""
+    """A request to a server."""
 
     method: str
     path: str
@@ -38,7 +38,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answers."""
+    """A server's response."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class Reply:
 
 
 def exchange(server: SplitResult, message: Message, silence_s: float, watch: Callable[[], None]) -> Reply:
-    """The server's whole reply; `watch` is called again and again, and what it raises ends the exchange at once.
+    """The server's whole reply; `watch` is called again and again, and may raise an error to end the exchange.
 
     A server that says nothing for `silence_s`, or that breaks off, is an ExchangeError.
     """
@@ -123,7 +123,7 @@ def _chunks(body: bytes) -> Iterator[bytes]:
 
 
 def _told(error: Exception | Reply, silence_s: float) -> str:
-    """What went wrong, in a few words."""
+    """The error in a few words."""
     if isinstance(error, TimeoutError):
         return f"it was silent for {silence_s:g} seconds"
     if isinstance(error, ExchangeError):

@@ -1,4 +1,4 @@
-"""The protocol of Hunyuan3D's own `api_server.py`: one picture goes there, a GLB comes back."""
+"""The protocol of Hunyuan3D's own `api_server.py`: send one picture, fetch a GLB."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ GLB_NEEDED = "A GLB file is needed."
 
 LICENSE = "Tencent Hunyuan licence: not for the EU, the UK and South Korea"
 UP = (0.0, 1.0, 0.0)
-"""Where up is in its GLB files."""
+"""The up direction of its GLB files."""
 
 GLB_HEADER_BYTES = 12
 
 
 @dataclass(frozen=True)
 class HunyuanOptions:
-    """What such a server is asked for, beside the picture."""
+    """The options of a request to such a server, beside the picture."""
 
     synchronous: bool = False
     """Ask with one long request instead of many short ones."""
@@ -114,7 +114,7 @@ def _decoded(transport: Transport, encoded: Any) -> bytes:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Whether it is a GLB file as long as it says."""
+    """True if it is a GLB file of the length in its header."""
     is_glb = content.startswith(b"glTF") and len(content) > GLB_HEADER_BYTES
     return is_glb and int.from_bytes(content[8:GLB_HEADER_BYTES], "little") <= len(content)
 

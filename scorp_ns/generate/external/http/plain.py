@@ -1,4 +1,4 @@
-"""The plain protocol of docs/generators.md: a job folder goes there, its state is asked for, a result comes back."""
+"""The plain protocol of docs/generators.md: send a job folder, poll its state, fetch the result."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def _await(transport: Transport, job: str) -> None:
 
 
 def _share(progress: Any) -> float | None:
-    """How much is done, if that is what it says."""
+    """The share that is done; None if it is no number."""
     if isinstance(progress, bool) or not isinstance(progress, (int, float)) or not math.isfinite(progress):
         return None
     return min(max(float(progress), 0.0), 1.0)
 
 
 def _store(transport: Transport, content: bytes, folder: Path) -> None:
-    """Write what came back as in a job folder."""
+    """Write the result as in a job folder."""
     kind = _kind(content)
     if kind is None:
         raise transport.nonsense(f"a result that is no asset ({len(content)} bytes)", RESULT_NEEDED)
@@ -95,7 +95,7 @@ def _store(transport: Transport, content: bytes, folder: Path) -> None:
 
 
 def _kind(content: bytes) -> str | None:
-    """What kind of file it is, by what stands in it."""
+    """The kind of file, by its content."""
     for start, kind in ((b"glTF", "glb"), (b"ply", "ply"), (b"PK\x03\x04", "zip")):
         if content.startswith(start):
             return kind

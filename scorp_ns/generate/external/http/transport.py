@@ -1,4 +1,4 @@
-"""Calls to a server that last: repeated when they may yet succeed, within one time limit for all of them."""
+"""Calls to a server with retries, within one time limit for all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scorp_ns.generate.generator import Work
 from scorp_ns.messages import counted, json_kind, one_line
 
 FIRST_PAUSE_S = 0.5
-"""Before the second attempt; each further pause is twice as long, and all are up to half as long by chance."""
+"""Pause before the second attempt; each further one is twice as long, plus a random share of up to a half."""
 
 LONGEST_PAUSE_S = 30.0
 
@@ -29,18 +29,18 @@ MOST_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 
 MOST_BYTES_SAID = 1 << 20
-"""Of a reply that is no result."""
+"""Longest reply that is no result."""
 
 SHOWN_CHARACTERS = 200
-"""Of what a server says in an error."""
+"""Characters of a server's words that errors show."""
 
 GOODBYE_S = 0.5
-"""How long a server may take to hear that a job is no longer needed."""
+"""Time limit for telling a server that a job is no longer needed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long servers are waited for."""
+    """Limits of time, attempts and size for the calls to a server."""
 
     time_limit_s: float
     request_timeout_s: float
@@ -67,7 +67,7 @@ class Transport:
 
     @property
     def remaining_s(self) -> float:
-        """How much of the time limit is left."""
+        """The rest of the time limit."""
         return max(0.0, self.deadline - time.monotonic())
 
     def call(
@@ -80,7 +80,7 @@ class Transport:
         silence_s: float | None = None,
         most_bytes: int = MOST_BYTES_SAID,
     ) -> Reply:
-        """The reply of the server, which is a success; a GenerationError if there is none.
+        """The server's successful reply; a GenerationError if there is none.
 
         A `key` marks repetitions of a message, so that a server can tell them from new ones. `silence_s` takes the
         place of the usual limit.
@@ -121,7 +121,7 @@ class Transport:
         )
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, but not beyond the time limit, nor when the work is cancelled."""
+        """Wait, but not beyond the time limit, nor when the work is cancelled."""
         self.work.cancelled.wait(min(seconds, self.remaining_s))
         self._watch()
 
@@ -145,7 +145,7 @@ class Transport:
         return headers if self.token is None else {**headers, "Authorization": f"Bearer {self.token}"}
 
     def _watch(self) -> None:
-        """An error if nobody wants to wait any longer."""
+        """Raise an error if the work is cancelled or the time is up."""
         self.work.check(self.name)
         if time.monotonic() >= self.deadline:
             raise GenerationError(
@@ -156,7 +156,7 @@ class Transport:
             )
 
     def _follow(self, message: Message, silence_s: float) -> Reply:
-        """The reply, wherever on the same server it lies."""
+        """The reply, after redirections on the same server."""
         for _ in range(MOST_REDIRECTS + 1):
             self._watch()
             try:
@@ -173,7 +173,7 @@ class Transport:
         raise self.nonsense("one redirection after another", "A result is needed.")
 
     def _redirected(self, message: Message, reply: Reply) -> Message:
-        """The message for the place that a reply names, which has to be on the same server."""
+        """The message for the target of a redirection, which has to be on the same server."""
         here = self.server._replace(path=message.path)
         location = reply.headers.get("location", "")
         try:
@@ -215,14 +215,14 @@ class Transport:
         )
 
     def _pause(self, attempt: int, retry_after_s: float | None, failure: str) -> None:
-        """Wait before the next attempt, the longer the more there were, or as long as the server asks for."""
+        """Wait before the next attempt: exponential back-off with jitter, or as long as the server asks for."""
         seconds = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * self.random.uniform(1.0, 1.5)
         self.work.report(None, f"trying again: {failure}"[:SHOWN_CHARACTERS])
         self.wait(seconds if retry_after_s is None else retry_after_s)
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """The seconds that a server asks to wait, given as a number or a date."""
+    """The seconds that a server asks to wait in Retry-After, a number or a date."""
     text = reply.headers.get("retry-after", "")
     try:
         seconds = float(text)
@@ -237,13 +237,13 @@ def _retry_after(reply: Reply) -> float | None:
 
 
 def _told(reply: Reply) -> str:
-    """A code with its meaning, and what the server says to it."""
+    """A status code with its meaning and the server's words."""
     with suppress(ValueError):
         return f"{reply.status} ({HTTPStatus(reply.status).phrase}): {_shown(reply.body)}"
     return f"{reply.status}: {_shown(reply.body)}"
 
 
 def _shown(body: bytes) -> str:
-    """The beginning of what a server says, on one line."""
+    """The beginning of a server's words, on one line."""
     words = one_line(body[: 4 * SHOWN_CHARACTERS].decode(errors="replace"), SHOWN_CHARACTERS)
     return repr(words) if words else "nothing"
