@@ -1,4 +1,4 @@
-"""Whether object masks can be trusted: counts per object, suspicious frames, and objects that must be left out."""
+"""A check of object masks: counts per object, suspicious frames, and objects that must be left out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from scorp_ns.messages import SHOWN, counted, some_of
 from scorp_ns.products import ObjectMasks
 
 MOST_LINES = 20
-"""So many objects are told of one by one."""
+"""Objects that are listed one by one."""
 
 WHOLE_IMAGE = 0.95
-"""What covers more than this share of what other objects leave, in every frame that shows it, is no object..."""
+"""A mask that covers more than this share of what other objects leave, in every frame that shows it, is no object..."""
 
 HALF_IMAGE = 0.5
 """...if it also covers more than this share of them: small objects may well share an image between them."""
@@ -28,7 +28,7 @@ HALF_IMAGE = 0.5
 
 @dataclass(frozen=True)
 class ObjectCheck:
-    """What the masks say of one object."""
+    """Counts and findings for one object's masks."""
 
     name: str
     num_frames: int
@@ -42,12 +42,12 @@ class ObjectCheck:
     suspicions: tuple[Suspicion, ...]
     """Frames in which its mask is probably wrong."""
     verdict: str | None
-    """Why it must be left out; None if it can stay."""
+    """The reason to leave it out; None if it can stay."""
 
 
 @dataclass(frozen=True)
 class MaskCheck:
-    """What the masks say of all objects."""
+    """Counts and findings for all objects' masks."""
 
     objects: tuple[ObjectCheck, ...]
     """In the order of their labels."""
@@ -65,11 +65,11 @@ class MaskCheck:
         return sorted({suspicion.frame for checked in self.objects for suspicion in checked.suspicions})
 
     def report_lines(self) -> list[str]:
-        """A table for the terminal, then what to look at, most severe first."""
+        """A table for the terminal, then the warnings."""
         return [*_table(self), *self.warning_lines()]
 
     def warning_lines(self) -> list[str]:
-        """What to look at, most severe first."""
+        """Warnings, most severe first."""
         return [*_left_out(self), *_suspicious(self)]
 
 
@@ -129,7 +129,7 @@ def _table(check: MaskCheck) -> list[str]:
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Names to the left, numbers to the right, in cells that wide letters fill as well."""
+    """Cells with names left-aligned and numbers right-aligned, also with wide letters."""
     spaces = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
     return [row[0] + spaces[0], *(space + text for space, text in zip(spaces[1:], row[1:], strict=True))]
 
@@ -160,5 +160,5 @@ def _suspicious(check: MaskCheck) -> list[str]:
 
 
 def printable(name: str) -> str:
-    """The name with what no terminal can show written as an escape."""
+    """The name with unprintable characters escaped."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)

@@ -1,4 +1,4 @@
-"""One picture of all masks, for a person to look at."""
+"""A contact sheet: one picture of all masks, for people."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from scorp_ns.masks.text_drawing import Color, text_length, write_text
 from scorp_ns.products import UNKNOWN, LabelMap, ObjectMasks
 
 MOST_FRAMES = 24
-"""So many frames fit on the sheet."""
+"""Most frames on the sheet."""
 
 MOST_NAMES = 60
-"""So many objects are named in the legend."""
+"""Most objects in the legend."""
 
 THUMBNAIL = 320
 """The longer side of each picture, in pixels."""
@@ -62,7 +62,7 @@ def write_contact_sheet(masks: ObjectMasks, frames: Sequence[Frame], check: Mask
 
 
 def object_colors(masks: ObjectMasks) -> list[Color]:
-    """A colour for each object: its own, or one that is far from those of the objects before it."""
+    """A colour for each object: its own, or one of a distinct hue."""
     colors: list[Color] = []
     for index, info in enumerate(masks.objects):
         red, green, blue = colorsys.hsv_to_rgb((0.09 + index * 0.381966) % 1, 0.85 - 0.3 * (index % 3 == 2), 1.0)
@@ -71,7 +71,7 @@ def object_colors(masks: ObjectMasks) -> list[Color]:
 
 
 def _evenly(masks: ObjectMasks, frames: Sequence[Frame], number: int, without: set[int]) -> list[int]:
-    """So many frames with maps, evenly over the rest of the capture; frames without one if none has any."""
+    """Evenly spaced frames with maps from the rest of the capture; frames without one if none has any."""
     left = [frame for frame in distinct_images(frames) if frame not in without]
     mapped = [frame for frame in left if masks.readers[frame]] or left
     if len(mapped) <= number:
@@ -109,7 +109,7 @@ def paint(image: UInt8[np.ndarray, "h w 3"], labels: LabelMap, colors: Sequence[
 
 
 def _has_other_within(labels: LabelMap, reach: int) -> Bool[np.ndarray, "h w"]:
-    """Whether another label lies so many pixels away, straight up, down, left or right, or nearer."""
+    """A mask of the pixels with another label within `reach` pixels straight up, down, left or right."""
     padded = np.pad(labels, reach, mode="edge")
     height, width = labels.shape
     differs = np.zeros(labels.shape, bool)
@@ -127,7 +127,7 @@ def _blended(
 
 
 def _caption(check: MaskCheck, frame: int) -> list[tuple[str, Color]]:
-    """The frame's name, and below it what is wrong."""
+    """The frame's name, and below it the findings."""
     reasons = [
         f"{checked.name}: {found.reason}"
         for checked in check.objects
@@ -182,7 +182,7 @@ def _sheet(
 
 
 def _place_legend(legend: list[tuple[str, Color]], width: int, top: int) -> tuple[list[tuple[int, int]], int]:
-    """Where each entry goes, in lines as long as the sheet is wide, and where the last line ends."""
+    """The position of each entry, wrapped to the width of the sheet, and the bottom of the last line."""
     places, x, y = [], MARGIN, top
     for text, _ in legend:
         length = 18 + min(text_length(text), width // 2) + 2 * MARGIN

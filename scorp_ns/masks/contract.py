@@ -1,4 +1,4 @@
-"""What every source of object masks must hold to, as a function that packages with one can call in their tests."""
+"""The contract of mask sources, as a function that packages with one can call in their tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scorp_ns.products import UNKNOWN, ObjectMasks
 
 
 def check_mask_source(config: MaskSourceConfig, request: MaskRequest) -> ObjectMasks | None:
-    """What the source builds, once an AssertionError would have told of anything a run cannot rely on."""
+    """The masks that the source builds; an AssertionError tells of anything a run cannot rely on."""
     masks = config.build(request)
     if masks is None:
         assert config.build(request) is None, "build() gave no masks once and some the next time."
@@ -30,7 +30,7 @@ def check_mask_source(config: MaskSourceConfig, request: MaskRequest) -> ObjectM
 
 
 def _check_map(masks: ObjectMasks, again: ObjectMasks, request: MaskRequest, index: int) -> None:
-    """Returns if the map of a frame is as it should be, each time."""
+    """Raise an AssertionError unless a frame's map is valid and the same each time."""
     frame, reader, other_reader = request.frames[index], masks.readers[index], again.readers[index]
     assert (reader is None) == (other_reader is None), f"'{frame.name}' had a map in one of two builds only."
     if reader is None or other_reader is None:

@@ -1,4 +1,4 @@
-"""Which layouts of masks there are in a folder, in the order in which they are preferred."""
+"""The layouts of masks found in a folder, the preferred ones first."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEEDED = "Object masks are a folder with one folder per object, a folder of labe
 
 
 def find_all(folder: Path, request: MaskRequest) -> list[FoundMasks]:
-    """The masks in a folder, the preferred ones first; those that another layout names too are told once."""
+    """The masks in a folder, the preferred ones first, without duplicates in other layouts."""
     found: list[FoundMasks] = []
     for layout in LAYOUTS:
         try:
@@ -50,7 +50,7 @@ def find_all(folder: Path, request: MaskRequest) -> list[FoundMasks]:
 
 
 def find_at(path: Path, request: MaskRequest) -> FoundMasks:
-    """The masks where the user says that they are; a MaskError if there are none."""
+    """The masks at the user's path; a MaskError if there are none."""
     find = _find_in_file if path.is_file() else _find_in_folder
     found = _allowed(path, lambda: find(path, request))
     if found is None:
@@ -59,19 +59,19 @@ def find_at(path: Path, request: MaskRequest) -> FoundMasks:
 
 
 def folders_without_masks(folder: Path) -> list[Path]:
-    """Folders that can hold nothing but object masks by their names, and hold none."""
+    """Folders that are named for object masks and hold none."""
     places = [folder / name for name in OBJECT_FOLDERS]
     return [place for place in places if place.is_dir() and not mask_files(place)]
 
 
 def shown(path: Path) -> str:
-    """The path as one would type it here."""
+    """The shorter of the absolute and the relative path."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)
 
 
 def _allowed(path: Path, find: Callable[[], FoundMasks | None]) -> FoundMasks | None:
-    """What a search finds; a MaskError if something must not be looked into."""
+    """The result of a search; a MaskError if something may not be read."""
     try:
         return find()
     except OSError as error:
@@ -82,7 +82,7 @@ def _allowed(path: Path, find: Callable[[], FoundMasks | None]) -> FoundMasks | 
 
 
 def _same(masks: FoundMasks, other: FoundMasks) -> bool:
-    """Whether two layouts are about the same files."""
+    """True if two layouts share a file."""
     return bool({file for file in masks.files if file} & {file for file in other.files if file})
 
 
@@ -113,7 +113,7 @@ def _find_in_folder(path: Path, request: MaskRequest) -> FoundMasks | None:
 
 
 def _what_is_there(path: Path) -> tuple[str, str, str]:
-    """What was found, is needed and helps where there are no masks."""
+    """The error's texts (found, needed, do) where there are no masks."""
     if not path.exists():
         return f"The masks path '{path}' does not exist.", NEEDED, "Correct --pipeline.datamanager.masks-path."
     if path.is_file():

@@ -16,13 +16,13 @@ from scorp_ns.products import ObjectBox, ObjectInfo
 
 @dataclass(frozen=True)
 class NamedObject:
-    """An object, and what masks call it."""
+    """An object, with its id and folder in masks."""
 
     info: ObjectInfo
     id: int | None = None
-    """Its id in label maps, where they show it."""
+    """Its id in label maps."""
     folder: str | None = None
-    """The folder of its binary masks, where the names file tells."""
+    """The folder of its binary masks, if the names file gives it."""
 
 
 def read_entry(path: Path, entry: Any) -> NamedObject:
@@ -93,7 +93,7 @@ def _box(path: Path, name: str, value: Any) -> ObjectBox | None:
 
 
 def _numbers(values: Any, length: int) -> list[float]:
-    """The numbers as floats; NaN in place of all that are none."""
+    """The numbers as floats; all NaN unless they are `length` numbers."""
     good = isinstance(values, list) and len(values) == length
     good = good and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
     try:

@@ -1,4 +1,4 @@
-"""The built-in source of object masks: files beside the capture, in whichever layout they lie."""
+"""The built-in source of object masks: files beside the capture, in any of the known layouts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scorp_ns.messages import some_of
 from scorp_ns.products import UNKNOWN, ObjectMasks
 
 OPTION = "--pipeline.datamanager.masks-path"
-"""How to choose masks on the command line."""
+"""The option that chooses masks on the command line."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _chosen_masks(request: MaskRequest) -> ObjectMasks | None:
 
 
 def _read(found: FoundMasks, others: list[FoundMasks], request: MaskRequest) -> ObjectMasks | None:
-    """The masks; None if they hold no object and nobody named any, so that they seem to be about something else."""
+    """The masks; None if they hold no object and no names, so that they seem to be about something else."""
     if not found.num_frames:
         raise _no_match(found, request)
     raw = found.read()

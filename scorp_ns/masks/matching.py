@@ -1,4 +1,4 @@
-"""Which mask file belongs to which frame."""
+"""The assignment of mask files to frames by name."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def distinct_images(frames: Sequence[Frame]) -> list[int]:
 
 
 def _spell(frames: Sequence[Frame]) -> tuple[list[list[str]], Counter[str]]:
-    """What may name each frame, and how many different images each of these may name."""
+    """The possible names of each frame, and the number of images that each name fits."""
     spellings = {frame.name: _spellings(frame.name) for frame in frames}
     num_named = Counter(spelling for image in spellings.values() for spelling in image)
     return [spellings[frame.name] for frame in frames], num_named
@@ -68,7 +68,7 @@ def _length(spelling: str) -> tuple[int, int]:
 
 
 def _spellings(name: str) -> list[str]:
-    """What may name an image, the most exact first."""
+    """The possible names of an image, the most exact first."""
     path = PurePosixPath(name.replace("\\", "/"))
     tails = _tails(path.as_posix())
     return [spelling for tail in tails for spelling in dict.fromkeys((tail, str(PurePosixPath(tail).with_suffix(""))))]
@@ -100,13 +100,13 @@ def _visible_files(folder: Path) -> list[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    """Raises unless the folder only does not exist; by itself `os.walk` passes over what must not be read."""
+    """Raise the error unless the folder does not exist; by itself `os.walk` skips unreadable folders."""
     if not isinstance(error, FileNotFoundError):
         raise error
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a linked folder holds the place where it is linked, which would never end."""
+    """True if a linked folder contains its own link, which would never end."""
     return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 

@@ -1,4 +1,4 @@
-"""What one frame's map says of each object in it, and which colours the object has there."""
+"""Measures of each object in one frame: its area, and a histogram of its colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scorp_ns.masks.source import Frame, Size
 from scorp_ns.products import LabelMap
 
 LONGER_SIDE = 320
-"""Colours are looked at in copies of this many pixels at the most."""
+"""Longer side of the copies in which colours are measured, in pixels."""
 
 SHADES, HUES = 3, 10
 """Steps of brightness, and of the shares of red and of green in it."""
@@ -26,24 +26,24 @@ Reader = Callable[[], LabelMap]
 
 @dataclass(frozen=True)
 class FrameMeasure:
-    """What is known of a frame; arrays have an entry for each object in it."""
+    """Measures of a frame; arrays have an entry for each object in it."""
 
     labels: Int64[np.ndarray, " present"]
     """The objects in the frame."""
     areas: Int64[np.ndarray, " present"]
     """Their pixels in the map."""
     is_cut: Bool[np.ndarray, " present"]
-    """Whether they touch the border of the image."""
+    """True for objects that touch the border of the image."""
     num_pixels: int
     """All pixels of the map."""
     colors: Float32[np.ndarray, "present bins"] | None
-    """How many pixels of the small copy have each colour; None where the image cannot be read."""
+    """Colour histograms in the small copy; None if the image cannot be read."""
     rest: Float32[np.ndarray, "present bins"] | None
     """The same for what is not the object."""
 
 
 def measure_frame(reader: Reader, frame: Frame) -> FrameMeasure:
-    """What the frame's map and image say."""
+    """The measures of the frame's map and image."""
     labels = reader()
     areas = np.bincount(labels.ravel() + 1)[2:]
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
@@ -56,7 +56,7 @@ def measure_frame(reader: Reader, frame: Frame) -> FrameMeasure:
 
 
 def small_image(frame: Frame, longer_side: int = LONGER_SIDE) -> UInt8[np.ndarray, "h w 3"] | None:
-    """The image with its longer side no longer than this, or None if it cannot be read; others tell of that."""
+    """The image with its longer side no longer than this; None if it cannot be read, which is reported elsewhere."""
     try:
         with Image.open(frame.image_path) as image:
             size = small_size(image.size, longer_side)
@@ -75,7 +75,7 @@ def small_size(size: Size, longer_side: int) -> Size:
 def _count_colors(
     labels: LabelMap, image: UInt8[np.ndarray, "height width 3"], present: Int64[np.ndarray, " present"]
 ) -> tuple[Float32[np.ndarray, "present bins"], Float32[np.ndarray, "present bins"]]:
-    """How many pixels have each colour, of every object and of what is not that object; unknown ones do not count."""
+    """Colour histograms of every object and of its complement, without unknown pixels."""
     small = resize_nearest(labels, image.shape[1], image.shape[0]).astype(np.int64)
     rows = np.zeros(max([0, *present]) + 2, np.int64)
     rows[present] = np.arange(1, len(present) + 1)
@@ -87,7 +87,7 @@ def _count_colors(
 
 
 def _color_bins(image: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
-    """A number for each pixel's colour, in which light and shadow matter little; black is taken for grey."""
+    """The histogram bin of each pixel, insensitive to light and shadow; black counts as grey."""
     rgb = image.astype(np.float32) + 8
     total = rgb.sum(axis=-1)
     shade = np.minimum(total * (SHADES / (3 * 264)), SHADES - 1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What objects are called: objects.json or labels.json beside the masks."""
+"""The names of objects, from objects.json or labels.json beside the masks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED = (
 )
 
 BACKGROUND = frozenset({"background", "_background_", "__background__", "unlabeled", "unlabelled", "void"})
-"""What lists of names call id 0."""
+"""Usual names of id 0."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def find_names(folders: Iterable[Path], warn: Callable[[str], None]) -> NameTabl
 
 
 def read_names(path: Path, warn: Callable[[str], None]) -> NameTable:
-    """The objects in a names file; what is named twice is told apart or left out, with a warning."""
+    """The objects in a names file; duplicates are renamed or left out, with a warning."""
     content = read_json(path, MaskError, NEEDED, "Repair it, or remove it to have objects called by their ids.")
     objects = [read_entry(path, entry) for entry in _entries(path, content)]
     if objects and all(named.id is None for named in objects):
@@ -72,7 +72,7 @@ def _entries(path: Path, content: Any) -> list[Any]:
 
 
 def _without_background(path: Path, objects: list[NamedObject], warn: Callable[[str], None]) -> list[NamedObject]:
-    """All but what has id 0, which is no object."""
+    """All objects but id 0, which is background."""
     for named in objects:
         if named.id == 0 and named.info.name.lower() not in BACKGROUND:
             warn(f"{path} gives '{named.info.name}' the id 0, which means no object; it is left out.")

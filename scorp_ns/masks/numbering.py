@@ -1,4 +1,4 @@
-"""From ids in files to labels of objects with names."""
+"""Labels of named objects from the ids in files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def with_boxes(masks: ObjectMasks, boxed: list[NamedObject]) -> ObjectMasks:
 
 
 def _label_reader(read_ids: IdReader, labels: Labels) -> Callable[[], LabelMap]:
-    """A reader of labels; a mask that could be read at the start and no longer can ends the run."""
+    """A reader of labels; a mask that can no longer be read ends the run."""
 
     def read() -> LabelMap:
         try:
@@ -75,14 +75,14 @@ def _label_reader(read_ids: IdReader, labels: Labels) -> Callable[[], LabelMap]:
 
 
 def _named_by_id(strange: dict[int, int], used: set[str]) -> list[NamedObject]:
-    """Objects for ids that nobody names."""
+    """Objects for ids without a name."""
     names = {number: f"object_{number}" for number in strange}
     names = {number: distinct_name(name, used) if name in used else name for number, name in names.items()}
     return [NamedObject(ObjectInfo(name), number) for number, name in names.items()]
 
 
 def _warn_of_strangers(strange: dict[int, int], warn: Callable[[str], None]) -> None:
-    """Tells which ids no name knows, the most frequent first."""
+    """Warn of ids without a name, the most frequent first."""
     by_count = sorted(strange.items(), key=lambda item: -item[1])
     what = [f"{_id_text(number)} ({counted(count, 'pixel')})" for number, count in by_count[:SHOWN]]
     more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""

@@ -14,10 +14,10 @@ from scorp_ns.masks.source import Frame, Size
 from scorp_ns.products import UNKNOWN
 
 IdMap = Int32[np.ndarray, "h w"]
-"""What a file says about each pixel: 0 for no object, an id, or UNKNOWN."""
+"""The id of each pixel: 0 for no object, an object's id, or UNKNOWN."""
 
 MOST_ID = 2**16 - 1
-"""The largest id that files can give an object; what is above stands for a colour that no name has."""
+"""The largest id of an object in files; values above stand for colours without a name."""
 
 Color = tuple[int, int, int]
 
@@ -32,15 +32,15 @@ class MaskFileError(Exception):
 
 
 class WrongSizeError(MaskFileError):
-    """A mask that has not the shape of its image."""
+    """A mask of another shape than its image."""
 
 
 class ColourMaskError(MaskFileError):
-    """A map of colours whose meaning nobody says."""
+    """A map of colours without a meaning."""
 
 
 def require_shape(path: Path | str, size: Size, frame: Frame) -> None:
-    """Returns if a mask of this size can be the image's, up to a pixel at the smaller of the two sizes."""
+    """Raise a WrongSizeError unless a mask of this size fits the image, to a pixel at the smaller of the two sizes."""
     width, height = size
     scale_x, scale_y = width / frame.width, height / frame.height
     smaller = min(1.0, 1 / max(scale_x, scale_y, 1e-9))
@@ -84,7 +84,7 @@ def read_binary(path: Path, frame: Frame, only_alpha: bool = False) -> Bool[np.n
 
 @contextmanager
 def opened(path: Path, frame: Frame) -> Iterator[Image.Image]:
-    """The decoded image; MaskFileError says what is wrong with one that cannot be used."""
+    """A context with the decoded image; a MaskFileError if it cannot be used."""
     try:
         with Image.open(path) as image:
             require_shape(path, image.size, frame)
@@ -161,7 +161,7 @@ def pack(color: Color) -> int:
 
 
 def _is_bright(values: Shaped[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Where values exceed half of the range, which is that of 1, 8 or 16 bits, whichever holds them all."""
+    """A mask of the values above half of the smallest range of 1, 8 or 16 bits that holds all of them."""
     highest = values.max()
     for limit in (1, 255):
         if highest <= limit:
@@ -170,7 +170,7 @@ def _is_bright(values: Shaped[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 
 
 def _is_bright_in_palette(image: Image.Image) -> Bool[np.ndarray, "h w"]:
-    """Where the palette is bright, if it is grey throughout; else where it is not at its first entry."""
+    """A mask of the bright entries of a grey palette; else of all entries but the first."""
     indices = np.asarray(image)
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     used = palette[np.unique(indices[indices < len(palette)])]

@@ -1,4 +1,4 @@
-"""What every layout yields: maps of ids, and the names that are known for them."""
+"""The common result of all layouts: id maps, and the names of their ids."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class RawMasks:
     objects: tuple[NamedObject, ...]
     """The objects that are known by name, in the order of their labels."""
     names_ids: bool = False
-    """Whether ids that no name knows are objects called by their id, rather than no objects."""
+    """True if ids without a name are objects named after their id, rather than no objects."""
 
 
 @dataclass(frozen=True)
 class FoundMasks:
-    """Masks that lie in a layout somewhere, before any is opened."""
+    """Masks found in some layout, before any is opened."""
 
     title: str
-    """What they are, for people: 'label maps in masks/'."""
+    """A description for people: 'label maps in masks/'."""
     path: Path
-    """What to pass as masks-path to choose them."""
+    """The masks-path that chooses them."""
     keys: tuple[str, ...]
-    """What the masks are called, to show when no frame has one."""
+    """Names of the masks, to show when they match no frame."""
     files: Sequence[Path | str | None]
     """For each frame the file or the place in it that holds its masks, or None."""
     read: Callable[[], RawMasks]
@@ -44,13 +44,13 @@ class FoundMasks:
 
     @property
     def num_frames(self) -> int:
-        """How many frames have masks."""
+        """The number of frames with masks."""
         return sum(file is not None for file in self.files)
 
 
 class Layout(Protocol):
-    """A way in which masks may lie in a folder."""
+    """A layout of mask files in a folder."""
 
     def find(self, folder: Path, request: MaskRequest) -> FoundMasks | None:
-        """The masks that lie this way in the folder of a capture; None if none do."""
+        """The masks in this layout in the folder of a capture; None if there are none."""
         ...

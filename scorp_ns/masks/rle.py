@@ -1,4 +1,4 @@
-"""COCO's shapes as pixels: run lengths, plain or as a string, and polygons."""
+"""COCO's segmentations as pixels: run-length encoding (RLE), plain or compressed, and polygons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def decode_shape(shape: Any, width: int, height: int) -> Bool[np.ndarray, "h w"]
 
 
 def decode_runs(counts: Any, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """The pixels for lengths of runs that go down the columns, off and on in turn, off first."""
+    """The pixels of an uncompressed RLE: runs down the columns, off and on in turn, off first."""
     if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("its counts are not whole numbers")
     if sum(counts) != height * width:
@@ -33,7 +33,7 @@ def decode_runs(counts: Any, height: int, width: int) -> Bool[np.ndarray, "h w"]
 
 
 def decode_counts(text: str) -> list[int]:
-    """The lengths of runs that COCO packs into a string.
+    """The run lengths in a compressed RLE string of COCO.
 
     Each character holds 5 bits of a number, the lowest first, and whether more follow; from the fourth number on it is
     the difference from the one before the last (rleFrString in cocoapi's maskApi.c).
@@ -69,7 +69,7 @@ def fill_polygons(polygons: list[Any], width: int, height: int) -> Bool[np.ndarr
 
 
 def _fill_polygon(corners: Float[np.ndarray, "corners 2"], width: int, height: int) -> Bool[np.ndarray, "h w"]:
-    """The pixels with an odd number of edges to the left of their centre."""
+    """The pixels inside a polygon by the even-odd rule: an odd number of edges is left of their centre."""
     crossings = np.zeros((height, width + 1), np.int64)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         top, bottom = np.clip(np.ceil(np.array([min(y0, y1), max(y0, y1)]) - 0.5), 0, height).astype(int)

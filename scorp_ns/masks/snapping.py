@@ -1,4 +1,4 @@
-"""Masks that hug what they show: a mask drawn too wide or too tight is moved to the edges of its photograph."""
+"""Masks snapped to image edges: a mask drawn too wide or too tight is moved to the edges of its photograph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int16, UInt8
 from scipy import ndimage
 
 REACH = 0.02
-"""How far the outline of a mask may be moved, as a share of the image's longer side."""
+"""Largest move of a mask's outline, as a share of the image's longer side."""
 
 LEAST_MOVE = 1.5
 """Outlines nearer to the edges than this many pixels are as good as pixels can be; they stay."""
@@ -23,13 +23,13 @@ NEARLY_BEST = 0.8
 """Of edges that are so strong, as a share of the strongest, the nearest is the outline: rims have inner edges too."""
 
 LEAST_LENGTH = 0.5
-"""A parallel shorter than this share of the outline is none of it: what is thin is gone there."""
+"""Parallels shorter than this share of the outline do not count: thin parts are gone there."""
 
 EDGE_LIMIT = 60.0
 """The strongest edges count no more than this, so that a few of them do not outvote a whole outline."""
 
 LEAST_PIXELS = 50
-"""Smaller masks have too little outline to tell."""
+"""Smaller masks have too little outline."""
 
 FRAME = 2
 """Pixels along the image's border that do not count: an object cut there has no edge."""
@@ -63,7 +63,7 @@ def edge_strength(photograph: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray,
 
 
 def outline_offset(mask: Bool[np.ndarray, "h w"], edges: Float32[np.ndarray, "h w"]) -> float:
-    """By how many pixels outward the mask's outline would lie on the strongest edges; 0 where that is not clear."""
+    """The outward offset in pixels that puts the mask's outline on the strongest edges; 0 if that is not clear."""
     if mask.sum() < LEAST_PIXELS:
         return 0.0
     reach = max(4, round(REACH * max(mask.shape)))
@@ -82,7 +82,7 @@ def outline_offset(mask: Bool[np.ndarray, "h w"], edges: Float32[np.ndarray, "h 
 
 
 def _nearest_peak(profile: Float[np.ndarray, " n"], middle: int) -> int | None:
-    """Which of the high peaks is nearest to the middle; None where there is none between the ends."""
+    """The index of the high peak nearest to the middle; None without one between the ends."""
     inner = profile[1:-1]
     is_peak = (inner >= profile[:-2]) & (inner >= profile[2:]) & (inner >= NEARLY_BEST * profile.max())
     peaks = 1 + np.flatnonzero(is_peak)
@@ -90,12 +90,12 @@ def _nearest_peak(profile: Float[np.ndarray, " n"], middle: int) -> int | None:
 
 
 def _mean_where(values: Float32[np.ndarray, "h w"], chosen: Bool[np.ndarray, "h w"]) -> float:
-    """The mean of the chosen values; 0 if they are too few to mean anything."""
+    """The mean of the chosen values; 0 if they are too few."""
     return float(values[chosen].mean()) if chosen.sum() >= 10 else 0.0
 
 
 def _peak(left: float, middle: float, right: float) -> float:
-    """Where the parabola through three equidistant values has its top, seen from the middle one."""
+    """The vertex of the parabola through three equidistant values, relative to the middle one."""
     bend = left - 2 * middle + right
     return 0.0 if bend >= 0 else float(0.5 * (left - right) / bend)
 
@@ -116,7 +116,7 @@ def _distance_outward(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]
 
 
 def _moved(labels: Int16[np.ndarray, "h w"], offsets: dict[int, float]) -> Int16[np.ndarray, "h w"]:
-    """The labels with outlines moved: where objects shrink nothing is left, and they grow over nothing only."""
+    """The labels with outlines moved: shrinking leaves background, and objects grow over background only."""
     moved = labels.copy()
     for label, offset in offsets.items():
         window = _window(labels == label, max(0, int(np.ceil(offset))) + 1)

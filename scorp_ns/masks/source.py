@@ -1,4 +1,4 @@
-"""What a source of object masks is asked, and what it has to be."""
+"""The interface of sources of object masks: their request and their settings."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ class Frame:
 
 @dataclass(frozen=True)
 class MaskRequest:
-    """The images of a run, and where to look for their object masks."""
+    """The images of a run, and the places to search for their object masks."""
 
     data: Path
     """The capture's folder, or the .json file in it that names the frames."""
     frames: tuple[Frame, ...]
     """Those for training and for evaluation; masks come in the same order."""
     masks_path: Path | None = None
-    """Where the user says that the masks are; None to look around in the capture."""
+    """The user's path to the masks; None to search the capture."""
     valid_pixel_masks: frozenset[Path] = frozenset()
     """nerfstudio's masks of valid pixels, absolute; folders that hold them hold no object masks."""
     warn: Callable[[str], None] = ignore_warning
-    """Takes what the user should know though the run goes on."""
+    """Takes warnings for the user; the run goes on."""
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""All masks read once before the run relies on them."""
+"""A first reading of all masks, before the run relies on them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADVICE = {
         "Add [red, green, blue] to each object there, or save the ids themselves as 8-bit or 16-bit PNG.",
     ),
 }
-"""What is needed, and what to do, for the faults that are about more than one file."""
+"""The texts (needed, do) for faults that are about more than one file."""
 
 UNREADABLE = (
     "Most of the masks must be readable.",
@@ -35,16 +35,16 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Survey:
-    """What all masks of a run hold."""
+    """Pixel counts over all masks of a run."""
 
     pixels: dict[int, int]
-    """How many pixels of all frames have each id."""
+    """The number of pixels of each id in all frames."""
     bad_frames: frozenset[int]
     """Frames whose masks cannot be used."""
 
 
 def survey(readers: Sequence[IdReader | None], title: str, warn: Callable[[str], None]) -> Survey:
-    """What the masks hold; MaskError if most of them cannot be used, and a warning for each kind of fault else."""
+    """The survey of the masks; a MaskError if most of them cannot be used, else a warning for each kind of fault."""
     frames = [frame for frame, reader in enumerate(readers) if reader]
     results = map_files(_read, [reader for reader in readers if reader], "Reading object masks")
     bad = {frame: result for frame, result in zip(frames, results, strict=True) if isinstance(result, MaskFileError)}
@@ -58,7 +58,7 @@ def survey(readers: Sequence[IdReader | None], title: str, warn: Callable[[str],
 
 
 def _read(reader: IdReader) -> dict[int, int] | MaskFileError:
-    """How many pixels have each id, or what is wrong."""
+    """The number of pixels of each id, or the fault."""
     try:
         return _count(reader())
     except MaskFileError as problem:
@@ -66,7 +66,7 @@ def _read(reader: IdReader) -> dict[int, int] | MaskFileError:
 
 
 def _count(ids: IdMap) -> dict[int, int]:
-    """How many pixels have each id; sorting is slow, and only colours need it."""
+    """The number of pixels of each id; sorting is slow, and only colours need it."""
     if ids.max() > MOST_ID:
         values, counts = np.unique(ids, return_counts=True)
     else:
@@ -77,7 +77,7 @@ def _count(ids: IdMap) -> dict[int, int]:
 
 
 def _report(bad: list[MaskFileError], num_masks: int, title: str, warn: Callable[[str], None]) -> None:
-    """Warns of masks that cannot be used, or raises if too few are left."""
+    """Warn of masks that cannot be used, or raise a MaskError if too few are left."""
     kinds: dict[type[MaskFileError], list[MaskFileError]] = {}
     for problem in bad:
         kinds.setdefault(type(problem), []).append(problem)

@@ -1,8 +1,8 @@
 """Frames whose masks do not look like those of the other frames.
 
-The order of frames says little: captures jump between rings. So an object is first of all known by its colours, which
-tell swapped names and masks that spill over whatever the order; sizes count only where they leave all neighbours far
-behind. The bounds lie between what clean and disturbed masks of three captures reach; `tests/masks` measures both.
+The order of frames says little: captures jump between rings. So an object is recognised by its colours, which reveal
+swapped names and masks that spill over in any order; sizes count only where they differ much from all neighbours'. The
+bounds lie between the values of clean and of disturbed masks of three captures; `tests/masks` measures both.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from jaxtyping import Float32, Float64, Int64
 from scorp_ns.masks.measuring import FrameMeasure
 
 FEWEST_PIXELS = 50
-"""Colours of fewer pixels tell nothing."""
+"""Fewest pixels of a usable colour histogram."""
 
 FEWEST_FRAMES = 5
-"""An object in fewer frames than this has no usual look."""
+"""Fewest frames for a usual colour profile."""
 
 SWAP_MARGIN = 0.1
-"""By so much nearer must the colours be to another object's than to its own; distances go from 0 to 1."""
+"""Margin in Hellinger distance, 0 to 1, by which the colours must be nearer to another object's than to its own."""
 
 SPILL = 0.25
-"""So much more of the mask than usual may have colours that are rather those of the rest of the images."""
+"""Share of the mask, beyond the usual one, that may have colours of the rest of the images."""
 
 SIZE_FACTOR = 6.0
 """An area that differs by this factor from the frames before and from those after is no matter of viewpoint."""
 
 NUM_NEIGHBOURS = 3
-"""Areas are compared with so many frames on either side."""
+"""Frames on either side with which areas are compared."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,30 @@ class Suspicion:
 
 
 @dataclass(frozen=True)
-class Look:
-    """The colours of an object over all frames."""
+class ColorProfile:
+    """Colour histograms of an object over all frames."""
 
     frames: Int64[np.ndarray, " frames"]
-    """Frames with enough pixels to tell."""
+    """Frames with enough pixels."""
     colors: Float32[np.ndarray, "frames bins"]
-    """Shares of each colour in each of them."""
+    """The histogram in each of them, as shares."""
     usual: Float32[np.ndarray, " bins"]
-    """Its usual shares, which a few wrong frames do not change."""
+    """The median histogram, robust against a few wrong frames."""
     rest: Float32[np.ndarray, " bins"]
-    """Shares of each colour in what is not the object."""
+    """The mean histogram of the object's complement."""
 
 
 def find_suspicions(measures: Sequence[FrameMeasure | None], names: Sequence[str]) -> list[Suspicion]:
     """All suspicions, one for each frame and object at the most, in the order of the frames."""
-    looks = {label: look for label in range(1, len(names) + 1) if (look := _look(measures, label))}
+    profiles = {label: profile for label in range(1, len(names) + 1) if (profile := _color_profile(measures, label))}
     found: dict[tuple[int, int], Suspicion] = {}
-    for suspicion in (*_size_jumps(measures, len(names)), *_spills(looks), *_swaps(looks, names)):
+    for suspicion in (*_size_jumps(measures, len(names)), *_spills(profiles), *_swaps(profiles, names)):
         found[suspicion.frame, suspicion.label] = suspicion
     return [found[key] for key in sorted(found)]
 
 
-def _look(measures: Sequence[FrameMeasure | None], label: int) -> Look | None:
-    """How an object looks; None if it is in too few frames."""
+def _color_profile(measures: Sequence[FrameMeasure | None], label: int) -> ColorProfile | None:
+    """The colour profile of an object; None if it is in too few frames."""
     frames, colors, rests = [], [], []
     for frame, measure in enumerate(measures):
         if measure is None or measure.colors is None or measure.rest is None:
@@ -81,33 +81,35 @@ def _look(measures: Sequence[FrameMeasure | None], label: int) -> Look | None:
         return None
     middle = np.median(colors, axis=0)
     usual = middle / middle.sum() if middle.sum() > 0 else np.mean(colors, axis=0)
-    return Look(np.array(frames), np.stack(colors), usual.astype(np.float32), np.mean(rests, axis=0, dtype=np.float32))
+    return ColorProfile(
+        np.array(frames), np.stack(colors), usual.astype(np.float32), np.mean(rests, axis=0, dtype=np.float32)
+    )
 
 
-def _swaps(looks: dict[int, Look], names: Sequence[str]) -> list[Suspicion]:
+def _swaps(profiles: dict[int, ColorProfile], names: Sequence[str]) -> list[Suspicion]:
     """Frames where an object has the colours of another."""
-    labels = list(looks)
+    labels = list(profiles)
     if len(labels) < 2:
         return []
-    usual = np.sqrt(np.stack([look.usual for look in looks.values()]))
+    usual = np.sqrt(np.stack([profile.usual for profile in profiles.values()]))
     suspicions = []
-    for own, (label, look) in enumerate(looks.items()):
-        distances = np.sqrt(np.maximum(0, 1 - np.sqrt(look.colors) @ usual.T))
+    for own, (label, profile) in enumerate(profiles.items()):
+        distances = np.sqrt(np.maximum(0, 1 - np.sqrt(profile.colors) @ usual.T))
         nearest = distances.argmin(axis=1)
         gains = distances[:, own] - distances.min(axis=1)
-        for frame, other, gain in zip(look.frames.tolist(), nearest.tolist(), gains.tolist(), strict=True):
+        for frame, other, gain in zip(profile.frames.tolist(), nearest.tolist(), gains.tolist(), strict=True):
             if gain > SWAP_MARGIN:
                 suspicions.append(Suspicion(frame, label, f"looks like '{names[labels[other] - 1]}'"))
     return suspicions
 
 
-def _spills(looks: dict[int, Look]) -> list[Suspicion]:
+def _spills(profiles: dict[int, ColorProfile]) -> list[Suspicion]:
     """Frames where much of the mask has colours that are rather those of the rest of the images."""
     suspicions = []
-    for label, look in looks.items():
-        foreign = look.colors[:, look.rest > look.usual].sum(axis=1)
+    for label, profile in profiles.items():
+        foreign = profile.colors[:, profile.rest > profile.usual].sum(axis=1)
         bound = np.median(foreign) + SPILL
-        for frame, share in zip(look.frames.tolist(), foreign.tolist(), strict=True):
+        for frame, share in zip(profile.frames.tolist(), foreign.tolist(), strict=True):
             if share > bound:
                 suspicions.append(Suspicion(frame, label, f"{share:.0%} look like other things"))
     return suspicions
@@ -141,7 +143,7 @@ def _areas(
 
 
 def _jumps(shares: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
-    """How far, in logarithms, each share is from the side of its neighbours that it is nearer to.
+    """The log ratio of each share to the median of its neighbours before or after, whichever is nearer.
 
     At a jump between rings a frame still agrees with one side; the ends have one side only and are not judged.
     """

@@ -26,12 +26,12 @@ def write_text(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, col
 
 
 def text_length(text: str) -> int:
-    """How many pixels wide the text is."""
+    """The width of the text in pixels."""
     return int(_font().getlength(_drawable(text)))
 
 
 def _drawable(text: str) -> str:
-    """The text on one line, in letters that the font can be asked for."""
+    """The text on one line, in letters that the font has."""
     text = printable(text)
     if isinstance(_font(), ImageFont.FreeTypeFont):
         return text

@@ -93,7 +93,7 @@ def _write_mask(path: Path, pixels: np.ndarray) -> None:
 
 
 def _entry(info: ObjectInfo, folder: str) -> dict[str, Any]:
-    """What objects.json says of an object."""
+    """The entry of an object in objects.json."""
     entry: dict[str, Any] = {"name": info.name, "folder": folder}
     if info.prompt is not None:
         entry["prompt"] = info.prompt

@@ -1,1 +1,1 @@
-"""Feature matchers, and the poses that their matches between photographs and renders of a proxy speak for."""
+"""Feature matchers, and RANSAC poses from their matches between photographs and renders of a proxy."""

@@ -1,4 +1,4 @@
-"""The settings of the way from matches to poses."""
+"""The settings of poses from matches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MatchingConfig:
-    """How many pictures are matched, and what a pose needs to be tried."""
+    """Counts of pictures and matches, and the RANSAC settings."""
 
     num_sights: int = 15
     """Photographs that are matched, every n-th of those that show the object."""
@@ -16,15 +16,15 @@ class MatchingConfig:
     matches_per_sight: int = 16
     """The surest matches of each photograph with each render that count."""
     num_samples: int = 2000
-    """Triples of matches that are tried for the pose they speak for."""
+    """Triples of matches that RANSAC tries."""
     inlier_share: float = 0.1
     """A match agrees with a pose if it is off by at most this share of the mean side of the object's box."""
     least_inliers: int = 6
-    """Matches that have to agree with a pose, at least."""
+    """Fewest inlier matches of a pose."""
     num_poses: int = 4
     """Most poses that the search for a place is given to start from."""
     seed: int = 0
-    """Decides which triples are tried."""
+    """The seed of RANSAC's samples."""
 
     def __post_init__(self) -> None:
         counts = (self.num_sights, self.num_renders, self.matches_per_sight, self.num_samples, self.num_poses)

@@ -1,4 +1,4 @@
-"""Similarities that many pairs of points agree on, though most of the pairs are wrong (RANSAC)."""
+"""Robust similarities from point pairs with many outliers: RANSAC with Umeyama's fit (Umeyama 1991)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.umeyama import FittedSimilarities, fit_similarities, fit_similarity
 
 ROUNDS = 4
-"""How often a similarity is fitted again to those that agree with it."""
+"""Refits of a similarity to its inliers."""
 
 AT_ONCE = 200_000
-"""Pairs times similarities that are looked at together, which bounds the memory."""
+"""Most residuals (pairs times similarities) at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Points of a proxy, and where they may be in the capture."""
+    """Putative 3D-3D matches: points of a proxy and of the capture."""
 
     source: Float64[np.ndarray, "n 3"]
     target: Float64[np.ndarray, "n 3"]
     weights: Float64[np.ndarray, " n"]
-    """How sure each pair is, more than 0."""
+    """The confidence of each pair, above 0."""
     groups: Int64[np.ndarray, " n"]
     """Pairs of one group, those of one render, are right or wrong together more often than others."""
 
@@ -39,23 +39,23 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What similarities may be found."""
+    """The inlier threshold, and the range of valid similarities."""
 
     threshold: float
-    """A pair agrees if its points end up at most so far apart."""
+    """The inlier distance."""
     smallest_scale: float
     largest_scale: float
     least_inliers: int
-    """Pairs that have to agree, at least."""
+    """Fewest inliers."""
 
 
-def agreed_similarities(
+def ransac_similarities(
     pairs: Pairs, bounds: Bounds, num_samples: int, most: int, random: np.random.Generator
 ) -> tuple[Similarity, ...]:
-    """The similarities that most pairs agree on, best first; each next one of the pairs that agree with none before."""
+    """Similarities with the most inliers, best first; each next one is found among the outliers of those before."""
     found: list[Similarity] = []
     while len(found) < most and len(pairs) >= bounds.least_inliers:
-        best = _best_of(pairs, bounds, num_samples, random)
+        best = _best_consensus(pairs, bounds, num_samples, random)
         if best is None:
             break
         similarity, agrees = best
@@ -64,10 +64,10 @@ def agreed_similarities(
     return tuple(found)
 
 
-def _best_of(
+def _best_consensus(
     pairs: Pairs, bounds: Bounds, num_samples: int, random: np.random.Generator
 ) -> tuple[Similarity, Bool[np.ndarray, " n"]] | None:
-    """The similarity that the most weight agrees on, fitted to all that do, and who does; None where too few do."""
+    """The similarity with the greatest inlier weight, refitted to its inliers, and their mask; None with too few."""
     triples = _triples(pairs.groups, num_samples, random)
     tried = fit_similarities(pairs.source[triples], pairs.target[triples], np.ones(triples.shape))
     is_possible = (tried.scales >= bounds.smallest_scale) & (tried.scales <= bounds.largest_scale)
@@ -87,7 +87,7 @@ def _best_of(
 
 
 def _triples(groups: Int64[np.ndarray, " n"], number: int, random: np.random.Generator) -> Int64[np.ndarray, "m 3"]:
-    """Three different pairs of one group, about so many times; groups of fewer give none."""
+    """About `number` samples of three different pairs of one group; smaller groups give none."""
     order = np.argsort(groups, kind="stable")
     _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
     starts, sizes = starts[sizes >= 3], sizes[sizes >= 3]
@@ -100,7 +100,7 @@ def _triples(groups: Int64[np.ndarray, " n"], number: int, random: np.random.Gen
 
 
 def _support(pairs: Pairs, tried: FittedSimilarities, threshold: float) -> Float64[np.ndarray, " m"]:
-    """The weight of the pairs that agree with each similarity."""
+    """The inlier weight of each similarity."""
     support, step = np.zeros(len(tried.scales)), max(1, AT_ONCE // len(pairs))
     for first in range(0, len(support), step):
         some = slice(first, first + step)
@@ -111,12 +111,12 @@ def _support(pairs: Pairs, tried: FittedSimilarities, threshold: float) -> Float
 
 
 def _agrees(pairs: Pairs, similarity: Similarity, threshold: float) -> Bool[np.ndarray, " n"]:
-    """Which pairs a similarity brings together."""
+    """The inlier mask of a similarity."""
     placed = similarity.apply(torch.from_numpy(pairs.source)).numpy()
     return ((placed - pairs.target) ** 2).sum(axis=1) < threshold**2
 
 
 def _is_thin(points: Float64[np.ndarray, "n 3"], threshold: float) -> bool:
-    """Whether points lie so near to a line that they leave a rotation open."""
+    """True if points are so near to a line that the rotation about it is undetermined."""
     spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
     return bool(spreads[1] < threshold / 2)

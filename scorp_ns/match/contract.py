@@ -1,4 +1,4 @@
-"""What every matcher must hold to, as a function that packages with one can call in their tests."""
+"""The contract of matchers, as a function that packages with one can call in their tests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scorp_ns.match.example_pair import ExamplePair
 from scorp_ns.match.matcher import Matcher, MatcherConfig, Matches
 
 SAME = 0.01
-"""How far apart, in pixels, the places of two replies to the same question may be."""
+"""Largest difference, in pixels, between two replies to the same question."""
 
 
 def check_matcher(config: MatcherConfig, pair: ExamplePair) -> Matches:
-    """The matches of a pair, once an AssertionError would have told of anything a run cannot rely on.
+    """The matches of a pair; an AssertionError tells of anything a run cannot rely on.
 
     `scorp_ns.match.example_pair` has a pair to begin with; its `misses` say how good the matches are. A matcher may
     refuse a pair with a ScorpError, which is passed on.
@@ -36,7 +36,7 @@ def check_matcher(config: MatcherConfig, pair: ExamplePair) -> Matches:
 
 
 def _asked(matcher: Matcher, first: np.ndarray, second: np.ndarray) -> Matches:
-    """The matches, of the right kinds and in the pictures."""
+    """The checked matches."""
     given = first.copy(), second.copy()
     matches = _raising_ours(lambda: matcher.match(*given))
     assert (given[0] == first).all() and (given[1] == second).all(), "A picture was changed; copy what you change."
@@ -49,7 +49,7 @@ def _asked(matcher: Matcher, first: np.ndarray, second: np.ndarray) -> Matches:
 
 
 def _check_places(name: str, places: Any, picture: np.ndarray) -> None:
-    """Returns if all places are in the picture."""
+    """Raise an AssertionError unless all places are in the picture."""
     places = np.asarray(places)
     assert places.ndim == 2 and places.shape[1] == 2, f"'{name}' is not an array of columns and rows, [n, 2]."
     size = picture.shape[1::-1]
@@ -57,7 +57,7 @@ def _check_places(name: str, places: Any, picture: np.ndarray) -> None:
 
 
 def _raising_ours(call: Callable[[], Any]) -> Any:
-    """What a call gives; an AssertionError if it raises anything but a ScorpError."""
+    """The result of a call; an AssertionError if it raises anything but a ScorpError."""
     try:
         return call()
     except ScorpError:
@@ -68,7 +68,7 @@ def _raising_ours(call: Callable[[], Any]) -> Any:
 
 
 def _is_same(one: Matches, other: Matches) -> bool:
-    """Whether two replies hold the same matches, but for rounding."""
+    """True if two replies hold the same matches, but for rounding."""
     return len(one) == len(other) and bool(
         np.allclose(one.first, other.first, rtol=0, atol=SAME)
         and np.allclose(one.second, other.second, rtol=0, atol=SAME)

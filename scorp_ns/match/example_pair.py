@@ -1,4 +1,4 @@
-"""Two pictures to try matchers on, of which it is known what shows the same."""
+"""Two pictures to try matchers on, with ground truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUM_SPOTS = 220
 """Discs of all sizes and colours that are painted over one another."""
 
 TURN_DEG, ZOOM = 12.0, 0.9
-"""How the second picture differs from the first."""
+"""Rotation and scale of the second picture against the first."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class ExamplePair:
     first: UInt8[np.ndarray, "h w 3"]
     second: UInt8[np.ndarray, "k l 3"]
     to_second: Float64[np.ndarray, "2 3"]
-    """From places of the first picture, with a 1 below them, to those of the second."""
+    """Ground truth: the affine map from places of the first picture to those of the second."""
 
     def misses(self, matches: Matches) -> Float64[np.ndarray, " n"]:
-        """How far matches are from the truth, in pixels of the second picture."""
+        """The errors of matches against ground truth, in pixels of the second picture."""
         true = matches.first @ self.to_second[:, :2].T + self.to_second[:, 2]
         return np.linalg.norm(matches.second - true, axis=1)
 
 
 def example_pair() -> ExamplePair:
-    """The same pair every time, made in milliseconds."""
+    """A deterministic pair, made in milliseconds."""
     random = np.random.default_rng(0)
     first = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
     for _ in range(NUM_SPOTS):

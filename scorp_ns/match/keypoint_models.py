@@ -17,26 +17,26 @@ from scorp_ns.match.matcher import Matches
 INSTALL = "pip install 'transformers>=4.56'"
 
 FINER = 64
-"""Transformers cuts places off to whole pixels, so it is asked for places in a picture so many times as large."""
+"""Transformers truncates keypoints to whole pixels, so it is asked for places in a picture so many times as large."""
 
 
 @dataclass
 class TransformersConfig:
-    """Which network matches, and where it runs."""
+    """The network and its device."""
 
     model: str = "zju-community/efficientloftr"
     """A keypoint-matching model: a folder, or a name in Hugging Face's cache; nothing is downloaded."""
     least_score: float = 0.2
     """Matches that the network is less sure of are left out; 0 to 1."""
     device: str = ""
-    """Where the network runs, as torch names it; the first GPU if there is one, else the CPU, where nothing is said."""
+    """The network's device, as torch names it; by default the first GPU if there is one, else the CPU."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_score <= 1:
             raise ValueError(f"matcher.transformers.least_score is {self.least_score}; it must be 0 to 1.")
 
     def build(self) -> KeypointModelMatcher:
-        """The matcher; a ScorpError says what of the package or the weights is missing."""
+        """The matcher; a ScorpError if the package or the weights are missing."""
         transformers = _package()
         network, processor = _load(transformers, self.model)
         return KeypointModelMatcher(network.to(_device(self.device)).eval(), processor, self)
@@ -58,7 +58,7 @@ class KeypointModelMatcher:
             inputs = self._processor([first, second], return_tensors="pt").to(self._network.device)
             outputs = self._network(**inputs)
             (found,) = self._processor.post_process_keypoint_matching(outputs, sizes, self.config.least_score)
-        # Networks of other people may raise anything: out of memory, wrong shapes, missing operators.
+        # Networks may raise anything: out of memory, wrong shapes, missing operators.
         except Exception as error:
             raise MatchingError(
                 f"The matcher '{self.config.model}' failed: {type(error).__name__}: {error}",
@@ -103,7 +103,7 @@ def _package() -> Any:
 
 
 def _load(transformers: Any, model: str) -> tuple[Any, Any]:
-    """The network and what prepares its pictures, from a folder or the cache."""
+    """The network and its image processor, from a folder or the cache."""
     models, images = transformers.AutoModelForKeypointMatching, transformers.AutoImageProcessor
     fetch = (
         f'python -c "from transformers import AutoImageProcessor as P, AutoModelForKeypointMatching as M; '

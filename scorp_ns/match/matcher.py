@@ -1,4 +1,4 @@
-"""What a matcher of features is asked, and what it has to be."""
+"""The interface of feature matchers, their matches and settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jaxtyping import Float64, UInt8
 
 @dataclass(frozen=True)
 class Matches:
-    """Places of two pictures that show the same."""
+    """Corresponding places of two pictures."""
 
     first: Float64[np.ndarray, "n 2"]
     """Column and row in the first picture; the middle of its first pixel is (0.5, 0.5)."""
     second: Float64[np.ndarray, "n 2"]
     """Column and row in the second picture."""
     scores: Float64[np.ndarray, " n"]
-    """How sure each match is, 0 to 1."""
+    """The confidence of each match, 0 to 1."""
 
     def __post_init__(self) -> None:
         assert len(self.first) == len(self.second) == len(self.scores)
@@ -34,11 +34,11 @@ class Matches:
 
 @runtime_checkable
 class Matcher(Protocol):
-    """Finds places of two pictures that show the same."""
+    """Finds corresponding places of two pictures."""
 
     @property
     def knows_turns(self) -> bool:
-        """Whether it also matches pictures that are turned against each other; others are shown four turns of each."""
+        """True if it also matches pictures that are turned against each other; others get four turns of each render."""
         ...
 
     def match(self, first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "k l 3"]) -> Matches:

@@ -1,4 +1,4 @@
-"""Square pictures of one thing on grey whose pixels know their place in space: photographs, and renders of a proxy."""
+"""Square pictures of an object on grey with the 3D point of each pixel: photographs, and renders of a proxy."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from scorp_ns.products import VISIBLE, ObjectCrop
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 SIDE = 320
-"""Of the pictures, in pixels: small objects are enlarged, for features need some pixels around them."""
+"""Side of the pictures in pixels: small objects are enlarged, for features need some pixels around them."""
 
 MARGIN = 0.1
-"""Around the object, in shares of its longer side."""
+"""Margin around the object, in shares of its longer side."""
 
 GREY = 128
-"""Of everything that is not the object."""
+"""The background."""
 
 DISTANCE = 2.5
-"""From a proxy's middle to the camera, in its diagonals."""
+"""Distance from a proxy's middle to the camera, in its diagonals."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What one camera shows of one thing."""
+class PointPicture:
+    """A picture of an object with the 3D point of each pixel."""
 
     image: UInt8[np.ndarray, "s s 3"]
     points: Float64[np.ndarray, "s s 3"]
-    """The place of each pixel's surface; not a number where that is not known."""
+    """The surface point of each pixel; NaN where it is unknown."""
 
-    def turned(self, quarters: int) -> Picture:
+    def turned(self, quarters: int) -> PointPicture:
         """The picture turned counter-clockwise by so many quarters."""
-        return Picture(np.ascontiguousarray(np.rot90(self.image, quarters)), np.rot90(self.points, quarters))
+        return PointPicture(np.ascontiguousarray(np.rot90(self.image, quarters)), np.rot90(self.points, quarters))
 
     def places(self, columns_rows: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]:
-        """Where in space the surface at places of the picture is; not a number beside the object and the picture."""
+        """The surface points at places of the picture; NaN off the object and the picture."""
         is_number = np.isfinite(columns_rows).all(axis=1)
         columns, rows = np.floor(np.where(is_number[:, None], columns_rows, -1)).astype(np.int64).T
         side = len(self.points)
@@ -47,43 +47,43 @@ class Picture:
         return np.where(is_inside[:, None], self.points[rows.clip(0, side - 1), columns.clip(0, side - 1)], np.nan)
 
 
-def photograph_picture(sight: ObjectCrop) -> Picture | None:
-    """The object in a photograph, enlarged to fill the picture; None where it is not shown."""
-    mask = sight.trimap == VISIBLE
+def photograph_picture(window: ObjectCrop) -> PointPicture | None:
+    """The object in a photograph, enlarged to fill the picture; None if it is not shown."""
+    mask = window.trimap == VISIBLE
     if not mask.any():
         return None
     rows, columns = np.nonzero(mask)
     low = np.array([columns.min(), rows.min()], np.float64)
     high = np.array([columns.max(), rows.max()], np.float64) + 1
-    window = (1 + 2 * MARGIN) * float((high - low).max())
-    corner, step = (low + high - window) / 2, window / SIDE
+    extent = (1 + 2 * MARGIN) * float((high - low).max())
+    corner, step = (low + high - extent) / 2, extent / SIDE
     # Places of the picture p are places corner + step * p of the photograph; OpenCV counts from pixels' middles.
     shift = corner + step / 2 - 0.5
     to_photograph = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
-    color = _resampled(sight.photograph, to_photograph, cv2.INTER_CUBIC if step < 1 else cv2.INTER_AREA)
+    color = _resampled(window.photograph, to_photograph, cv2.INTER_CUBIC if step < 1 else cv2.INTER_AREA)
     is_object = _resampled(mask.astype(np.uint8), to_photograph, cv2.INTER_NEAREST) > 0
-    depth = _resampled(sight.depth, to_photograph, cv2.INTER_NEAREST).astype(np.float64)
+    depth = _resampled(window.depth, to_photograph, cv2.INTER_NEAREST).astype(np.float64)
     inner = ndimage.binary_erosion(mask).astype(np.uint8)
     is_known = (_resampled(inner, to_photograph, cv2.INTER_NEAREST) > 0) & np.isfinite(depth)
     middles = corner + step * (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1) + 0.5)
-    matrix, K = sight.viewmat.double().cpu().numpy(), sight.K.double().cpu().numpy()
+    matrix, K = window.viewmat.double().cpu().numpy(), window.K.double().cpu().numpy()
     rays = np.concatenate([middles, np.ones((SIDE, SIDE, 1))], axis=-1) @ np.linalg.inv(K).T
     in_camera = rays * np.where(is_known, depth, np.nan)[..., None]
     image = np.where(is_object[..., None], color, GREY).astype(np.uint8)
-    return Picture(image, (in_camera - matrix[:3, 3]) @ matrix[:3, :3])
+    return PointPicture(image, (in_camera - matrix[:3, 3]) @ matrix[:3, :3])
 
 
 def _resampled(values: np.ndarray, to_values: np.ndarray, how: int) -> np.ndarray:
     return cv2.warpAffine(values, to_values, (SIDE, SIDE), flags=how | cv2.WARP_INVERSE_MAP)
 
 
-def render_pictures(queries: SurfaceQueries, number: int) -> list[Picture]:
-    """A proxy whose box is centred at the origin and has the diagonal 1, from evenly spread directions."""
-    return [_render(queries, rotation) for rotation in _looks(number)]
+def render_pictures(queries: SurfaceQueries, number: int) -> list[PointPicture]:
+    """Renders from evenly spread directions of a proxy whose box is centred at the origin and has the diagonal 1."""
+    return [_render(queries, rotation) for rotation in _sphere_rotations(number)]
 
 
-def _looks(number: int) -> Float64[np.ndarray, "n 3 3"]:
-    """Rotations from the proxy's frame to cameras that look at it from evenly spread directions."""
+def _sphere_rotations(number: int) -> Float64[np.ndarray, "n 3 3"]:
+    """World-to-camera rotations on a Fibonacci sphere, looking at the proxy."""
     steps = np.arange(number) + 0.5
     heights, turns = 1 - 2 * steps / number, steps * math.pi * (3 - math.sqrt(5))
     flat = np.sqrt(1 - heights**2)
@@ -93,8 +93,8 @@ def _looks(number: int) -> Float64[np.ndarray, "n 3 3"]:
     return np.stack([right, np.cross(towards, right), towards], axis=1)
 
 
-def _render(queries: SurfaceQueries, rotation: Float64[np.ndarray, "3 3"]) -> Picture:
-    """The proxy as a camera with this rotation sees it."""
+def _render(queries: SurfaceQueries, rotation: Float64[np.ndarray, "3 3"]) -> PointPicture:
+    """The render of the proxy by the camera with this rotation."""
     focal = SIDE * DISTANCE / (1 + 2 * MARGIN)
     places = (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1) + 0.5 - SIDE / 2) / focal
     rays = np.concatenate([places, np.ones((SIDE, SIDE, 1))], axis=-1).reshape(-1, 3) @ rotation
@@ -103,4 +103,4 @@ def _render(queries: SurfaceQueries, rotation: Float64[np.ndarray, "3 3"]) -> Pi
     is_hit = np.isfinite(hits.distances)
     image = np.where(is_hit[:, None], 255 * np.clip(hits.colors, 0, 1), GREY).round().astype(np.uint8)
     points = origin + rays * np.where(is_hit, hits.distances, np.nan)[:, None]
-    return Picture(image.reshape(SIDE, SIDE, 3), points.reshape(SIDE, SIDE, 3))
+    return PointPicture(image.reshape(SIDE, SIDE, 3), points.reshape(SIDE, SIDE, 3))

@@ -1,4 +1,4 @@
-"""Where a proxy may stand, by what photographs and renders of it have in common."""
+"""Pose candidates of a proxy from feature matches between photographs and renders: 3D-3D RANSAC (Umeyama 1991)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.match.config import MatchingConfig
-from scorp_ns.match.consensus import Bounds, Pairs, agreed_similarities
+from scorp_ns.match.consensus import Bounds, Pairs, ransac_similarities
 from scorp_ns.match.matcher import Matcher
-from scorp_ns.match.pictures import Picture, photograph_picture, render_pictures
+from scorp_ns.match.pictures import PointPicture, photograph_picture, render_pictures
 from scorp_ns.products import VISIBLE, ObjectCrop, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
@@ -21,8 +21,8 @@ SMALLEST_SCALE, LARGEST_SCALE = 0.3, 3.0
 LEAST_WEIGHT = 0.05
 """Even a match that its matcher calls unsure counts a little."""
 
-TURNING_SIGHTS = 3
-"""So many photographs decide how each render is turned, for matchers that do not know turns."""
+TURNING_PHOTOGRAPHS = 3
+"""Photographs that decide the rotation of each render, for matchers that do not know turns."""
 
 TURNS = (0, 1, 2, 3)
 """In quarters."""
@@ -41,10 +41,10 @@ def matched_poses(
 ) -> tuple[Similarity, ...]:
     """Poses T_capture_proxy that many matches agree on, best first; none where there are too few.
 
-    `mesh` is closed, its box is centred at the origin and has the diagonal 1. `step` hears which share is done, and may
-    raise to stop the work.
+    `mesh` is closed, its box is centred at the origin and has the diagonal 1. `step` takes the share that is done, and
+    may raise to stop the work.
     """
-    photographs = [photograph_picture(sight) for sight in _every_nth(request.windows, config.num_sights)]
+    photographs = [photograph_picture(window) for window in _every_nth(request.windows, config.num_sights)]
     shown = [picture for picture in photographs if picture is not None]
     if not shown:
         return ()
@@ -64,27 +64,27 @@ def matched_poses(
         least_inliers=config.least_inliers,
     )
     random = np.random.default_rng(config.seed)
-    return agreed_similarities(_together(pairs), bounds, config.num_samples, config.num_poses, random)
+    return ransac_similarities(_together(pairs), bounds, config.num_samples, config.num_poses, random)
 
 
-def _every_nth(sights: Sequence[ObjectCrop], number: int) -> list[ObjectCrop]:
-    """So many of the sights that show much of the object, in even steps."""
-    areas = np.array([(sight.trimap == VISIBLE).sum() for sight in sights])
-    large = [sight for sight, area in zip(sights, areas, strict=True) if area >= np.median(areas) / 2 and area > 0]
+def _every_nth(windows: Sequence[ObjectCrop], number: int) -> list[ObjectCrop]:
+    """Evenly spaced windows among those that show much of the object."""
+    areas = np.array([(window.trimap == VISIBLE).sum() for window in windows])
+    large = [window for window, area in zip(windows, areas, strict=True) if area >= np.median(areas) / 2 and area > 0]
     chosen = np.unique(np.linspace(0, len(large) - 1, min(number, len(large))).round().astype(int))
     return [large[index] for index in chosen]
 
 
-def _best_turned(render: Picture, shown: Sequence[Picture], matcher: Matcher) -> Picture:
-    """The render at that of four turns at which the matcher finds most."""
-    some = shown[:: max(1, len(shown) // TURNING_SIGHTS)][:TURNING_SIGHTS]
+def _best_turned(render: PointPicture, shown: Sequence[PointPicture], matcher: Matcher) -> PointPicture:
+    """The render at the one of four turns with the best matches."""
+    some = shown[:: max(1, len(shown) // TURNING_PHOTOGRAPHS)][:TURNING_PHOTOGRAPHS]
     turned = [render.turned(quarters) for quarters in TURNS]
     found = [sum(matcher.match(picture.image, one.image).scores.sum() for picture in some) for one in turned]
     return turned[int(np.argmax(found))]
 
 
-def _pairs(picture: Picture, render: Picture, matcher: Matcher, most: int, group: int) -> Pairs:
-    """The surest matches between a photograph and a render, as points of space."""
+def _pairs(picture: PointPicture, render: PointPicture, matcher: Matcher, most: int, group: int) -> Pairs:
+    """The surest matches between a photograph and a render, as pairs of 3D points."""
     matches = matcher.match(picture.image, render.image)
     source, target = render.places(matches.second), picture.places(matches.first)
     is_known = np.isfinite(source).all(axis=1) & np.isfinite(target).all(axis=1) & np.isfinite(matches.scores)

@@ -1,4 +1,4 @@
-"""The built-in matcher: SIFT features of OpenCV."""
+"""The built-in matcher: SIFT features (Lowe 2004) of OpenCV with mutual nearest neighbours and the ratio test."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from jaxtyping import Float32, Float64, UInt8
 from scorp_ns.match.matcher import Matches
 
 REMEMBERED = 64
-"""The features of so many pictures are kept, since each picture is matched with many."""
+"""Pictures whose features are cached, since each picture is matched with many."""
 
 
 @dataclass
 class SiftConfig:
-    """How SIFT features are found and told apart."""
+    """The settings of SIFT features and their matching."""
 
     num_features: int = 600
     """Most features of a picture."""
     least_contrast: float = 0.01
-    """How strong a feature has to be: more of it leaves out those of plain surfaces."""
+    """Contrast threshold of features: a higher one leaves out those of plain surfaces."""
     ratio: float = 0.85
-    """A match is taken if its distance is at most this share of the distance to the next best one; 1 takes all."""
+    """Lowe's ratio: matches are taken up to this share of the distance to the next best one; 1 takes all."""
 
     def __post_init__(self) -> None:
         if self.num_features < 1:
@@ -41,7 +41,7 @@ class SiftConfig:
 
 @dataclass(frozen=True)
 class Features:
-    """What is characteristic in a picture."""
+    """Keypoints of a picture with their RootSIFT descriptors."""
 
     places: Float64[np.ndarray, "n 2"]
     """Column and row; the middle of the first pixel is (0.5, 0.5)."""
@@ -50,7 +50,7 @@ class Features:
 
 
 class SiftMatcher:
-    """Matches features that are each other's nearest, and much nearer than the next."""
+    """Matches features that are mutual nearest neighbours and pass the ratio test."""
 
     knows_turns = True
 
@@ -80,7 +80,7 @@ class SiftMatcher:
         keypoints, descriptors = self._detector.detectAndCompute(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), everywhere)
         if not keypoints:
             return Features(np.empty((0, 2)), np.empty((0, 128), np.float32))
-        # Square roots of shares compare histograms better than the histograms themselves (Arandjelović, CVPR 2012).
+        # RootSIFT: square roots compare histograms better (Arandjelović and Zisserman 2012).
         shares = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
         places = np.array([one.pt for one in keypoints], np.float64) + 0.5
         return Features(places, shares.astype(np.float32))

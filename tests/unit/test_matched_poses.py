@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.umeyama import fit_similarities, fit_similarity
 from scorp_ns.match.config import MatchingConfig
-from scorp_ns.match.consensus import Bounds, Pairs, agreed_similarities
+from scorp_ns.match.consensus import Bounds, Pairs, ransac_similarities
 from scorp_ns.match.matcher import Matches
-from scorp_ns.match.pictures import GREY, SIDE, Picture, photograph_picture, render_pictures
+from scorp_ns.match.pictures import GREY, SIDE, PointPicture, photograph_picture, render_pictures
 from scorp_ns.match.poses import matched_poses
 from scorp_ns.match.sift import SiftConfig, SiftMatcher
 from scorp_ns.pose.config import SearchConfig
@@ -117,40 +117,40 @@ def some_pairs(*shares: float, number: int = 240, noise: float = 0.01) -> tuple[
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.25])
 def test_agreement_is_found_among_wrong_pairs(share: float):
     pairs, (true,) = some_pairs(share)
-    found = agreed_similarities(pairs, BOUNDS, 2000, 4, np.random.default_rng(0))
+    found = ransac_similarities(pairs, BOUNDS, 2000, 4, np.random.default_rng(0))
     assert_same(found[0], true, 0.03)
     assert len(found) == 1
 
 
 def test_two_answers_come_in_the_order_of_their_agreement():
     pairs, (first, second) = some_pairs(0.4, 0.2)
-    found = agreed_similarities(pairs, BOUNDS, 2000, 4, np.random.default_rng(0))
+    found = ransac_similarities(pairs, BOUNDS, 2000, 4, np.random.default_rng(0))
     assert_same(found[0], first, 0.03)
     assert_same(found[1], second, 0.03)
-    assert len(agreed_similarities(pairs, BOUNDS, 2000, 1, np.random.default_rng(0))) == 1
+    assert len(ransac_similarities(pairs, BOUNDS, 2000, 1, np.random.default_rng(0))) == 1
 
 
 def test_the_same_seed_finds_the_same():
     pairs, _ = some_pairs(0.3)
-    one, other = (agreed_similarities(pairs, BOUNDS, 500, 4, np.random.default_rng(0)) for _ in range(2))
+    one, other = (ransac_similarities(pairs, BOUNDS, 500, 4, np.random.default_rng(0)) for _ in range(2))
     assert torch.equal(one[0].matrix, other[0].matrix)
 
 
 def test_nothing_is_found_where_nothing_agrees():
     random = np.random.default_rng(0)
-    assert agreed_similarities(some_pairs()[0], BOUNDS, 2000, 4, random) == ()
+    assert ransac_similarities(some_pairs()[0], BOUNDS, 2000, 4, random) == ()
     few, _ = some_pairs(1.0, number=5)
-    assert agreed_similarities(few, BOUNDS, 2000, 4, random) == ()
-    assert agreed_similarities(replace(few, groups=np.arange(5)), replace(BOUNDS, least_inliers=3), 99, 4, random) == ()
+    assert ransac_similarities(few, BOUNDS, 2000, 4, random) == ()
+    assert ransac_similarities(replace(few, groups=np.arange(5)), replace(BOUNDS, least_inliers=3), 99, 4, random) == ()
 
 
 def test_points_on_a_line_and_impossible_sizes_make_no_pose():
     random, line = np.random.default_rng(0), np.linspace(-0.5, 0.5, 30)[:, None] * np.array([1.0, 2, 3])
     on_a_line = Pairs(line, placed(some_similarity(0), line), np.ones(30), np.zeros(30, np.int64))
-    assert agreed_similarities(on_a_line, BOUNDS, 500, 4, random) == ()
+    assert ransac_similarities(on_a_line, BOUNDS, 500, 4, random) == ()
     pairs, (true,) = some_pairs(0.9)
     too_small = replace(BOUNDS, largest_scale=0.8 * true.scale)
-    assert all(one.scale <= too_small.largest_scale for one in agreed_similarities(pairs, too_small, 500, 4, random))
+    assert all(one.scale <= too_small.largest_scale for one in ransac_similarities(pairs, too_small, 500, 4, random))
 
 
 @pytest.fixture(scope="module")
@@ -160,17 +160,17 @@ def bottle() -> Case:
 
 
 def test_pixels_of_a_photograph_know_their_place_in_space(bottle: Case):
-    sight = bottle.request.windows[3]
-    picture = photograph_picture(sight)
+    window = bottle.request.windows[3]
+    picture = photograph_picture(window)
     assert picture is not None and picture.image.shape == (SIDE, SIDE, 3)
     rows, columns = np.nonzero(np.isfinite(picture.points).all(axis=-1))
-    in_camera = picture.points[rows, columns] @ sight.viewmat.numpy()[:3, :3].T + sight.viewmat.numpy()[:3, 3]
-    through = in_camera @ sight.K.numpy().T
+    in_camera = picture.points[rows, columns] @ window.viewmat.numpy()[:3, :3].T + window.viewmat.numpy()[:3, 3]
+    through = in_camera @ window.K.numpy().T
     places = through[:, :2] / through[:, 2:]
-    known = sight.depth[tuple(np.floor(places[:, ::-1]).astype(int).T)]
+    known = window.depth[tuple(np.floor(places[:, ::-1]).astype(int).T)]
     np.testing.assert_allclose(in_camera[:, 2], known, rtol=1e-6)
     shown = (
-        picture.image[rows, columns].astype(float) - sight.photograph[tuple(np.floor(places[:, ::-1]).astype(int).T)]
+        picture.image[rows, columns].astype(float) - window.photograph[tuple(np.floor(places[:, ::-1]).astype(int).T)]
     )
     assert np.abs(shown).mean() < 4
     is_object = (picture.image != GREY).any(axis=-1)
@@ -178,11 +178,11 @@ def test_pixels_of_a_photograph_know_their_place_in_space(bottle: Case):
 
 
 def test_a_photograph_of_nothing_is_no_picture(bottle: Case):
-    sight = bottle.request.windows[0]
-    assert photograph_picture(replace(sight, trimap=np.full_like(sight.trimap, BACKGROUND))) is None
-    one = np.full_like(sight.trimap, BACKGROUND)
+    window = bottle.request.windows[0]
+    assert photograph_picture(replace(window, trimap=np.full_like(window.trimap, BACKGROUND))) is None
+    one = np.full_like(window.trimap, BACKGROUND)
     one[5, 7] = VISIBLE
-    picture = photograph_picture(replace(sight, trimap=one))
+    picture = photograph_picture(replace(window, trimap=one))
     assert picture is not None and np.isnan(picture.points).all()
 
 
@@ -255,7 +255,7 @@ def test_matchers_that_mind_turns_see_each_render_at_four(bottle: Case):
         np.testing.assert_array_equal(matching[index], turning[12 * index + 3 * int(np.argmax(found))])
 
 
-def shown(case: Case) -> list[Picture]:
+def shown(case: Case) -> list[PointPicture]:
     pictures = [photograph_picture(case.request.windows[index]) for index in (0, 6, 13)]
     return [one for one in pictures if one is not None]
 

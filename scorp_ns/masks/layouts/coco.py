@@ -30,16 +30,16 @@ from scorp_ns.messages import counted, json_kind
 from scorp_ns.products import ObjectInfo
 
 PATTERNS = ("*coco*.json", "annotations.json", "instances*.json", "*object_masks.json", "masks.json", "result.json")
-"""What tools call such files; they are known by what they hold."""
+"""Usual names of such files; their content decides."""
 
 PLACES = (".", "annotations", "masks", "object_masks")
 """Folders of the capture to look in."""
 
 NAME_KEYS = ("object_name", "instance_name", "name")
-"""Where an annotation may have a name of its own, itself or among its attributes."""
+"""Keys of an annotation's own name, in itself or among its attributes."""
 
 LISTS = ("images", "annotations")
-"""What every such file holds."""
+"""Keys that every such file has."""
 
 Annotations = dict[Any, list[dict[str, Any]]]
 """By the id of their image."""
@@ -66,7 +66,7 @@ class CocoJson:
 
 
 def _load(path: Path) -> dict[str, Any] | None:
-    """What the file holds, if it is laid out as COCO's are."""
+    """The content of a file with COCO's structure; None otherwise."""
     content = json_or_none(path)
     if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in LISTS):
         return content
@@ -78,7 +78,7 @@ def _has_shape(annotation: Any) -> bool:
 
 
 def _find(path: Path, content: dict[str, Any], request: MaskRequest) -> FoundMasks:
-    """The masks in what a file holds."""
+    """The masks in a file's content."""
     images = {_file_name(path, image): image for image in content["images"]}
     stems = {str(PurePosixPath(name).with_suffix("")): name for name in images}
     by_name = match(request.frames, images, shorten_keys=True)

@@ -20,7 +20,7 @@ class LabelMaps:
     """`masks/<stem>.png` and its like."""
 
     subfolder: str
-    """Where the maps lie in the capture."""
+    """The folder of the maps in the capture."""
 
     def find(self, folder: Path, request: MaskRequest) -> FoundMasks | None:
         """The maps in the capture's folder of this name, unless nerfstudio's masks of valid pixels are there."""
@@ -70,6 +70,6 @@ def _valid_pixel_masks(request: MaskRequest) -> set[Path]:
 
 
 def _holds_any(folder: Path, paths: Iterable[Path]) -> bool:
-    """Whether one of the paths lies in the folder or below."""
+    """True if one of the paths is in the folder or below."""
     inside = folder.resolve()
     return any(parent.resolve().is_relative_to(inside) for parent in {path.parent for path in paths})

@@ -23,7 +23,7 @@ from scorp_ns.masks.source import Frame, MaskRequest
 from scorp_ns.products import UNKNOWN, ObjectInfo
 
 UNKNOWN_FOLDER = ".unknown"
-"""Beside the objects' folders, the masks of what is neither on an object nor off all of them."""
+"""The folder, beside the objects', with the masks of unknown pixels."""
 
 ObjectFiles = dict[str, list[Path | None]]
 """For each object's folder, its file for each frame."""
@@ -34,9 +34,9 @@ class ObjectFolders:
     """`object_masks/<object>/<stem>.png`, the layout that we write, and its like."""
 
     subfolder: str
-    """Where the objects' folders lie in the capture."""
+    """The folder of the objects' folders in the capture."""
     only_alpha: bool
-    """Whether images are crops, whose alpha alone is the mask."""
+    """True if images are crops, with the mask in the alpha channel alone."""
 
     def find(self, folder: Path, request: MaskRequest) -> FoundMasks | None:
         """The masks in the capture's folder of this name."""
@@ -98,7 +98,7 @@ def _number_objects(folders: list[str], table: NameTable) -> tuple[tuple[NamedOb
 
 
 def _plain(text: str) -> str:
-    """The text in the one of Unicode's spellings of accents, as file systems may change it."""
+    """The text in Unicode's composed form, as file systems may change it."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -94,7 +94,7 @@ def transforms_path(folder: Path, request: MaskRequest) -> Path | None:
 
 
 def _values(path: Path, key: str) -> dict[str, Any] | None:
-    """What frames hold under a key, by the image without its ending; None if none does."""
+    """The frames' values under a key, by image path; None if no frame has one."""
     content = json_or_none(path)
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list):
