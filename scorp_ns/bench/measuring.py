@@ -49,7 +49,7 @@ Part = Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class MeasuredRun:
     """A trained scene with its objects and all views of its capture, true masks included."""
 
     model: ScorpModel
@@ -67,7 +67,7 @@ class FinishedRun:
         return {stage: OwnedScene(*self.model.owned(stage)) for stage in stages}
 
 
-def load_run(config: Path, plan: BenchPlan, way: Refinement) -> FinishedRun:
+def load_run(config: Path, plan: BenchPlan, way: Refinement) -> MeasuredRun:
     """The run, as nerfstudio's tools load it."""
     with contextlib.redirect_stdout(io.StringIO()):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
@@ -77,7 +77,7 @@ def load_run(config: Path, plan: BenchPlan, way: Refinement) -> FinishedRun:
         views = _all_views(model, datamanager)
     # Proxies that others make have frames of their own, of which the files' true poses say nothing.
     assets = plan.assets if way.generator == "asset" else None
-    return FinishedRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), assets)
+    return MeasuredRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), assets)
 
 
 def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
@@ -97,7 +97,7 @@ def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, Ca
 
 
 def measure(
-    run: FinishedRun, capture: BenchCapture, split: MissingSplit, pictures: Path, report_folder: Path
+    run: MeasuredRun, capture: BenchCapture, split: MissingSplit, pictures: Path, report_folder: Path
 ) -> dict[str, Any]:
     """The split's part of a report: scores of the scene before and after, per set of views and per object."""
     sets = {"withheld": split.withheld, "back": split.back, "in_arc": split.in_arc, "training": split.train}
@@ -129,7 +129,7 @@ def stage_costs(config: Path) -> dict[str, dict[str, float]]:
 
 
 def _score_all(
-    run: FinishedRun, scenes: Mapping[str, OwnedScene], meshes: Mapping[str, Path]
+    run: MeasuredRun, scenes: Mapping[str, OwnedScene], meshes: Mapping[str, Path]
 ) -> dict[str, dict[str, ViewScores]]:
     """The scores of every view, before and after, with the same pixels left out."""
     tracers = {run.labels[name]: MeshCaster([read_mesh(path).moved(run.to_world)]) for name, path in meshes.items()}
@@ -182,7 +182,7 @@ def _context(scores: Sequence[ViewScores]) -> dict[str, float]:
 
 
 def _object(
-    run: FinishedRun,
+    run: MeasuredRun,
     scene: OwnedScene,
     name: str,
     by_set: Mapping[str, Mapping[str, Sequence[ViewScores]]],
@@ -226,7 +226,7 @@ def _composite_facts(model: ScorpModel, name: str) -> dict[str, Any]:
     return {"failed": f"Not composed: {store.failures[name]}"} if name in store.failures else {}
 
 
-def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
+def _proxy_geometry(run: MeasuredRun, name: str, mesh: Path) -> dict[str, Any]:
     """How near the surface of a proxy that has its place is to the true one."""
     store = run.model.scene_proxies
     pose = store.proxy(name).T_world_proxy if name in store.names else None
@@ -236,7 +236,7 @@ def _proxy_geometry(run: FinishedRun, name: str, mesh: Path) -> dict[str, Any]:
     return {AFTER: geometry_scores(sample_mesh(mesh), surface.sample(MOST_POINTS).points.astype(np.float64)).as_dict()}
 
 
-def _pose(run: FinishedRun, name: str, mesh: Path | None) -> dict[str, Any]:
+def _pose(run: MeasuredRun, name: str, mesh: Path | None) -> dict[str, Any]:
     """How far the proxy stands from where it truly belongs, if it stands anywhere and that is known."""
     store = run.model.scene_proxies
     if run.assets is None or name not in store.names:
@@ -245,7 +245,7 @@ def _pose(run: FinishedRun, name: str, mesh: Path | None) -> dict[str, Any]:
     return {"pose": errors} if errors else {}
 
 
-def _geometry(run: FinishedRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:
+def _geometry(run: MeasuredRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:
     """How near the object's rendered surface, seen from all training views, is to the true one."""
     points = [np.empty((0, 3))]
     for name in split.train:

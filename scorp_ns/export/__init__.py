@@ -1,1 +1,1 @@
-"""What leaves the program: surfaces along rays, for nerfstudio's mesh and point cloud exporters."""
+"""Objects and proxies written to folders: textured meshes, Gaussians, and their descriptions."""

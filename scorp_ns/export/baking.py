@@ -1,4 +1,4 @@
-"""Surfaces cut into charts, and their colours painted into a texture."""
+"""Texture baking: surfaces cut into charts, and their colours written into a texture."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PADDING = 4
 """Texels between charts, so that no colour of one bleeds into another where viewers shrink the texture."""
 
 SMALLEST_TEXTURE, LARGEST_TEXTURE = 64, 8192
-"""Sides that are taken, in texels."""
+"""Allowed sides of a texture, in texels."""
 
 ColorAt = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
 """Colours (sRGB in [0, 1]) of points on and close to a surface."""
 
 
 def bake(name: str, surface: ColoredMesh, field: ProxyField, color_at: ColorAt, texture_size: int) -> TexturedMesh:
-    """The surface of a field with a texture of so many texels a side, and with vertex colours, all from `color_at`."""
+    """The surface of a field with a square texture and with vertex colours, all from `color_at`."""
     corners, faces, uvs = _charts(surface, texture_size)
     texels, is_covered = _texel_points(surface.vertices[corners], faces, uvs, texture_size)
     texture = np.zeros((texture_size, texture_size, 3), np.uint8)
@@ -46,7 +46,7 @@ def bake(name: str, surface: ColoredMesh, field: ProxyField, color_at: ColorAt, 
 
 
 def _colors(field: ProxyField, color_at: ColorAt, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-    """The colours where the field's surface is nearest to points of the flat triangles that stand for it."""
+    """The colours at the field's surface points nearest to points of its flat triangles."""
     parts = []
     for part in points.split(CHUNK):
         start = part.to(field.low)
@@ -56,7 +56,7 @@ def _colors(field: ProxyField, color_at: ColorAt, points: Float[Tensor, "n 3"]) 
 
 
 def vertex_normals(surface: ColoredMesh) -> Float32[np.ndarray, "v 3"]:
-    """Unit normals of vertices, each the mean of those of its triangles by their areas."""
+    """Unit vertex normals, the area-weighted mean of the triangles around; z where they cancel."""
     total = np.zeros(surface.vertices.shape)
     weighted = surface.face_normals * surface.face_areas[:, None]
     for corner in range(3):
@@ -69,7 +69,7 @@ def vertex_normals(surface: ColoredMesh) -> Float32[np.ndarray, "v 3"]:
 def _charts(
     surface: ColoredMesh, texture_size: int
 ) -> tuple[Int64[np.ndarray, " w"], Int64[np.ndarray, "f 3"], Float32[np.ndarray, "w 2"]]:
-    """For each corner of the cut surface its vertex, the triangles, and where corners lie in the texture."""
+    """The cut surface: the vertex of each corner, the triangles, and the corners' texture coordinates."""
     import xatlas
 
     # Charts are weighed by lengths that have to be neither tiny nor huge.
@@ -90,7 +90,7 @@ def _texel_points(
     uvs: Float32[np.ndarray, "w 2"],
     texture_size: int,
 ) -> tuple[Float32[np.ndarray, "t 3"], Bool[np.ndarray, "s s"]]:
-    """The point of the surface in the middle of each texel that shows any, row by row, and which texels do."""
+    """The surface point at the centre of each covered texel, row by row, and the mask of covered texels."""
     hits = _look_onto_charts(faces, uvs, texture_size)
     faces_hit = hits["primitive_ids"].numpy().ravel()
     is_covered = np.isfinite(hits["t_hit"].numpy())
@@ -101,7 +101,7 @@ def _texel_points(
 
 
 def _look_onto_charts(faces: Int64[np.ndarray, "f 3"], uvs: Float32[np.ndarray, "w 2"], texture_size: int) -> Any:
-    """What a ray through the middle of each texel meets on the charts; the top row first."""
+    """The hits on the charts of rays through the centre of each texel; the top row first."""
     import open3d
 
     flat = np.concatenate([uvs, np.zeros_like(uvs[:, :1])], axis=1)
@@ -119,7 +119,7 @@ def _bytes(colors: Float[Tensor, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
 
 
 def _padded(texture: UInt8[np.ndarray, "s s 3"], is_covered: Bool[np.ndarray, "s s"]) -> UInt8[np.ndarray, "s s 3"]:
-    """The texture with every empty texel in the colour of the nearest one that is not."""
+    """The texture with every empty texel in the colour of the nearest covered one."""
     if is_covered.all() or not is_covered.any():
         return texture
     nearest = distance_transform_edt(~is_covered, return_distances=False, return_indices=True)

@@ -1,4 +1,4 @@
-"""The surface of a proxy field as a closed mesh of as many triangles as one wants."""
+"""The surface of a proxy field as a closed mesh with a limited number of triangles."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FEWEST_FACES = 100
 """With fewer triangles, hardly any object can be told from another."""
 
 COARSER = 0.8
-"""A grid is made so much coarser, again and again, until its surface has few enough triangles."""
+"""Factor by which a grid is made coarser until its surface has few enough triangles."""
 
 
 def closed_mesh(field: ProxyField, target_faces: int) -> ColoredMesh:
-    """The field's surface, closed, of so many triangles at most, with its vertices where the distance is zero."""
+    """The field's closed surface of at most `target_faces` triangles, with its vertices on the zero level set."""
     fine = mesh_of(field, 1 / CELLS)
     if len(fine.faces) <= target_faces:
         return fine
@@ -36,7 +36,7 @@ def closed_mesh(field: ProxyField, target_faces: int) -> ColoredMesh:
 
 
 def _decimated(mesh: ColoredMesh, target_faces: int) -> ColoredMesh | None:
-    """The mesh with so many triangles (Garland and Heckbert 1997); None where that tears it open or pinches it."""
+    """The mesh after quadric edge collapse (Garland and Heckbert 1997); None if that tears it open or pinches it."""
     import open3d
 
     surface = open3d.geometry.TriangleMesh(
@@ -50,7 +50,7 @@ def _decimated(mesh: ColoredMesh, target_faces: int) -> ColoredMesh | None:
 
 
 def _settled(field: ProxyField, mesh: ColoredMesh) -> ColoredMesh:
-    """The mesh with its vertices where the distance is zero, but for those that would leap, and with its colours."""
+    """The mesh with its vertices moved to the zero level set, except for large moves, and with its colours."""
     start = torch.from_numpy(mesh.vertices).to(field.low)
     points, _ = on_surface(field, start)
     is_near = (points - start).norm(dim=1, keepdim=True) < 1 / CELLS

@@ -1,4 +1,4 @@
-"""A lifted object as files: its Gaussians, the crops that show it best, and what was found, in the capture's frame."""
+"""The files of a lifted object: its Gaussians, its best crops, and its description, in the capture's frame."""
 
 from __future__ import annotations
 
@@ -41,27 +41,28 @@ def write_object(
             _write_views(folder / "views", views, to_capture)
         write_json(folder / "object.json", _findings(one, to_capture))
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write("object", folder, error) from error
 
 
 def write_report(folder: Path, lifted: Mapping[str, str], failures: Mapping[str, str]) -> None:
-    """Write objects.json: the folder of each object that was lifted, and why each other one was not."""
+    """Write objects.json: the folder of each lifted object, and the reason for each other one."""
     try:
         write_json(folder / "objects.json", {"format": FORMAT, "lifted": dict(lifted), "failed": dict(failures)})
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write("object", folder, error) from error
 
 
-def _cannot_write(folder: Path, error: OSError) -> OutputError:
+def cannot_write(what: str, folder: Path, error: OSError) -> OutputError:
+    """The error for a folder that cannot be written."""
     return OutputError(
-        f"The object cannot be written to {folder} ({error.strerror or error}).",
+        f"The {what} cannot be written to {folder} ({error.strerror or error}).",
         "A folder that can be written, with room for some megabytes, is needed.",
         "Free some space, mend its permissions or choose another place with --output-dir.",
     )
 
 
 def _write_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarity) -> None:
-    """Write `NN.png` (the object, transparent around it), `NN_roles.png` and cameras.json, replacing what was there."""
+    """Write `NN.png` (with the mask as alpha), the trimap `NN_roles.png` and cameras.json, replacing old ones."""
     new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("unfinished", "old"))
     shutil.rmtree(new, ignore_errors=True)
     try:
@@ -101,7 +102,7 @@ def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
 
 
 def _findings(one: LiftedObject, to_capture: Similarity) -> dict[str, Any]:
-    """What is known of the object, for programs and people."""
+    """The content of object.json."""
     rotation = to_capture.rotation
     return {
         "format": FORMAT,

@@ -1,4 +1,4 @@
-"""A proxy as files: its Gaussians, its surface as a mesh, and what is known of it."""
+"""The files of a proxy: its Gaussians, its mesh, and its description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scorp_ns.errors import OutputError
+from scorp_ns.export.object_files import cannot_write
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.gaussians.similarity import Similarity
@@ -20,10 +20,10 @@ FORMAT = 1
 """Version of proxy.json; it grows when a reader of the old one would go wrong."""
 
 GAUSSIANS_FILE, MESH_FILE, FACTS_FILE = "proxy_gaussians.ply", "proxy_mesh.ply", "proxy.json"
-"""What is written of a proxy."""
+"""The files of a proxy."""
 
 CELLS = 128
-"""A proxy's diagonal is so many cells of the grid that its mesh is made on."""
+"""Cells along a proxy's diagonal of the grid for marching cubes."""
 
 
 def write_proxy(folder: Path, proxy: Proxy, capture_to_world: Similarity) -> None:
@@ -39,32 +39,24 @@ def write_proxy(folder: Path, proxy: Proxy, capture_to_world: Similarity) -> Non
         _write_mesh(folder / MESH_FILE, mesh)
         write_json(folder / FACTS_FILE, _findings(proxy, pose is not None, T_file_proxy))
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write("proxy", folder, error) from error
 
 
 def remove_proxy(folder: Path) -> None:
-    """Remove what an earlier run wrote of a proxy that there is no more."""
+    """Remove an earlier run's files of a proxy that no longer exists."""
     try:
         for name in (GAUSSIANS_FILE, MESH_FILE, FACTS_FILE):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write("proxy", folder, error) from error
 
 
 def write_reasons(folder: Path, reasons: Mapping[str, str]) -> None:
-    """Write proxies.json: per object that has no proxy, or none with a place, why."""
+    """Write proxies.json: the reason for each object without a placed proxy."""
     try:
         write_json(folder / "proxies.json", {"format": FORMAT, "failed": dict(reasons)})
     except OSError as error:
-        raise _cannot_write(folder, error) from error
-
-
-def _cannot_write(folder: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"The proxy cannot be written to {folder} ({error.strerror or error}).",
-        "A folder that can be written, with room for some megabytes, is needed.",
-        "Free some space, mend its permissions or choose another place with --output-dir.",
-    )
+        raise cannot_write("proxy", folder, error) from error
 
 
 def _write_mesh(path: Path, mesh: ColoredMesh) -> None:

@@ -1,4 +1,4 @@
-"""A folder that gets all files of an export or none, and keeps what people put into it."""
+"""Atomic exports: a folder gets all files or none, and keeps people's own files."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from scorp_ns.errors import OutputError
 from scorp_ns.json_files import json_or_none
 
 MANIFEST = "manifest.json"
-"""The file that tells our folders from others."""
+"""The file that marks the folder of an export."""
 
 WRITTEN_BY = "written_by"
-"""The manifest's entry that does."""
+"""The manifest's entry that names its writer."""
 
 ALL_FILES = "all_files"
-"""The manifest's list of all files beside it, as seen from the folder."""
+"""The manifest's list of all files beside it, relative to the folder."""
 
 UNFINISHED, FINISHED = ".scorp_unfinished", ".scorp_finished"
-"""Where files wait: until all are written, and then until each is in its place."""
+"""Folders in which files wait: until all are written, and then until each is in its place."""
 
 LEFT_BY_SYSTEMS = {UNFINISHED, "lost+found", ".DS_Store", "System Volume Information"}
-"""What may lie in a folder that people call empty."""
+"""Files that a folder may hold and still count as empty."""
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Refuse other people's folders, earlier exports that may not be overwritten, and what cannot be written to."""
+    """Refuse folders with foreign files, exports that may not be overwritten, and folders that cannot be written."""
     with _failures_told(folder), _unfinished(_prepared(folder, overwrite)) as unfinished:
         (unfinished / MANIFEST).write_text("{}")
 
 
 @contextmanager
 def whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """An empty folder whose files come into this one when the block ends well, and go when it does not.
+    """A context with an empty folder, whose files move into this one if the block ends well, and are deleted if not.
 
     An existing folder is written into, never renamed: it may be where a shell stands, a disk or a link. Of an earlier
-    export, files that this one does not write again go; all that nobody's manifest names stays.
+    export, files that this one does not write again go; files that no manifest names stay.
     """
     with _failures_told(folder):
         place = _prepared(folder, overwrite)
@@ -54,7 +54,7 @@ def whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def files_below(folder: Path) -> list[str]:
-    """All files in a folder and the folders in it, as seen from it, in order."""
+    """All files below a folder, relative to it, sorted."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -71,7 +71,7 @@ def _failures_told(folder: Path) -> Iterator[None]:
 
 
 def _prepared(folder: Path, overwrite: bool) -> Path:
-    """The folder that a path leads to, after a look at what it holds."""
+    """The folder at a path with links resolved, after a check of its content."""
     place = Path(os.path.realpath(folder))
     if place.is_symlink():
         raise OSError(ELOOP, "its links lead round in a circle")
@@ -108,7 +108,7 @@ def _check_content(place: Path, folder: Path, overwrite: bool) -> None:
 
 @contextmanager
 def _unfinished(place: Path) -> Iterator[Path]:
-    """A new hidden folder in the place, or beside it where it does not exist; what is left of it in the end goes."""
+    """A context with a new hidden folder in the place, or beside it if that does not exist; deleted in the end."""
     beside = place.parent / f".{place.name}{UNFINISHED}"
     unfinished = place / UNFINISHED if place.is_dir() else beside
     made = [parent for parent in unfinished.parents if not parent.exists()]
@@ -123,7 +123,7 @@ def _unfinished(place: Path) -> Iterator[Path]:
 
 
 def _check_places(unfinished: Path, place: Path) -> None:
-    """Make the folders of all files, and find out whether each file can move into its own, before any does."""
+    """Make the folders of all files, and raise an error if a file cannot move into its own, before any does."""
     for name in files_below(unfinished):
         target = place / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _check_places(unfinished: Path, place: Path) -> None:
 def _move_in(place: Path) -> None:
     """Move finished files where they belong, and remove those that an earlier export wrote and this one did not.
 
-    The manifest comes last: until then, whoever is called next can go on with this.
+    The manifest comes last: until then, a later call can finish the move.
     """
     finished = place / FINISHED
     names = files_below(finished)
@@ -156,7 +156,7 @@ def _move_in(place: Path) -> None:
 
 
 def _named(manifest: Path) -> set[str]:
-    """The files that a manifest names, but for any that lie outside its folder."""
+    """The files that a manifest names inside its folder."""
     content = json_or_none(manifest)
     names = content.get(ALL_FILES) if isinstance(content, dict) else None
     paths = [PurePosixPath(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -1,1 +1,1 @@
-"""Finished runs, loaded without their captures, and what leaves them as files."""
+"""Finished runs, loaded without their captures, and their exports."""

@@ -1,4 +1,4 @@
-"""What people may ask of an export. The command line takes its defaults from here and must not load anything heavy."""
+"""The options and the result of an export; light to import, as the command line takes its defaults from here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Format = Literal["splat", "spz", "glb", "obj", "ply", "usd", "usdz", "urdf", "mj
 """Gaussians as PLY or SPZ; meshes as GLB, OBJ, PLY, USD or USDZ; bodies for simulators as URDF or MJCF."""
 
 OF_GAUSSIANS = ("splat", "spz")
-"""Formats that every object can be had in; the others need the surface of its proxy."""
+"""Formats that every object can be written in; the others need the surface of its proxy."""
 
 FOR_SIMULATORS = ("urdf", "mjcf")
 
@@ -23,7 +23,7 @@ NEEDED = {"spz": "gsply", "usd": "pxr", "usdz": "pxr", "urdf": "coacd", "mjcf": 
 
 @dataclass(frozen=True)
 class ExportChoices:
-    """How objects are written."""
+    """The options of an export."""
 
     formats: tuple[Format, ...]
     frame: Literal["capture", "object"] = "capture"
@@ -50,21 +50,21 @@ class ExportChoices:
 
     @property
     def has_gaussians(self) -> bool:
-        """Whether any of the formats holds Gaussians."""
+        """True if any of the formats holds Gaussians."""
         return any(name in OF_GAUSSIANS for name in self.formats)
 
     @property
     def needs_meshes(self) -> bool:
-        """Whether any of the formats holds surfaces."""
+        """True if any of the formats holds surfaces."""
         return any(name not in OF_GAUSSIANS for name in self.formats)
 
     @property
     def needs_bodies(self) -> bool:
-        """Whether any of the formats is for simulators."""
+        """True if any of the formats is for simulators."""
         return any(name in FOR_SIMULATORS for name in self.formats)
 
     def check_packages(self) -> None:
-        """Find out, before anything takes time, whether the packages are there that the formats need."""
+        """Raise an error, before anything takes time, if a package that the formats need is missing."""
         for name in self.formats:
             if name in NEEDED:
                 optional_module(NEEDED[name], f"Files of the format {name}")
@@ -76,12 +76,12 @@ def _wrong(found: str, needed: str) -> ScorpError:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What came of an export: files, and what people should know of them."""
+    """The files of an export, with notes for people."""
 
     folder: Path
     files: tuple[str, ...]
-    """All files that were written, as seen from the folder."""
+    """All files that were written, relative to the folder."""
     formats: tuple[Format, ...]
-    """What they are."""
+    """Their formats."""
     notes: tuple[str, ...]
-    """What is missing, and why."""
+    """Sentences about anything missing, with the reason."""

@@ -1,4 +1,4 @@
-"""An object of a finished run with all that its files are made of, in the capture's frame."""
+"""An object of a finished run, ready to be exported in the capture's frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DeliveredObject:
     mesh: TexturedMesh | None
     """The whole surface of its proxy, in the colours that match the photographs."""
     no_mesh: str | None
-    """Why there is no mesh, where there is none."""
+    """The reason, if there is no mesh."""
     proxy: Proxy | None
     T_capture_object: Similarity
     """From the object's own frame, whose origin is the middle of its box and whose z is up, in the capture's units."""
@@ -45,7 +45,7 @@ class DeliveredObject:
 
 
 def check_names(model: ScorpModel, names: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """Every name once, or those of all objects where none is given; an OutputError lists the known ones."""
+    """The names without duplicates, all objects' by default; an OutputError lists the known ones for unknown ones."""
     known, failures = model.scene_objects.names, model.scene_objects.failures
     for name in names:
         if name in failures and name not in known:
@@ -89,20 +89,20 @@ def delivered_object(run: FinishedRun, name: str, choices: ExportChoices) -> Del
 
 
 def up_in_capture(run: FinishedRun, objects: Sequence[DeliveredObject]) -> Float64[Tensor, " 3"]:
-    """Where up is in the capture's frame, by what objects stand on, else by training's z."""
+    """The up direction in the capture's frame: the normal of a support plane, else training's z."""
     planes = [one.stands_on for one in objects if one.stands_on is not None]
     return planes[0][1] if planes else run.capture_to_world.rotation[2]
 
 
 def _placed_proxy(model: ScorpModel, name: str) -> tuple[Proxy | None, str | None]:
-    """The object's proxy, and why its surface cannot be written, if it cannot."""
+    """The object's proxy, or None with the reason why its surface cannot be exported."""
     store = model.scene_proxies
     if name not in store.names:
         return None, store.failures.get(name, "No proxy was generated for it.")
     if name in store.rejected:
         return None, "Its proxy was rejected in the viewer."
     if not store.is_placed(name):
-        return None, store.misplaced(name) or "Nobody has searched for the place of its proxy."
+        return None, store.misplaced(name) or "Its proxy has not been placed yet."
     return store.proxy(name), None
 
 
@@ -118,7 +118,7 @@ def _mesh(run: FinishedRun, proxy: Proxy, choices: ExportChoices) -> TexturedMes
 def _box(
     one: LiftedObject, to_capture: Similarity, mesh: TexturedMesh | None
 ) -> tuple[Similarity, Float[Tensor, " 3"]]:
-    """The object's own frame, and the sides of the box around its mesh or, without one, around what was lifted."""
+    """The object's own frame, and the sides of the box around its mesh or, without one, its lifted Gaussians."""
     rotation = to_capture.rotation @ one.frame.rotation.double().cpu()
     if mesh is None:
         center = to_capture.apply(one.frame.center.double().cpu())
@@ -129,6 +129,6 @@ def _box(
 
 
 def _orthogonal(rotation: Float64[Tensor, "3 3"]) -> Float64[Tensor, "3 3"]:
-    """The nearest rotation to one that was kept in single precision."""
+    """The nearest rotation (by SVD) to one that was kept in single precision."""
     U, _, Vh = torch.linalg.svd(rotation)
     return U @ Vh

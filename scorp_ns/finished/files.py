@@ -13,7 +13,7 @@ from scorp_ns.finished.choices import ExportChoices
 from scorp_ns.finished.delivered_object import DeliveredObject
 from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.formats.write.mesh_files import write_glb, write_obj, write_ply
-from scorp_ns.formats.write.robot_files import Body, Floor, write_body, write_mjcf, write_urdf
+from scorp_ns.formats.write.robot_files import Floor, RigidBody, write_body, write_mjcf, write_urdf
 from scorp_ns.formats.write.spz_files import write_spz
 from scorp_ns.formats.write.usd_files import write_usd, write_usdz
 from scorp_ns.gaussians.similarity import Similarity
@@ -23,10 +23,10 @@ from scorp_ns.surfaces.convex_parts import convex_parts
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 SIMULATION = "simulation"
-"""The folder of what simulators show and collide."""
+"""The folder of the visual and collision meshes."""
 
 SAME_FLOOR = 0.02
-"""Planes that are nearer to each other than this share of an object's size carry the objects together."""
+"""Support planes nearer to each other than this share of an object's size are one."""
 
 Written = dict[str, list[Path]]
 """Per format, the files written for it; the first is the one to open."""
@@ -34,11 +34,11 @@ Written = dict[str, list[Path]]
 
 @dataclass(frozen=True)
 class WrittenObject:
-    """What was written of an object."""
+    """The files of an object."""
 
     files: Written
-    body: Body | None
-    """What a simulator needs of it, if a format asks for that."""
+    body: RigidBody | None
+    """Its rigid body, if a format is for simulators."""
 
 
 def write_object_files(folder: Path, one: DeliveredObject, choices: ExportChoices) -> WrittenObject:
@@ -91,11 +91,11 @@ def write_meshes(
 
 
 def write_scene_bodies(
-    path: Path, objects: Sequence[tuple[DeliveredObject, str, Body]], below: str, up: Float64[Tensor, " 3"]
+    path: Path, objects: Sequence[tuple[DeliveredObject, str, RigidBody]], below: str, up: Float64[Tensor, " 3"]
 ) -> None:
     """Write all bodies into one MJCF file, where they stand in the capture, above the planes that carry them.
 
-    Each object comes with the name of its folder; `below` is where those folders lie, as seen from the file's own.
+    Each object comes with the name of its folder; `below` leads from the file's own folder to those folders' parent.
     """
     bodies = [replace(body, folder=f"{below}/{name}/{body.folder}") for _, name, body in objects]
     write_mjcf(path, bodies, up.numpy(), _floors([one for one, _, _ in objects]))
@@ -118,7 +118,7 @@ def _write_usd(path: Path, meshes: Sequence[TexturedMesh], choices: ExportChoice
 
 
 def _write_robots(
-    folder: Path, one: DeliveredObject, body: Body, choices: ExportChoices, T_file_capture: Similarity
+    folder: Path, one: DeliveredObject, body: RigidBody, choices: ExportChoices, T_file_capture: Similarity
 ) -> Written:
     """Write the body alone, with all its files beside each file that names them."""
     files: Written = {}

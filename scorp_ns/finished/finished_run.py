@@ -19,7 +19,7 @@ from scorp_ns.model import ScorpModel, ScorpModelConfig
 from scorp_ns.trainer import ScorpTrainerConfig
 
 MODEL = "_model."
-"""How the names of a model's tensors begin in checkpoints."""
+"""Prefix of a model's tensors in checkpoints."""
 
 CAMERA_CORRECTIONS = "camera_optimizer.pose_adjustment"
 """The one tensor of a model that has a row per photograph."""
@@ -30,14 +30,14 @@ class FinishedRun:
     """A trained scene with its objects."""
 
     folder: Path
-    """Where its config.yml lies."""
+    """The folder of its config.yml."""
     model: ScorpModel
     capture_to_world: Similarity
     """From the frame of the input poses to that of training."""
 
 
 def load_finished_run(config_file: Path) -> FinishedRun:
-    """The run of this config.yml as its last checkpoint holds it; a CheckpointError says why there is none."""
+    """The run of this config.yml from its last checkpoint; a CheckpointError if it cannot be loaded."""
     config, folder = _config(config_file), config_file.parent
     path = _checkpoint(folder)
     state = read_checkpoint(path)
@@ -86,7 +86,7 @@ def _config(path: Path) -> ScorpTrainerConfig:
 
 
 def _model(config: ScorpTrainerConfig, state: dict[str, Any], path: Path) -> ScorpModel:
-    """The model with the checkpoint's numbers, which take the place of whatever it would start from."""
+    """The model with the checkpoint's tensors in place of its initial ones."""
     saved = {name.removeprefix(MODEL): value for name, value in state["pipeline"].items() if name.startswith(MODEL)}
     model_config = cast(ScorpModelConfig, deepcopy(config.pipeline.model))
     model_config.random_init, model_config.fill_views = False, False

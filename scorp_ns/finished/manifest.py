@@ -1,4 +1,4 @@
-"""The file of an export that says what each of its files is."""
+"""The manifest of an export, which describes its files."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ DIGITS = 8
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write manifest.json, last of all files, which also tells what is whose when the folder is to be overwritten."""
+    """Write manifest.json, the last file, which also lists the files that a later export may overwrite."""
     head = {"format": FORMAT, WRITTEN_BY: f"scorp {__version__}"}
     write_json(folder / MANIFEST, {**head, **content, ALL_FILES: files_below(folder)})
 
 
 def relative_files(files: Mapping[str, list[Path]], folder: Path) -> dict[str, list[str]]:
-    """Per format, its files as seen from the export's folder."""
+    """Per format, its files relative to the export's folder."""
     return {name: [file.relative_to(folder).as_posix() for file in of] for name, of in files.items()}
 
 
 def object_entry(
     one: DeliveredObject, files: Mapping[str, list[Path]], folder: Path, choices: ExportChoices
 ) -> dict[str, Any]:
-    """What the manifest says of an object."""
+    """The manifest's entry of an object."""
     in_own_frame = choices.frame == "object"
     entry: dict[str, Any] = {
         "name": one.name,
@@ -58,5 +58,5 @@ def object_entry(
 
 
 def rounded(values: list[float]) -> list[float]:
-    """Numbers as the manifest has them."""
+    """Numbers rounded for the manifest."""
     return [float(f"{value:.{DIGITS}g}") for value in values]

@@ -1,4 +1,4 @@
-"""Scenes without some of their objects, and the ground closed where these stood."""
+"""Scenes without some of their objects, with the ground closed below them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def remove_objects(config_file: Path, folder: Path, names: tuple[str, ...], over
 
 
 def scene_without(run: FinishedRun, names: tuple[str, ...]) -> tuple[Gaussians, list[str]]:
-    """The composed scene, in the frame of training, without the objects; and where the ground could not be closed."""
+    """The composed scene without the objects, in the frame of training, and notes on ground that stays open."""
     store = run.model.scene_objects
     shown, labels = run.model.owned(AFTER)
     gaussians, owners = shown.cpu(), labels.cpu()
@@ -64,7 +64,7 @@ def scene_without(run: FinishedRun, names: tuple[str, ...]) -> tuple[Gaussians, 
 def _closed(
     others: Gaussians, removed: Gaussians, one: LiftedObject
 ) -> tuple[Bool[Tensor, " n"], list[Gaussians], str | None]:
-    """Which of the others stay, what closes the ground, and why it is not closed if it is not."""
+    """The mask of other Gaussians that stay, the patch that closes the ground, and a note if it stays open."""
     try:
         if one.support is not None:
             closed = close_ground(others, removed, one.support)

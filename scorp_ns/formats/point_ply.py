@@ -1,4 +1,4 @@
-"""Coloured points from PLY files: what structure from motion, scanners and other splat trainers write."""
+"""Coloured points from PLY files of structure from motion, scanners and other splat trainers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scorp_ns.errors import CaptureError, ScorpError
 from scorp_ns.messages import SHOWN
 
 HEADER_LIMIT_BYTES = 1 << 20
-"""Longest header looked at; a file without `end_header` by then is no PLY, however it starts."""
+"""Longest header that is read; a file without `end_header` by then is no PLY."""
 
 MID_GREY = 128
 """The colour of points that come without one."""
@@ -35,18 +35,18 @@ TYPE_BYTES = {
 
 @dataclass(frozen=True)
 class PlyRole:
-    """What a PLY file is read for, and how to speak of it to the person who named it."""
+    """The purpose of a PLY file, with the texts of its errors."""
 
     noun: str
-    """What the file holds."""
+    """The content of the file, for errors."""
     needed: str
-    """Which file is needed."""
+    """The file that is needed."""
     each_needs: str
-    """Which properties a vertex needs."""
+    """The properties that a vertex needs."""
     if_missing: str
-    """What to do if there is no such file."""
+    """The advice if there is no such file."""
     if_unusable: str
-    """What to do if its content cannot be used."""
+    """The advice if its content cannot be used."""
     error: type[ScorpError]
 
 
@@ -66,7 +66,7 @@ SEED_POINTS = PlyRole(
 
 @dataclass(frozen=True)
 class SeedPoints:
-    """Finite points with 8-bit colours, and how many of the file's points were not finite."""
+    """Finite points with 8-bit colours, and the number of points that were not finite."""
 
     xyz: Float32[np.ndarray, "n 3"]
     rgb: UInt8[np.ndarray, "n 3"]
@@ -74,7 +74,7 @@ class SeedPoints:
 
 
 def read_points(path: Path) -> SeedPoints:
-    """The finite points of a PLY file in the file's own frame; a CaptureError says what is wrong with the file."""
+    """The finite points of a PLY file in the file's own frame; a CaptureError if there are none."""
     vertices = read_vertices(path, SEED_POINTS)
     xyz, rgb = numbers(vertices, ("x", "y", "z"), path, SEED_POINTS), _colors(vertices)
     finite = np.isfinite(xyz).all(axis=1)
@@ -123,7 +123,7 @@ def numbers(vertices: np.ndarray, names: Sequence[str], path: Path, role: PlyRol
 
 
 def check_header(path: Path, role: PlyRole) -> None:
-    """Returns if the file is as long as its header promises, so that reading it cannot ask for absurd memory."""
+    """Raise an error unless the file is as long as its header promises, so that reading it takes bounded memory."""
     try:
         with open(path, "rb") as file:
             start = file.read(HEADER_LIMIT_BYTES)
@@ -186,7 +186,7 @@ def _columns(vertices: np.ndarray, names: Sequence[str]) -> Shaped[np.ndarray, "
 
 
 def _to_bytes(values: Shaped[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-    """Colours as bytes, whichever of the customary ranges (0..1, 0..255, 0..65535) they were written in."""
+    """Colours as bytes, from any of the customary ranges (0..1, 0..255, 0..65535)."""
     if values.dtype == np.uint8:
         return values
     is_integer = np.issubdtype(values.dtype, np.integer)

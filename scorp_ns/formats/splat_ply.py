@@ -25,7 +25,7 @@ SCALES = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 
 REST_COUNTS = (0, 9, 24, 45)
-"""How many coefficients beyond the constant one a degree of 0, 1, 2 or 3 has in three channels."""
+"""Numbers of coefficients beyond the constant one, in three channels, for degrees 0, 1, 2 and 3."""
 
 OPACITY_MARGIN = 2.0**-25
 """Opacities are kept so far from 0 and 1, whose logits are infinite. No other float32 is nearer to 1, and reading
@@ -48,7 +48,7 @@ SPLATS = PlyRole(
 
 
 def write_splats(gaussians: Gaussians, path: Path) -> None:
-    """Write the Gaussians that can be drawn, so that `path` holds either all of them or what it held before."""
+    """Write the drawable Gaussians atomically."""
     table = _table(gaussians[_is_drawable(gaussians)])
     names = property_names(gaussians.sh_degree)
     properties = "".join(f"property float {name}\n" for name in names)
@@ -72,7 +72,7 @@ def write_splats(gaussians: Gaussians, path: Path) -> None:
 
 
 def read_splats(path: Path) -> Gaussians:
-    """The Gaussians of a file in its own frame, without those that no renderer draws; a ScorpError if it is broken."""
+    """The drawable Gaussians of a file in its own frame; a ScorpError if it is broken."""
     vertices = read_vertices(path, SPLATS)
     groups = (POSITIONS, BASE_COLORS, _rest_names(vertices, path), OPACITY, SCALES, ROTATION)
     table = torch.from_numpy(numbers(vertices, [name for names in groups for name in names], path, SPLATS))
@@ -102,7 +102,7 @@ def property_names(sh_degree: int) -> list[str]:
 
 
 def _table(gaussians: Gaussians) -> Float32[np.ndarray, "n m"]:
-    """One row a Gaussian, in the order of `property_names`; bytes as they lie in the file."""
+    """One row per Gaussian, in the order of `property_names` and the byte order of the file."""
     opacities = gaussians.opacities.double().clamp(OPACITY_MARGIN, 1 - OPACITY_MARGIN)
     parts: list[Float[Tensor, "n _"]] = [
         gaussians.means,
@@ -119,7 +119,7 @@ def _table(gaussians: Gaussians) -> Float32[np.ndarray, "n m"]:
 
 
 def _is_drawable(gaussians: Gaussians) -> Bool[Tensor, " n"]:
-    """Whether all of a Gaussian's numbers are finite, and its quaternion is a rotation."""
+    """A mask of the Gaussians with finite numbers and a quaternion that is not zero."""
     finite = [
         values.flatten(1).isfinite().all(1)
         for values in (gaussians.means, gaussians.quats, gaussians.scales, gaussians.harmonics)

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from solid_shapes import box, joined
 
 from scorp_ns.export.baking import vertex_normals
-from scorp_ns.formats.write.robot_files import Body, Floor, inertia_of, write_body, write_mjcf, write_urdf
+from scorp_ns.formats.write.robot_files import Floor, RigidBody, inertia_of, write_body, write_mjcf, write_urdf
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.surfaces.convex_parts import MOST_VERTICES, convex_parts
 from scorp_ns.surfaces.marching import Grid, extract_surface
@@ -48,13 +48,13 @@ def angle() -> TexturedMesh:
 
 
 @pytest.fixture(scope="module")
-def body(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
+def body(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RigidBody]:
     """The folder of the body's files, and the body."""
     folder = tmp_path_factory.mktemp("body")
     return folder, write_body(folder / "simulation", angle(), convex_parts(angle().surface, 8), DENSITY)
 
 
-def test_parts_are_convex_few_and_fill_the_body(body: tuple[Path, Body]):
+def test_parts_are_convex_few_and_fill_the_body(body: tuple[Path, RigidBody]):
     folder, one = body
     parts = [trimesh.load(folder / one.path(part), process=False) for part in one.parts]
     assert 2 <= len(parts) <= 8
@@ -81,7 +81,7 @@ def test_inertia_is_that_of_the_solid():
     assert found.tensor[2, 2] == pytest.approx(vertical, rel=0.1)
 
 
-def test_urdf_loads_with_its_meshes_mass_and_parts(body: tuple[Path, Body]):
+def test_urdf_loads_with_its_meshes_mass_and_parts(body: tuple[Path, RigidBody]):
     folder, one = body
     write_urdf(folder / "object.urdf", one)
     robot = yourdfpy.URDF.load(
@@ -95,7 +95,7 @@ def test_urdf_loads_with_its_meshes_mass_and_parts(body: tuple[Path, Body]):
     assert len(link.collisions) == len(one.parts)
 
 
-def test_mjcf_loads_and_the_body_stays_on_the_floor(body: tuple[Path, Body]):
+def test_mjcf_loads_and_the_body_stays_on_the_floor(body: tuple[Path, RigidBody]):
     folder, one = body
     write_mjcf(folder / "object.xml", [one], UPRIGHT, [Floor(np.zeros(3), UPRIGHT)])
     model = mujoco.MjModel.from_xml_path(str(folder / "object.xml"))
@@ -106,7 +106,7 @@ def test_mjcf_loads_and_the_body_stays_on_the_floor(body: tuple[Path, Body]):
     assert abs(data.body("object").xquat[0]) > 0.99
 
 
-def test_mjcf_puts_bodies_where_they_stand_and_lets_them_fall_down(body: tuple[Path, Body]):
+def test_mjcf_puts_bodies_where_they_stand_and_lets_them_fall_down(body: tuple[Path, RigidBody]):
     """In a capture where down is along x."""
     folder, one = body
     turned = Similarity(
@@ -114,7 +114,7 @@ def test_mjcf_puts_bodies_where_they_stand_and_lets_them_fall_down(body: tuple[P
         torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64),
         1.0,
     )
-    placed = Body(one.name, one.folder, one.shown, one.texture, one.parts, one.inertia, turned)
+    placed = RigidBody(one.name, one.folder, one.shown, one.texture, one.parts, one.inertia, turned)
     write_mjcf(folder / "turned.xml", [placed], np.array([-1.0, 0.0, 0.0]))
     model = mujoco.MjModel.from_xml_path(str(folder / "turned.xml"))
     data = mujoco.MjData(model)

@@ -1,4 +1,4 @@
-"""Arrays of numbers in glTF files, checked against the bytes there are before anything is made of them."""
+"""Arrays of numbers in glTF files, checked against the bytes that are there before they are used."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_accessor(gltf: Gltf, index: Any) -> Shaped[np.ndarray, "n k"]:
 
 
 def read_numbers(gltf: Gltf, index: Any, width: int) -> Shaped[np.ndarray, "n k"]:
-    """The elements of an accessor as real numbers, with whole numbers as shares where it says so."""
+    """The elements of an accessor as floats; normalised integers become shares."""
     values = read_accessor(gltf, index)
     if values.shape[1] != width:
         raise gltf.fault(f"has {values.shape[1]} numbers an element, instead of {width}, in accessor {index}")
@@ -49,7 +49,7 @@ def read_numbers(gltf: Gltf, index: Any, width: int) -> Shaped[np.ndarray, "n k"
 def _elements(
     gltf: Gltf, entry: dict[str, Any], dtype: np.dtype, count: int, width: int
 ) -> Shaped[np.ndarray, "{count} {width}"]:
-    """So many elements of a buffer view; an error if they go beyond its end."""
+    """The first `count` elements of a buffer view; an error if they go beyond its end."""
     data, stride = gltf.view(entry.get("bufferView"))
     offset, size = gltf.whole(entry, "byteOffset", 0), dtype.itemsize * width
     stride = stride or size
@@ -78,5 +78,5 @@ def _with_sparse(gltf: Gltf, sparse: Any, values: Shaped[np.ndarray, "n k"]) -> 
 
 
 def _known(table: Mapping[Any, Value], key: Any) -> Value | None:
-    """What a table has for something out of a JSON file."""
+    """A table's entry for a value from a JSON file; None without one."""
     return table.get(key) if isinstance(key, (int, str)) else None

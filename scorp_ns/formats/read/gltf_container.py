@@ -21,7 +21,7 @@ DATA_URI = "data:"
 
 @dataclass
 class Gltf:
-    """A glTF asset whose parts are looked up with errors instead of surprises."""
+    """A glTF asset with checked look-ups."""
 
     source: AssetSource
     description: dict[str, Any]
@@ -50,7 +50,7 @@ class Gltf:
         return found[index]
 
     def view(self, index: Any) -> tuple[memoryview, int]:
-        """The bytes of a buffer view, and the distance of its elements; 0 if they lie side by side."""
+        """The bytes of a buffer view, and its stride; 0 if elements are tightly packed."""
         view = self.item("bufferViews", index)
         if "EXT_meshopt_compression" in (view.get("extensions") or {}):
             raise self.compressed("EXT_meshopt_compression")
@@ -78,7 +78,7 @@ class Gltf:
         )
 
     def file(self, uri: Any) -> bytes:
-        """What a URI stands for: bytes written in it, or those of a file beside the asset."""
+        """The bytes behind a URI: a data URI, or a file beside the asset."""
         if not isinstance(uri, str):
             raise self.fault(f"has {json_kind(uri)} as a URI instead of a string")
         if not uri.startswith(DATA_URI):
@@ -105,7 +105,7 @@ VIEW_KEYS = (("byteOffset", 0), ("byteLength", None), ("byteStride", 0))
 
 
 def is_whole(number: Any) -> bool:
-    """Whether something out of a JSON file is a whole number."""
+    """True if a value from a JSON file is a whole number."""
     return isinstance(number, int) and not isinstance(number, bool)
 
 

@@ -23,7 +23,7 @@ STORES_SRGB = ("trimesh",)
 
 @dataclass(frozen=True)
 class Material:
-    """What a primitive's material says of its base colour."""
+    """The base colour of a primitive's material."""
 
     tint: tuple[float, float, float] = WHITE
     texture: Texture | None = None
@@ -93,7 +93,7 @@ class Materials:
 
 
 def finite_numbers(gltf: Gltf, values: Any, what: str, lengths: tuple[int, ...]) -> Float64[np.ndarray, " n"]:
-    """A list of as many finite numbers as one of these lengths says."""
+    """A list of finite numbers of one of these lengths."""
     is_list = isinstance(values, list) and len(values) in lengths
     numbers = values if is_list and all(type(value) in (int, float) for value in values) else [np.nan]
     try:
@@ -108,8 +108,8 @@ def finite_numbers(gltf: Gltf, values: Any, what: str, lengths: tuple[int, ...])
 def vertex_colors(gltf: Gltf, index: Any) -> Float32[np.ndarray, "n 3"]:
     """The colours of vertices as sRGB.
 
-    The standard says they are light. Programs that follow it write 16 bits or floats, as light in 8 bits bands; those
-    that write 8 bits hand through what is stored elsewhere, which is sRGB.
+    By the standard they are linear light. Programs that follow it write 16 bits or floats, as 8 bits of linear light
+    show banding; those that write 8 bits pass on sRGB from elsewhere.
     """
     stored = read_accessor(gltf, index)
     if stored.shape[1] not in (3, 4):
@@ -127,7 +127,7 @@ def vertex_colors(gltf: Gltf, index: Any) -> Float32[np.ndarray, "n 3"]:
 def texture_coordinates(
     gltf: Gltf, attributes: dict[str, Any], material: Material
 ) -> Float64[np.ndarray, "n 2"] | None:
-    """Where the vertices are in their material's texture; None without one, or if the file does not say."""
+    """Texture coordinates of the vertices; None without a texture, or if the file has none."""
     key = f"TEXCOORD_{material.uv_set}"
     if material.texture is None or key not in attributes:
         return None

@@ -1,4 +1,4 @@
-"""All triangles of a glTF file's scene, each where its nodes put it."""
+"""All triangles of a glTF file's scene, with the transforms of its nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scorp_ns.formats.read.gltf_materials import (
     vertex_colors,
 )
 from scorp_ns.formats.read.limits import MOST_NODES
-from scorp_ns.formats.read.parts import Part
+from scorp_ns.formats.read.parts import MeshPart
 from scorp_ns.formats.read.source import AssetSource
 from scorp_ns.messages import counted, json_kind
 
@@ -30,15 +30,15 @@ DRACO = "KHR_draco_mesh_compression"
 UNREADABLE = (DRACO, "EXT_meshopt_compression")
 
 
-def read_gltf(content: bytes, source: AssetSource) -> list[Part]:
-    """The parts of the file's scene, one for each primitive wherever it is shown."""
+def read_gltf(content: bytes, source: AssetSource) -> list[MeshPart]:
+    """The parts of the file's scene, one for each instance of a primitive."""
     gltf = open_gltf(content, source)
     required = gltf.items("extensionsRequired")
     for extension in UNREADABLE:
         if extension in required:
             raise gltf.compressed(extension)
-    materials, primitives = Materials(gltf), dict[Any, list[Part]]()
-    parts: list[Part] = []
+    materials, primitives = Materials(gltf), dict[Any, list[MeshPart]]()
+    parts: list[MeshPart] = []
     for number, matrix in _shown_meshes(gltf):
         if number not in primitives:
             primitives[number] = _read_mesh(gltf, materials, number)
@@ -49,7 +49,7 @@ def read_gltf(content: bytes, source: AssetSource) -> list[Part]:
 
 
 def _shown_meshes(gltf: Gltf) -> Iterator[tuple[Any, Float64[np.ndarray, "4 4"]]]:
-    """The mesh of every node of the scene that has one, and where it is."""
+    """The mesh of every node of the scene that has one, with its world matrix."""
     waiting = [(index, np.eye(4)) for index in _roots(gltf)]
     seen: set[int] = set()
     while waiting:
@@ -67,7 +67,7 @@ def _shown_meshes(gltf: Gltf) -> Iterator[tuple[Any, Float64[np.ndarray, "4 4"]]
 
 
 def _roots(gltf: Gltf) -> list[Any]:
-    """The uppermost nodes of the scene that is shown; of all nodes where there is no scene."""
+    """The root nodes of the default scene; of all nodes where there is no scene."""
     if gltf.items("scenes"):
         return _list(gltf, gltf.item("scenes", gltf.description.get("scene", 0)), "nodes")
     numbers = range(len(gltf.items("nodes")))
@@ -83,7 +83,7 @@ def _list(gltf: Gltf, entry: dict[str, Any], key: str) -> list[Any]:
 
 
 def _node_matrix(gltf: Gltf, node: dict[str, Any]) -> Float64[np.ndarray, "4 4"]:
-    """From the node's frame to the one above."""
+    """The matrix from the node's frame to its parent's."""
     if "matrix" in node:
         return finite_numbers(gltf, node["matrix"], "a node's matrix", (16,)).reshape(4, 4).T
     matrix = np.eye(4)
@@ -98,7 +98,7 @@ def _node_matrix(gltf: Gltf, node: dict[str, Any]) -> Float64[np.ndarray, "4 4"]
     return matrix
 
 
-def _read_mesh(gltf: Gltf, materials: Materials, number: Any) -> list[Part]:
+def _read_mesh(gltf: Gltf, materials: Materials, number: Any) -> list[MeshPart]:
     """The primitives of a mesh that have triangles, in the mesh's own frame."""
     primitives = _list(gltf, gltf.item("meshes", number), "primitives")
     found = [_read_primitive(gltf, materials, primitive) for primitive in primitives]
@@ -108,7 +108,7 @@ def _read_mesh(gltf: Gltf, materials: Materials, number: Any) -> list[Part]:
     return parts
 
 
-def _read_primitive(gltf: Gltf, materials: Materials, primitive: Any) -> Part | None:
+def _read_primitive(gltf: Gltf, materials: Materials, primitive: Any) -> MeshPart | None:
     """The triangles of a primitive; None for points and lines, and for none at all."""
     attributes = primitive.get("attributes") if isinstance(primitive, dict) else None
     if not isinstance(attributes, dict) or not isinstance(primitive, dict):
@@ -130,7 +130,7 @@ def _read_primitive(gltf: Gltf, materials: Materials, primitive: Any) -> Part | 
         if values is not None and len(values) != len(vertices):
             raise gltf.fault(f"has {len(values)} colours or texture coordinates for {len(vertices)} vertices")
     texture = None if uv is None else material.texture
-    return Part(vertices, faces, colors, uv, texture, material.tint, colors is not None or material.says_color)
+    return MeshPart(vertices, faces, colors, uv, texture, material.tint, colors is not None or material.says_color)
 
 
 def _faces(gltf: Gltf, primitive: dict[str, Any], mode: int, num_vertices: int) -> Int64[np.ndarray, "f 3"]:
@@ -155,7 +155,7 @@ def _faces(gltf: Gltf, primitive: dict[str, Any], mode: int, num_vertices: int) 
     return faces
 
 
-def _moved(part: Part, matrix: Float64[np.ndarray, "4 4"]) -> Part:
+def _moved(part: MeshPart, matrix: Float64[np.ndarray, "4 4"]) -> MeshPart:
     """The part in the frame of the scene; mirrored ones still face outwards."""
     with np.errstate(over="ignore", invalid="ignore"):
         vertices = part.vertices @ matrix[:3, :3].T + matrix[:3, 3]

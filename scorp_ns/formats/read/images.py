@@ -16,12 +16,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF")
 
 
 def decode_image(content: bytes, source: AssetSource, what: str) -> Texture:
-    """A picture, made smaller where it is larger than is kept; its size is looked at before it is decoded."""
+    """A picture, reduced to the size that is kept; its size is checked before it is decoded."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            # We look at the size ourselves.
+            # The size is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         pixels = image.width * image.height
@@ -47,7 +47,7 @@ def decode_image(content: bytes, source: AssetSource, what: str) -> Texture:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a picture, in Pillow's words where they are for people."""
+    """The fault of a picture, in Pillow's words where they are for people."""
     from PIL import UnidentifiedImageError
 
     return "it is none that is known" if isinstance(error, UnidentifiedImageError) else str(error) or "it is broken"

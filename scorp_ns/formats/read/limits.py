@@ -1,9 +1,9 @@
-"""What the files of assets may cost: beyond this they are refused, before the memory is asked for."""
+"""Limits on the files of assets: beyond them they are refused, before memory is allocated."""
 
 from __future__ import annotations
 
 MOST_FILE_BYTES = 512 << 20
-"""Of one file, be it the asset or what it refers to."""
+"""Of one file, the asset itself or one that it refers to."""
 
 MOST_TOTAL_BYTES = 1 << 30
 """Of an asset with all files it refers to."""
@@ -12,7 +12,7 @@ MOST_JSON_ITEMS = 4_000_000
 """Of the description in a glTF file, counted by its commas and brackets; Python needs some 100 bytes for each."""
 
 MOST_VERTICES = 16_000_000
-"""Of an asset; those of a part that a scene shows count again each time."""
+"""Of an asset; instances of a mesh count each."""
 
 MOST_TRIANGLES = 8_000_000
 """Of an asset, counted in the same way."""

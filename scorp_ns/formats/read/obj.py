@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from scorp_ns.formats.read.limits import MOST_TEXT_BYTES
 from scorp_ns.formats.read.obj_materials import ObjMaterial, read_materials
-from scorp_ns.formats.read.parts import Part
+from scorp_ns.formats.read.parts import MeshPart
 from scorp_ns.formats.read.source import AssetSource
 
 LONG_LINE = 1 << 12
@@ -35,7 +35,7 @@ class Lines:
     libraries: list[str] = field(default_factory=list)
 
 
-def read_obj(content: bytes, source: AssetSource) -> list[Part]:
+def read_obj(content: bytes, source: AssetSource) -> list[MeshPart]:
     """The triangles of each material of an OBJ file."""
     if len(content) > MOST_TEXT_BYTES:
         raise source.too_large(len(content), MOST_TEXT_BYTES)
@@ -142,7 +142,7 @@ def _part(
     colors: Float32[np.ndarray, "v 3"] | None,
     coordinates: Float64[np.ndarray, "t 2"],
     material: ObjMaterial,
-) -> Part:
+) -> MeshPart:
     """The triangles of one material, whose vertices are apart where their texture coordinates are."""
     has_texture = material.texture is not None and bool((corners[..., 1] >= 0).all())
     keys = corners[..., 0] * (len(coordinates) + 1) + (corners[..., 1] if has_texture else 0)
@@ -150,7 +150,7 @@ def _part(
     vertex, coordinate = corners.reshape(-1, 2)[first].T
     # The last row of the picture is at v = 0.
     uv = coordinates[coordinate] * (1, -1) + (0, 1) if has_texture else None
-    return Part(
+    return MeshPart(
         places[vertex],
         faces.reshape(-1, 3).astype(np.int64),
         None if colors is None else colors[vertex],

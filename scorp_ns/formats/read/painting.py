@@ -1,4 +1,4 @@
-"""Parts of an asset joined into one surface, with all that colours them brought to the corners of triangles."""
+"""Mesh parts joined into one surface, with textures and tints baked into vertex colours."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from scorp_ns.formats.read.limits import KEPT_TRIANGLES, TEXTURED_EDGE
-from scorp_ns.formats.read.parts import WHITE, Part, Texture, to_linear, to_srgb
+from scorp_ns.formats.read.parts import WHITE, MeshPart, Texture, to_linear, to_srgb
 from scorp_ns.surfaces.remeshing import refine
 
 NEUTRAL_GREY = 0.5
-"""sRGB of surfaces whose file says nothing of colours."""
+"""sRGB of surfaces without colours in their file."""
 
 KEPT_CONTRAST = 6 / 255
-"""A texture may differ by so much from what its triangle's corners say before the triangle is split."""
+"""Largest difference between a texture and the interpolated corner colours before a triangle is split."""
 
 COARSEST_EDGE = 8
-"""Triangles are split down to so many times the shortest edge in any case, lest what is small in them be missed."""
+"""Triangles are split down to so many times the shortest edge in any case, lest small details be missed."""
 
 INWARDS = 0.25
-"""Corners look so far towards the middle of their triangle for their colour: what lies beside a triangle in a texture
-is often the black between its pieces."""
+"""Corner colours are sampled this share of the way to the triangle's middle: the texture beside a triangle is often the
+black between charts."""
 
 LATTICE = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4
-"""Where in a triangle its texture is looked at."""
+"""Barycentric coordinates at which a triangle's texture is sampled."""
 
 
-def paint(part: Part, diagonal: float, most_faces: int = KEPT_TRIANGLES) -> Part:
-    """The same part without a texture, but with colours; finer where that takes it to keep the texture."""
+def paint(part: MeshPart, diagonal: float, most_faces: int = KEPT_TRIANGLES) -> MeshPart:
+    """The part with vertex colours in place of its texture, refined where the texture needs it."""
     if part.texture is None or part.uv is None:
-        return Part(part.vertices, part.faces, _tinted(part, None))
+        return MeshPart(part.vertices, part.faces, _tinted(part, None))
     texture, shortest = part.texture, TEXTURED_EDGE * diagonal
     attributes = part.uv if part.colors is None else np.concatenate([part.uv, part.colors], axis=1)
 
@@ -48,8 +48,8 @@ def paint(part: Part, diagonal: float, most_faces: int = KEPT_TRIANGLES) -> Part
     budget = max(most_faces, len(part.faces))
     vertices, attributes, faces = refine(part.vertices, attributes, part.faces, needs_split, budget)
     colors = None if part.colors is None else attributes[:, 2:].astype(np.float32)
-    finer = Part(vertices, faces, colors, attributes[:, :2], texture, part.tint)
-    return Part(vertices, faces, _tinted(finer, _corner_colors(texture, finer.uv, faces)))
+    finer = MeshPart(vertices, faces, colors, attributes[:, :2], texture, part.tint)
+    return MeshPart(vertices, faces, _tinted(finer, _corner_colors(texture, finer.uv, faces)))
 
 
 def sample_texture(texture: Texture, uv: Float[np.ndarray, "*n 2"]) -> Float32[np.ndarray, "*n 3"]:
@@ -66,18 +66,18 @@ def sample_texture(texture: Texture, uv: Float[np.ndarray, "*n 2"]) -> Float32[n
     return (upper * (1 - y) + lower * y) / np.float32(255)
 
 
-def join(parts: Sequence[Part]) -> Part:
+def join(parts: Sequence[MeshPart]) -> MeshPart:
     """All parts as one; they must be painted."""
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
-    return Part(
+    return MeshPart(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]),
         np.concatenate([part.colors for part in parts if part.colors is not None]),
     )
 
 
-def _tinted(part: Part, texture: Float32[np.ndarray, "v 3"] | None) -> Float32[np.ndarray, "v 3"]:
-    """Colours of vertices from all that colours them, multiplied as light."""
+def _tinted(part: MeshPart, texture: Float32[np.ndarray, "v 3"] | None) -> Float32[np.ndarray, "v 3"]:
+    """Vertex colours: texture, colours and tint multiplied in linear light."""
     layers = [layer for layer in (texture, part.colors) if layer is not None]
     if not part.is_painted:
         return np.full(part.vertices.shape, NEUTRAL_GREY, np.float32)
@@ -90,7 +90,7 @@ def _tinted(part: Part, texture: Float32[np.ndarray, "v 3"] | None) -> Float32[n
 
 
 def _contrast(texture: Texture, uv: Float64[np.ndarray, "n 3 2"]) -> Float32[np.ndarray, " n"]:
-    """How far the texture within triangles is from what lies linearly between their corners."""
+    """The largest difference between the texture in triangles and its linear interpolation from the corners."""
     lattice = LATTICE.astype(np.float32)
     inner = (1 - INWARDS / 2) * lattice + INWARDS / 6
     found = sample_texture(texture, np.einsum("lk,nkd->nld", inner, uv))

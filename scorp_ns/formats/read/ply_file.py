@@ -1,4 +1,4 @@
-"""Which kind of object a PLY file holds, from its header, and whether the file can hold what that promises."""
+"""The kind of object in a PLY file, from its header, which is checked against the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SPLAT_PROPERTIES = frozenset({"f_dc_0", "scale_0", "rot_0", "opacity"})
 
 
 class PlyKind(Enum):
-    """What a PLY file holds."""
+    """The kind of object in a PLY file."""
 
     MESH = auto()
     SPLATS = auto()
 
 
 def ply_kind(source: AssetSource) -> PlyKind:
-    """What the file holds; an error if it is neither mesh nor Gaussians, or too large, or not all there."""
+    """The kind of object in the file; an error if it is neither mesh nor Gaussians, too large, or cut short."""
     check_header(source.path, ply_role(source))
     with source.path.open("rb") as file:
         header = file.read(HEADER_LIMIT_BYTES).partition(b"end_header")[0].decode("ascii", errors="replace")

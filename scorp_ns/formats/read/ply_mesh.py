@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from scorp_ns.formats.read.images import decode_image
 from scorp_ns.formats.read.limits import MOST_POLYGONS
-from scorp_ns.formats.read.parts import Part, Texture
+from scorp_ns.formats.read.parts import MeshPart, Texture
 from scorp_ns.formats.read.source import AssetSource
 
 INDICES = ("vertex_indices", "vertex_index")
@@ -23,15 +23,15 @@ NEEDED = "A complete, well-formed PLY file with triangles is needed."
 
 @dataclass(frozen=True)
 class Corners:
-    """Triangles as corners of polygons: which vertex each is, and which row of the faces it is of."""
+    """Triangles cut from polygons: their vertices, and the rows of their faces."""
 
     vertices: Int64[np.ndarray, "f 3"]
     rows: Int64[np.ndarray, " f"]
     places: Int64[np.ndarray, "f 3"]
-    """Which corner of its polygon each is."""
+    """The number of each corner in its polygon."""
 
 
-def read_ply_mesh(content: bytes, source: AssetSource) -> list[Part]:
+def read_ply_mesh(content: bytes, source: AssetSource) -> list[MeshPart]:
     """The triangles of a PLY file whose header has been checked; polygons are cut into fans."""
     data = _open(content, source)
     vertices, faces = data["vertex"].data, data["face"].data
@@ -48,14 +48,14 @@ def read_ply_mesh(content: bytes, source: AssetSource) -> list[Part]:
     uv = None if texture is None else _coordinates(vertices, faces, corners)
     face_colors = _colors(faces)
     if uv is not None and texture is not None:
-        return [Part(places[corners.vertices.ravel()], _apart(corners), uv=uv.reshape(-1, 2), texture=texture)]
+        return [MeshPart(places[corners.vertices.ravel()], _apart(corners), uv=uv.reshape(-1, 2), texture=texture)]
     if (colors := _colors(vertices)) is not None:
-        return [Part(places, corners.vertices, colors)]
+        return [MeshPart(places, corners.vertices, colors)]
     if face_colors is not None:
         return [
-            Part(places[corners.vertices.ravel()], _apart(corners), np.repeat(face_colors[corners.rows], 3, axis=0))
+            MeshPart(places[corners.vertices.ravel()], _apart(corners), np.repeat(face_colors[corners.rows], 3, axis=0))
         ]
-    return [Part(places, corners.vertices, is_painted=False)]
+    return [MeshPart(places, corners.vertices, is_painted=False)]
 
 
 def _open(content: bytes, source: AssetSource) -> Any:
@@ -107,12 +107,12 @@ def _cut(lists: np.ndarray, source: AssetSource) -> Corners:
 
 
 def _apart(corners: Corners) -> Int64[np.ndarray, "f 3"]:
-    """Triangles that share no corner."""
+    """Triangles that share no vertex."""
     return np.arange(corners.vertices.size).reshape(-1, 3)
 
 
 def _texture(comments: list[str], source: AssetSource) -> Texture | None:
-    """The picture that a comment names, as MeshLab writes it; None, with a note, if it is not there."""
+    """The picture in MeshLab's comment; None, with a note, if it is missing."""
     files = [comment.split(maxsplit=1)[1] for comment in comments if comment.startswith(TEXTURE_COMMENT + " ")]
     if not files:
         return None
@@ -126,7 +126,7 @@ def _texture(comments: list[str], source: AssetSource) -> Texture | None:
 
 
 def _coordinates(vertices: np.ndarray, faces: np.ndarray, corners: Corners) -> Float64[np.ndarray, "f 3 2"] | None:
-    """Where corners are in the texture; its last row is at v = 0 in the file."""
+    """Texture coordinates of the corners, flipped: in the file, the last row is at v = 0."""
     uv = None
     if "texcoord" in (faces.dtype.names or ()):
         rows = faces["texcoord"]
@@ -147,7 +147,7 @@ def _coordinates(vertices: np.ndarray, faces: np.ndarray, corners: Corners) -> F
 
 
 def _colors(rows: np.ndarray) -> Float32[np.ndarray, "n 3"] | None:
-    """The colours of vertices or faces, in whichever of the customary ranges they are written; None without any."""
+    """The colours of vertices or faces, from any of the customary ranges; None without any."""
     for names in COLORS:
         if set(names) <= set(rows.dtype.names or ()):
             colors = np.stack([rows[name] for name in names], axis=1)

@@ -1,4 +1,4 @@
-"""Gaussians in PLY files of any trainer: other degrees, and without what can be done without."""
+"""Gaussians in PLY files of any trainer: other degrees, and with optional properties missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLATNESS = 1e-2
 
 
 def read_ply_splats(source: AssetSource) -> Gaussians:
-    """The Gaussians that can be drawn, with as many harmonics as we know."""
+    """The drawable Gaussians, with harmonics up to degree 3."""
     role = ply_role(source)
     vertices = read_vertices(source.path, role)
     if len(vertices) > MOST_GAUSSIANS:
@@ -48,7 +48,7 @@ def read_ply_splats(source: AssetSource) -> Gaussians:
 
 
 def ply_role(source: AssetSource) -> PlyRole:
-    """How the reader of PLY files speaks of this asset."""
+    """The texts with which the PLY reader names this asset."""
     return PlyRole(
         noun=f"asset of '{source.name}',",
         needed="A .glb, .gltf, .obj or .ply file is needed.",
@@ -92,7 +92,7 @@ def _harmonics(names: set[str], columns: Columns, source: AssetSource) -> Float3
 
 
 def _usable(gaussians: Gaussians, source: AssetSource) -> Gaussians:
-    """Those whose numbers are finite and whose rotation is one; an error if that leaves too few."""
+    """The Gaussians with finite numbers and valid rotations; an error if that leaves too few."""
     values = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities[:, None], gaussians.harmonics)
     is_finite = torch.stack([value.flatten(1).isfinite().all(1) for value in values]).all(0)
     is_usable = is_finite & gaussians.quats.any(1) & (gaussians.scales > 0).any(1)

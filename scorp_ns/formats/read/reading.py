@@ -15,7 +15,7 @@ from scorp_ns.formats.read.gltf_scene import read_gltf
 from scorp_ns.formats.read.limits import KEPT_TRIANGLES, LARGEST_COORDINATE, MOST_UNUSABLE
 from scorp_ns.formats.read.obj import read_obj
 from scorp_ns.formats.read.painting import join, paint
-from scorp_ns.formats.read.parts import Part
+from scorp_ns.formats.read.parts import MeshPart
 from scorp_ns.formats.read.ply_file import PlyKind, ply_kind
 from scorp_ns.formats.read.ply_mesh import read_ply_mesh
 from scorp_ns.formats.read.ply_splats import read_ply_splats
@@ -46,16 +46,16 @@ FOREIGN = {
     b"PXR-USDC": "a USD file",
     b"version https://git-lfs": "a pointer to a file that git-lfs has not fetched",
 }
-"""What files start with that are called assets and are none."""
+"""First bytes of common files that are no assets."""
 
 
 @dataclass(frozen=True)
 class AssetFile:
-    """What a file holds."""
+    """The shape in a file, with notes."""
 
     shape: ColoredMesh | Gaussians
     notes: tuple[str, ...]
-    """What was passed over, guessed or left out, in sentences."""
+    """Sentences about anything skipped, guessed or left out."""
 
 
 def read_asset(path: Path, name: str) -> ColoredMesh | Gaussians:
@@ -67,15 +67,15 @@ def read_asset(path: Path, name: str) -> ColoredMesh | Gaussians:
 
 
 def read_asset_file(path: Path, name: str) -> AssetFile:
-    """The shape as `read_asset` returns it, with what people should know of it."""
+    """The shape as `read_asset` returns it, with notes for people."""
     source = AssetSource(path, name)
     parts = _read(source)
     shape = parts if isinstance(parts, Gaussians) else _surface(parts, source)
     return AssetFile(shape, tuple(dict.fromkeys(source.notes)))
 
 
-def _read(source: AssetSource) -> list[Part] | Gaussians:
-    """What the file holds, by what it starts with rather than by what it is called."""
+def _read(source: AssetSource) -> list[MeshPart] | Gaussians:
+    """The content of the file, whose kind is told by its first bytes rather than its name."""
     content = source.read()
     start = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not content.strip(b"\0 \r\n\t"):
@@ -92,8 +92,8 @@ def _read(source: AssetSource) -> list[Part] | Gaussians:
     return read_obj(content, source)
 
 
-def _read_ply(content: bytes, source: AssetSource) -> list[Part] | Gaussians:
-    """What a PLY file holds; errors of the common reader of such files get the object's name."""
+def _read_ply(content: bytes, source: AssetSource) -> list[MeshPart] | Gaussians:
+    """The content of a PLY file; errors of the common PLY reader get the object's name."""
     try:
         return read_ply_mesh(content, source) if ply_kind(source) is PlyKind.MESH else read_ply_splats(source)
     except GenerationError as error:
@@ -103,7 +103,7 @@ def _read_ply(content: bytes, source: AssetSource) -> list[Part] | Gaussians:
         raise GenerationError(found, error.needed, error.do) from error
 
 
-def _surface(parts: Sequence[Part], source: AssetSource) -> ColoredMesh:
+def _surface(parts: Sequence[MeshPart], source: AssetSource) -> ColoredMesh:
     """The parts as one surface in bounded detail, with colours."""
     usable = [part for part in (_without_broken(part, source) for part in parts) if len(part.faces)]
     if not usable:
@@ -128,7 +128,7 @@ def _surface(parts: Sequence[Part], source: AssetSource) -> ColoredMesh:
     return ColoredMesh(vertices.astype(np.float32), faces, colors.astype(np.float32))
 
 
-def _without_broken(part: Part, source: AssetSource) -> Part:
+def _without_broken(part: MeshPart, source: AssetSource) -> MeshPart:
     """The part without triangles whose corners are not finite, or that have no area."""
     usable = np.isfinite(part.vertices).all(axis=1) & (np.abs(part.vertices) < LARGEST_COORDINATE).all(axis=1)
     num_broken = int((~usable[part.faces].all(axis=1)).sum())
@@ -143,14 +143,14 @@ def _without_broken(part: Part, source: AssetSource) -> Part:
     return _compact(part, faces[_has_area(part, faces)])
 
 
-def _has_area(part: Part, faces: np.ndarray) -> Bool[np.ndarray, " f"]:
-    """Whether the corners of triangles are three that do not lie on a line."""
+def _has_area(part: MeshPart, faces: np.ndarray) -> Bool[np.ndarray, " f"]:
+    """A mask of the triangles with an area."""
     first, second, third = (part.vertices[faces[:, corner]] for corner in range(3))
     crosses = np.cross(second - first, third - first)
     return crosses.any(axis=1)
 
 
-def _compact(part: Part, faces: np.ndarray) -> Part:
+def _compact(part: MeshPart, faces: np.ndarray) -> MeshPart:
     """The part with these triangles and the vertices they use."""
     used, places = np.unique(faces, return_inverse=True)
     return replace(

@@ -1,4 +1,4 @@
-"""The file of an asset and those beside it: opened within limits, and spoken of in errors."""
+"""The file of an asset and those beside it: read within limits, and named in errors."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from scorp_ns.formats.read.limits import (
 )
 
 EXPORT_AGAIN = "Export it again, best as .glb, or take another file."
-"""What helps with most files that cannot be read."""
+"""The advice for most files that cannot be read."""
 
 
 @dataclass
 class AssetSource:
-    """One asset being read: where it lies, what it has cost, and what people should hear about it."""
+    """An asset that is being read: its path, its running totals, and notes for people."""
 
     path: Path
     name: str
     """The object's."""
     notes: list[str] = field(default_factory=list)
-    """What was passed over, guessed or left out, in sentences."""
+    """Sentences about anything skipped, guessed or left out."""
     bytes_read: int = 0
     pixels_read: int = 0
     vertices_read: int = 0
@@ -47,7 +47,7 @@ class AssetSource:
         return self._read(self.beside(uri), f"the file '{_shortened(uri)}' that it refers to")
 
     def beside(self, uri: str) -> Path:
-        """The place of a file that the asset refers to; an error if that leads out of the asset's folder."""
+        """The path of a file that the asset refers to; an error if it is outside the asset's folder."""
         text = unquote(uri).replace("\\", "/")
         leads_out = (
             "\0" in text or "://" in text or text.startswith("/") or bool(PureWindowsPath(text).drive)
@@ -62,7 +62,7 @@ class AssetSource:
         return folder / text
 
     def count_pixels(self, number: int) -> None:
-        """Adds to what the pictures cost; an error if they are too many."""
+        """Add to the total of pixels; an error if they are too many."""
         self.pixels_read += number
         if self.pixels_read > MOST_TOTAL_PIXELS:
             raise self.fault(
@@ -72,7 +72,7 @@ class AssetSource:
             )
 
     def count_geometry(self, vertices: int, triangles: int) -> None:
-        """Adds to what the surface costs; an error if it is too fine."""
+        """Add to the totals of vertices and triangles; an error if they are too many."""
         self.vertices_read += vertices
         self.triangles_read += triangles
         if self.vertices_read > MOST_VERTICES or self.triangles_read > MOST_TRIANGLES:
@@ -109,7 +109,7 @@ class AssetSource:
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    """Whether a path leads into a folder, also after links are followed."""
+    """True if a path is inside a folder, with links resolved."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):

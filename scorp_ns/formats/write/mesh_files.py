@@ -13,19 +13,19 @@ from PIL import Image
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 Y_UP_FROM_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-"""Lays a z that points up onto the y that glTF calls up."""
+"""The rotation from z up to glTF's y up."""
 
 UNLIT = "KHR_materials_unlit"
-"""Tells glTF's viewers to show a texture as it is: it holds the light of the photographs already."""
+"""glTF's extension for unlit textures: they hold the light of the photographs already."""
 
 MATT_WHITE = ("Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "illum 1")
-"""What an OBJ file's material says beside its texture."""
+"""An OBJ file's material beside its texture."""
 
 
 def write_glb(path: Path, meshes: Sequence[TexturedMesh], is_z_up: bool) -> None:
     """Write one node per mesh, with its texture, which is to be shown unlit, inside the file.
 
-    Numbers are those of the meshes' own frame; with `is_z_up` a node above turns them to where glTF has up.
+    Coordinates stay in the meshes' own frame; with `is_z_up` a parent node turns them to glTF's y up.
     """
     import trimesh
 
@@ -85,7 +85,7 @@ def write_textures(path: Path, meshes: Sequence[TexturedMesh]) -> list[Path]:
 
 
 def _mark_unlit(tree: dict[str, Any]) -> None:
-    """Mark all materials of a glTF file; programs that know no mark find matt ones."""
+    """Mark all materials of a glTF file as unlit; programs without the extension find matt ones."""
     tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", ()), UNLIT})
     for material in tree["materials"]:
         material.setdefault("extensions", {})[UNLIT] = {}
@@ -110,7 +110,7 @@ def _as_trimesh(mesh: TexturedMesh) -> Any:
 
 
 def _obj_lines(mesh: TexturedMesh, first: int) -> list[str]:
-    """A mesh's vertices, texture coordinates, normals and faces, whose numbers begin with `first`."""
+    """The lines of a mesh's vertices, texture coordinates, normals and faces, numbered from `first`."""
     faces = mesh.faces + first
     return [
         *_rows("v", mesh.corner_points),
@@ -125,5 +125,5 @@ def _rows(kind: str, values: Float[np.ndarray, "n k"]) -> list[str]:
 
 
 def _word(name: str) -> str:
-    """A name as one word, as names in OBJ files are."""
+    """A name without spaces, as OBJ files need it."""
     return "_".join(name.split()) or "object"

@@ -1,4 +1,4 @@
-"""Objects for simulators: URDF and MJCF, with convex parts to collide, a textured surface to show, and inertia."""
+"""Rigid bodies for simulators as URDF and MJCF, with convex collision parts, a textured visual mesh, and inertia."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 GRAVITY = 9.81
-"""In metres per squared second: simulators take the capture's unit for a metre."""
+"""In metres per second squared: simulators take the capture's unit for a metre."""
 
 LEAST_MASS = 1e-6
 """Simulators refuse bodies without a mass."""
 
 SHOWN, COLLIDED = "2", "3"
-"""MuJoCo's groups of geoms: viewers show the one and hide the other."""
+"""MuJoCo's geom groups of visual and collision meshes."""
 
 
 @dataclass(frozen=True)
 class Inertia:
-    """How a body moves: its mass, where that is centred, and its inertia around there."""
+    """A body's mass, its centre, and the inertia tensor about it."""
 
     mass: float
     center: Float64[np.ndarray, " 3"]
@@ -37,12 +37,12 @@ class Inertia:
 
 
 @dataclass(frozen=True)
-class Body:
-    """What a simulator needs of an object; all in one frame."""
+class RigidBody:
+    """An object as a rigid body for simulators; all in one frame."""
 
     name: str
     folder: str
-    """Where its files lie, seen from the folder of the file that is written; empty for that folder itself."""
+    """The folder of its files, relative to that of the file that names them; empty for the same one."""
     shown: str
     """Its OBJ file in there."""
     texture: str
@@ -51,7 +51,7 @@ class Body:
     """OBJ files of its convex parts in there."""
     inertia: Inertia
     T_world_body: Similarity
-    """Where its files' frame lies in the world of the file that is written: a motion that keeps sizes."""
+    """The rigid motion from its files' frame to the world of the file that names them."""
 
     def path(self, file: str) -> str:
         """A file of the body, as the written file names it."""
@@ -66,7 +66,7 @@ class Floor:
     up: Float[np.ndarray, " 3"]
 
 
-def write_body(folder: Path, mesh: TexturedMesh, parts: Sequence[Part], density: float) -> Body:
+def write_body(folder: Path, mesh: TexturedMesh, parts: Sequence[Part], density: float) -> RigidBody:
     """Write an object's textured OBJ and its convex parts to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = write_obj(folder / "visual.obj", [mesh])
@@ -75,11 +75,11 @@ def write_body(folder: Path, mesh: TexturedMesh, parts: Sequence[Part], density:
         names.append(f"part_{number:02d}.obj")
         _write_part(folder / names[-1], vertices, faces)
     inertia, place = inertia_of(mesh.surface, density), Similarity.identity()
-    return Body(mesh.name, folder.name, files[0].name, files[-1].name, tuple(names), inertia, place)
+    return RigidBody(mesh.name, folder.name, files[0].name, files[-1].name, tuple(names), inertia, place)
 
 
 def inertia_of(surface: ColoredMesh, density: float) -> Inertia:
-    """The inertia of a closed surface that is filled evenly, per cubic unit."""
+    """The inertia of a closed surface of uniform density, which is per cubic unit."""
     import trimesh
 
     body = trimesh.Trimesh(surface.vertices.astype(np.float64), surface.faces, process=False)
@@ -87,8 +87,8 @@ def inertia_of(surface: ColoredMesh, density: float) -> Inertia:
     return Inertia(max(float(body.mass), LEAST_MASS), np.asarray(body.center_mass), np.asarray(body.moment_inertia))
 
 
-def write_urdf(path: Path, body: Body) -> None:
-    """Write the body as a robot of one link, whose frame is that of the body's files."""
+def write_urdf(path: Path, body: RigidBody) -> None:
+    """Write the body as a robot of one link, in the frame of the body's files."""
     robot = ElementTree.Element("robot", name=_identifier(body.name))
     link = ElementTree.SubElement(robot, "link", name="base_link")
     inertial = ElementTree.SubElement(link, "inertial")
@@ -105,7 +105,9 @@ def write_urdf(path: Path, body: Body) -> None:
     _write_xml(path, robot)
 
 
-def write_mjcf(path: Path, bodies: Sequence[Body], up: Float[np.ndarray, " 3"], floors: Sequence[Floor] = ()) -> None:
+def write_mjcf(
+    path: Path, bodies: Sequence[RigidBody], up: Float[np.ndarray, " 3"], floors: Sequence[Floor] = ()
+) -> None:
     """Write the bodies, free to move, in a world whose gravity pulls against `up`, above the floors."""
     root = ElementTree.Element("mujoco", model=_identifier(path.stem))
     ElementTree.SubElement(root, "compiler", angle="radian", meshdir=".", texturedir=".")
@@ -128,8 +130,8 @@ def _add_urdf_mesh(link: ElementTree.Element, kind: str, file: str) -> None:
     ElementTree.SubElement(ElementTree.SubElement(element, "geometry"), "mesh", filename=file, scale="1 1 1")
 
 
-def _add_mjcf_body(assets: ElementTree.Element, world: ElementTree.Element, body: Body, key: str) -> None:
-    """The body's meshes and texture, and the body, all under names that begin with the key."""
+def _add_mjcf_body(assets: ElementTree.Element, world: ElementTree.Element, body: RigidBody, key: str) -> None:
+    """Add the body with its meshes and texture, under names that begin with the key."""
     ElementTree.SubElement(assets, "texture", name=f"{key}_texture", type="2d", file=body.path(body.texture))
     ElementTree.SubElement(assets, "material", name=f"{key}_material", texture=f"{key}_texture", specular="0")
     ElementTree.SubElement(assets, "mesh", name=f"{key}_visual", file=body.path(body.shown))

@@ -12,14 +12,14 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.optional_packages import optional_module
 
 POSITION_BITS = 23
-"""Positions are whole numbers of so many bits and a sign, some of which stand behind the point."""
+"""Bits of a position, a fixed-point number, beside its sign."""
 
 MOST_FRACTIONAL_BITS = 20
-"""More behind the point would leave too few before it for any scene."""
+"""Most fractional bits, so that enough integer bits are left for any scene."""
 
 
 def write_spz(path: Path, gaussians: Gaussians) -> None:
-    """Write the Gaussians with the format's own rounding, positions as finely as the farthest of them lets."""
+    """Write the Gaussians with the format's own rounding, with as many fractional bits as the farthest one allows."""
     gsply = optional_module("gsply", "SPZ files")
     splats = path.with_suffix(".unpacked")
     try:

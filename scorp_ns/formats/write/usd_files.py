@@ -45,7 +45,7 @@ def write_usdz(path: Path, stage: Path) -> None:
 
 
 def _is_whole(package: Path) -> bool:
-    """Whether all that a package holds can be read."""
+    """True if all files in a package can be read."""
     try:
         with ZipFile(package) as file:
             return file.testzip() is None
