@@ -30,14 +30,14 @@ class DeliveredObject:
 
     name: str
     gaussians: Gaussians
-    """As it is composed."""
+    """The composed object."""
     mesh: TexturedMesh | None
     """The whole surface of its proxy, in the colours that match the photographs."""
     no_mesh: str | None
     """The reason, if there is no mesh."""
     proxy: Proxy | None
     T_capture_object: Similarity
-    """From the object's own frame, whose origin is the middle of its box and whose z is up, in the capture's units."""
+    """The rigid motion from the object's own frame: origin at its box's centre, z up, in the capture's units."""
     size: Float[Tensor, " 3"]
     """Sides of that box, in the capture's units."""
     stands_on: tuple[Float64[Tensor, " 3"], Float64[Tensor, " 3"]] | None

@@ -33,7 +33,7 @@ class FinishedRun:
     """The folder of its config.yml."""
     model: ScorpModel
     capture_to_world: Similarity
-    """From the frame of the input poses to that of training."""
+    """The similarity from the frame of the input poses to that of training."""
 
 
 def load_finished_run(config_file: Path) -> FinishedRun:

@@ -139,7 +139,7 @@ def check_header(path: Path, role: PlyRole) -> None:
     header, mark, _ = start.partition(b"end_header")
     if not start.startswith(b"ply") or not mark:
         raise role.error(
-            f"The {role.noun} {path} are not a PLY file.",
+            f"{path} is not a PLY file.",
             "A file that starts with 'ply' and has a header up to 'end_header' is needed.",
             role.if_unusable,
         )

@@ -13,13 +13,13 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop, ObjectFrame, ObjectView, ProxyRequest, Support
 
 RADIUS = 0.05
-"""Of the ball, in metres; it touches the table, z = 0, at the origin."""
+"""Radius of the ball in metres; it touches the table, z = 0, at the origin."""
 
 DISTANCE = 0.35
-"""Between the cameras and the ball's centre."""
+"""Distance of the cameras from the ball's centre."""
 
 FOCAL, WIDTH, HEIGHT, SIDE = 160.0, 128, 96, 72
-"""Of the cameras, and the side of the crops, in pixels."""
+"""The cameras' focal length and size, and the side of the crops, in pixels."""
 
 NUM_WINDOWS = 9
 NUM_VIEWS = 3

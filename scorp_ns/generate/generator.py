@@ -35,7 +35,7 @@ class Work:
         if self.cancelled.is_set():
             raise CancelledError(
                 f"The proxy of '{name}' was cancelled.",
-                "The object keeps what was lifted of it.",
+                "The object keeps its lifted Gaussians.",
                 "Generate it again with --regenerate when you want one.",
             )
 

@@ -39,7 +39,7 @@ class FrameMeasure:
     colors: Float32[np.ndarray, "present bins"] | None
     """Colour histograms in the small copy; None if the image cannot be read."""
     rest: Float32[np.ndarray, "present bins"] | None
-    """The same for what is not the object."""
+    """Colour histograms of each object's complement."""
 
 
 def measure_frame(reader: Reader, frame: Frame) -> FrameMeasure:

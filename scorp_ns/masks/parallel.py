@@ -1,4 +1,4 @@
-"""The same work on many files, with a progress bar where it takes long."""
+"""Parallel work on many files, with a progress bar if there are many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 from rich.progress import track
 
 QUIET = 100
-"""So many files are worked on without a progress bar."""
+"""Most files without a progress bar."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

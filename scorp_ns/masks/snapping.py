@@ -20,7 +20,7 @@ LONGER_SIDE = 640
 """Edges are looked for at this size at the most."""
 
 NEARLY_BEST = 0.8
-"""Of edges that are so strong, as a share of the strongest, the nearest is the outline: rims have inner edges too."""
+"""The nearest edge of at least this share of the strongest one is the outline: rims have inner edges too."""
 
 LEAST_LENGTH = 0.5
 """Parallels shorter than this share of the outline do not count: thin parts are gone there."""

@@ -43,7 +43,7 @@ class MaskRequest:
     data: Path
     """The capture's folder, or the .json file in it that names the frames."""
     frames: tuple[Frame, ...]
-    """Those for training and for evaluation; masks come in the same order."""
+    """The frames for training and for evaluation; masks come in the same order."""
     masks_path: Path | None = None
     """The user's path to the masks; None to search the capture."""
     valid_pixel_masks: frozenset[Path] = frozenset()

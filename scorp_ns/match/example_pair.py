@@ -12,7 +12,7 @@ from jaxtyping import Float64, UInt8
 from scorp_ns.match.matcher import Matches
 
 WIDTH, HEIGHT = 256, 224
-"""Of the first picture; the second is as wide as the first is high, and the other way round."""
+"""Size of the first picture; the second has width and height swapped."""
 
 NUM_SPOTS = 220
 """Discs of all sizes and colours that are painted over one another."""

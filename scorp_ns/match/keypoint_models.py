@@ -115,7 +115,7 @@ def _load(transformers: Any, model: str) -> tuple[Any, Any]:
     except OSError as error:
         raise ScorpError(
             f"The weights of the matcher are not at '{model}', as a folder or in Hugging Face's cache.",
-            "Nothing is downloaded behind your back.",
+            "Nothing is downloaded automatically.",
             f"Fetch them once: {fetch}",
         ) from error
     # A file that is broken, or of another kind of network, may raise anything here.

@@ -16,10 +16,10 @@ from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.3, 3.0
-"""Of the proxy's diagonal, in diagonals of the lifted object's box: the first may be incomplete, the second dirty."""
+"""Range of the proxy's diagonal, in diagonals of the lifted object's box, which may be incomplete or have floaters."""
 
 LEAST_WEIGHT = 0.05
-"""Even a match that its matcher calls unsure counts a little."""
+"""Least weight of a match."""
 
 TURNING_PHOTOGRAPHS = 3
 """Photographs that decide the rotation of each render, for matchers that do not know turns."""

@@ -216,7 +216,7 @@ def run_of_ours(program: Program, tmp_path: Path) -> Iterator[tuple[subprocess.P
     try:
         CommandConfig({config.template!r}).build().generate(example_request(), Work())
     except (Exception, SystemExit):
-        raise AssertionError("nobody should take the end for an error")
+        raise AssertionError("the end was taken for an error")
     """
     (tmp_path / "temporary").mkdir()
     ours = subprocess.Popen(

@@ -22,7 +22,7 @@ from scorp_ns.products import LabelMap, ObjectInfo, ObjectMasks
 
 @dataclass(frozen=True)
 class StripesConfig:
-    """What a package of somebody else's may bring: the left third of every image is an object."""
+    """A mask source of another package: the left third of every image is an object."""
 
     name: str = "left"
 

@@ -169,7 +169,7 @@ def test_a_reply_that_cannot_be_stored_is_not_lost(tmp_path: Path):
 
 
 def with_evidence(evidence: object) -> ProxyAsset:
-    """What another package may reply, where nobody checks types."""
+    """A possible reply of another package, without type checks."""
     asset = replace(POSED)
     object.__setattr__(asset, "evidence", evidence)
     return asset

@@ -107,9 +107,9 @@ def header(num_points: str, kind: str = "binary_little_endian") -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "PATH are not a PLY file."),
-        (b"\x89PNG\r\n\x1a\n", "PATH are not a PLY file."),
-        (b"ply\n" + b"comment\n" * 200_000, "PATH are not a PLY file."),
+        (b"", "PATH is not a PLY file."),
+        (b"\x89PNG\r\n\x1a\n", "PATH is not a PLY file."),
+        (b"ply\n" + b"comment\n" * 200_000, "PATH is not a PLY file."),
         (b"ply\nnonsense\nend_header\n", "PATH cannot be read"),
         (header("-3").encode(), "PATH cannot be read"),
         (header("4").encode() + XYZ.tobytes(), "promises at least 48 bytes of data, and the file holds 37."),

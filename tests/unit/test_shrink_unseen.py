@@ -1,4 +1,4 @@
-"""Surfaces far from anything that was seen are drawn in, and nothing else is."""
+"""Surfaces far from all seen points are moved inwards, and nothing else is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shift(known: Float[np.ndarray, "n 3"], at: tuple[float, float, float], floor
 
 @pytest.mark.parametrize("floor", [0.0, -0.37])
 @pytest.mark.parametrize("away", [0.03, 0.05, 0.08])
-def test_a_surface_is_drawn_in_the_more_the_further_it_is_from_what_was_seen(away: float, floor: float):
+def test_a_surface_shrinks_the_more_the_further_it_is_from_seen_points(away: float, floor: float):
     found = shift(side(-HALF, floor), (HALF, away - HALF, floor + TOP / 2), floor)
     assert found == pytest.approx(EXCESS * (away - CLOSE * DIAGONAL), abs=EXCESS * SPACING)
 
@@ -53,7 +53,7 @@ def test_what_was_seen_stays_where_it_is():
     assert np.abs(volume.at(moved, known, np.nan)).max() < EXCESS * SPACING
 
 
-def test_nothing_is_drawn_in_further_than_was_measured():
+def test_nothing_shrinks_further_than_was_measured():
     assert shift(side(-HALF, 0.0), (0.0, HALF, TOP / 2)) == pytest.approx(MOST * DIAGONAL)
 
 

@@ -195,7 +195,7 @@ def test_broken_files_say_what_is_wrong(tmp_path: Path):
     (tmp_path / "cut.ply").write_bytes(whole[:-100])
     assert re.fullmatch(r"The header of PATH promises at least .*", message_of(tmp_path / "cut.ply"))
     (tmp_path / "page.ply").write_text("<html>404</html>")
-    assert message_of(tmp_path / "page.ply") == "The Gaussians PATH are not a PLY file."
+    assert message_of(tmp_path / "page.ply") == "PATH is not a PLY file."
     assert message_of(tmp_path / "absent.ply") == "The Gaussians PATH do not exist."
     assert message_of(tmp_path) == "The Gaussians PATH cannot be opened: Is a directory."
 

@@ -1,4 +1,4 @@
-"""A folder of results appears whole or not at all, and never over what somebody else wrote."""
+"""A folder of results appears whole or not at all, and never over foreign files."""
 
 from __future__ import annotations
 

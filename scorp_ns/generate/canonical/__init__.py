@@ -1,1 +1,1 @@
-"""From any complete object to a closed surface of unit size."""
+"""Canonical shapes: any asset as a closed surface of unit size."""

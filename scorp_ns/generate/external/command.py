@@ -43,7 +43,7 @@ MOST_SCRIPT_BYTES = 1 << 20
 """Files of up to this size that the command names count as part of its settings."""
 
 SHOWN_CHARACTERS = 80
-"""Of a line that the program prints, as progress."""
+"""Characters of a line that the program prints that are shown as progress."""
 
 OPTION = "--pipeline.model.generator.command"
 GIVE_TO_SCRIPT = (

@@ -23,7 +23,7 @@ MOST_DESCRIPTION_BYTES = 1 << 20
 """Longer descriptions are refused."""
 
 MOST_CHARACTERS = 200
-"""Of the name of a model or a licence."""
+"""Longest name of a model or a licence."""
 
 NEEDED = "A file result.glb, result.gltf, result.obj or result.ply is needed, or a result.json that names one."
 ENTRIES = (

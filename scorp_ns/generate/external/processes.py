@@ -25,7 +25,7 @@ GRACE_S = 3.0
 """Time for programs to end after SIGTERM, before they are killed."""
 
 MOST_LOG_BYTES = 4 << 20
-"""Of longer output the beginning and the end are kept."""
+"""Largest log; longer output keeps its beginning and its end."""
 
 TAIL_BYTES = 16 << 10
 """Length of the end that is kept."""

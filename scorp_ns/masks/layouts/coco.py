@@ -42,7 +42,7 @@ LISTS = ("images", "annotations")
 """Keys that every such file has."""
 
 Annotations = dict[Any, list[dict[str, Any]]]
-"""By the id of their image."""
+"""Annotations by the id of their image."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Message:
 
     method: str
     path: str
-    """From the root of the server, as it stands on the line of the request."""
+    """The target in the request line, from the root of the server."""
     headers: Mapping[str, str]
     body: bytes = b""
     most_bytes: int = 1 << 20
@@ -42,7 +42,7 @@ class Reply:
 
     status: int
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Keys are lower-case names."""
     body: bytes
 
 
