@@ -121,12 +121,12 @@ def _share_near(points: np.ndarray, others: np.ndarray, near: float) -> float:
 
 
 def _lifted_points(own, views) -> torch.Tensor:
-    from scorp_ns.lift.depth_maps import render_depths, unproject
+    from scorp_ns.render.surface_depth import render_depths
 
     points = []
     for view in views:
-        depths = render_depths(own, view)
-        points.append(unproject(depths, view, depths.is_solid))
+        depths = render_depths(own, view.camera)
+        points.append(view.camera.unproject(depths.depth, depths.is_solid))
     points = torch.cat(points).double().cpu()
     return points[:: max(1, len(points) // SAMPLES)]
 

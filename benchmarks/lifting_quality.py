@@ -146,11 +146,11 @@ def _fits(config: Path, capture: Path) -> dict[str, Fit]:
 
 
 def _iou(own, view, capture: Path, label: int) -> float | None:
-    from scorp_ns.lift.depth_maps import render_depths
+    from scorp_ns.render.surface_depth import render_depths
 
     labels = np.array(Image.open(capture / "masks" / f"{Path(view.name).stem}.png"))
     mask, counts = labels == label, (labels == label) | (labels == 0)
-    silhouette = render_depths(own, view).is_solid.numpy()
+    silhouette = render_depths(own, view.camera).is_solid.numpy()
     union = ((mask | silhouette) & counts).sum()
     return float((mask & silhouette & counts).sum() / union) if mask.any() else None
 

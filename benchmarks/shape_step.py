@@ -26,6 +26,7 @@ import trimesh
 from PIL import Image
 from pose_search import Truth, read_requests
 
+from scorp_ns.cameras import Camera
 from scorp_ns.errors import PlacingError
 from scorp_ns.evaluate.geometry import SAMPLES, nearest_distances
 from scorp_ns.evaluate.mesh_views import MeshCaster
@@ -76,7 +77,7 @@ class TrueObject:
 
     def _iou(self, caster: MeshCaster, view: WithheldView, diagonal: float) -> float:
         height, width = view.mask.shape
-        seen = caster.view(view.viewmat, self.K, width, height)
+        seen = caster.view(Camera(view.viewmat, self.K, width, height))
         shown, depth = seen.silhouette.numpy(), seen.depth.numpy()
         counts = view.mask | ~(view.depth < depth - BEHIND * diagonal)
         return float((shown & view.mask).sum() / max(1, ((shown | view.mask) & counts).sum()))

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
@@ -130,6 +131,11 @@ class CapturedView:
     def height(self) -> int:
         return self.photograph.shape[0]
 
+    @property
+    def camera(self) -> Camera:
+        """The camera of the photograph."""
+        return Camera(self.viewmat, self.K, self.width, self.height)
+
 
 @dataclass(frozen=True)
 class Support:
@@ -188,6 +194,11 @@ class ObjectView:
 
     def __post_init__(self) -> None:
         assert self.rgba.shape[:2] == self.trimap.shape
+
+    @property
+    def camera(self) -> Camera:
+        """The camera of the crop."""
+        return Camera(self.viewmat, self.K, *self.trimap.shape[::-1])
 
     @property
     def roles(self) -> UInt8[np.ndarray, "s s"]:
@@ -258,6 +269,11 @@ class ObjectCrop:
 
     def __post_init__(self) -> None:
         assert self.photograph.shape[:2] == self.trimap.shape == self.depth.shape
+
+    @property
+    def camera(self) -> Camera:
+        """The camera of the photograph, or of its window."""
+        return Camera(self.viewmat, self.K, *self.trimap.shape[::-1])
 
     @property
     def roles(self) -> UInt8[np.ndarray, "h w"]:

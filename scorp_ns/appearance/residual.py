@@ -13,8 +13,8 @@ from torch import Tensor
 from scorp_ns.appearance.config import TuneConfig
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import VISIBLE, ObjectCrop
+from scorp_ns.render import render
 from scorp_ns.render.photometric import photometric_loss
-from scorp_ns.render.rasterization import rasterization
 
 SEEN = 0.3
 """Points that are trusted more than this hand their residual on to their surroundings."""
@@ -81,13 +81,10 @@ def _loss(
     surface: Gaussians, colors: Float[Tensor, "n 3"], sight: ObjectCrop, target: Float[Tensor, "h w 3"]
 ) -> Float[Tensor, ""]:
     """How far what is rendered is from the photograph; where the object is not visible they count as equal."""
-    height, width = sight.trimap.shape
-    image, alpha, _ = rasterization(
-        surface.means, surface.quats, surface.scales, surface.opacities, colors,
-        sight.viewmat.to(colors)[None], sight.K.to(colors)[None], width, height,
-    )  # fmt: skip
+    drawn = render(surface, sight.camera, channels=colors)
     is_visible = torch.from_numpy(sight.trimap == VISIBLE).to(colors.device)
-    return photometric_loss(torch.where(is_visible[..., None], image[0] + (1 - alpha[0]) * target, target), target)
+    over_target = drawn.colors + (1 - drawn.alpha[..., None]) * target
+    return photometric_loss(torch.where(is_visible[..., None], over_target, target), target)
 
 
 def spread_residual(

@@ -30,11 +30,11 @@ from scorp_ns.export.proxy_files import CELLS
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.depth_maps import render_depths, unproject
 from scorp_ns.lift.object_views import DEPTH_TOLERANCE
 from scorp_ns.model import ScorpModel
 from scorp_ns.model_config import AFTER, BEFORE
 from scorp_ns.products import CapturedView
+from scorp_ns.render.surface_depth import render_depths
 from scorp_ns.run.lifting import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
 from scorp_ns.run.stage_clock import read_costs
 
@@ -162,7 +162,7 @@ def _hidden(
     for label in labels:
         mask = (ids == label).cpu()
         if label in tracers:
-            seen = tracers[label].view(view.viewmat.cpu(), view.K.cpu(), view.width, view.height)
+            seen = tracers[label].view(view.camera.to("cpu"))
             hidden[label] = seen.silhouette & ~mask
         else:
             own, others = scene.of([label]), scene.gaussians[scene.owners != label]
@@ -172,7 +172,7 @@ def _hidden(
 
 def _stands_before(others: Gaussians, own: Gaussians, view: CapturedView) -> Bool[Tensor, "h w"]:
     size = float((own.means.amax(dim=0) - own.means.amin(dim=0)).norm()) if len(own) else 0.0
-    nearer, alone = render_depths(others, view), render_depths(own, view)
+    nearer, alone = render_depths(others, view.camera), render_depths(own, view.camera)
     return (alone.is_solid & nearer.is_solid & (nearer.depth < alone.depth - DEPTH_TOLERANCE * size)).cpu()
 
 
@@ -249,8 +249,9 @@ def _geometry(run: MeasuredRun, own: Gaussians, mesh: Path, split: MissingSplit)
     """How near the object's rendered surface, seen from all training views, is to the true one."""
     points = [np.empty((0, 3))]
     for name in split.train:
-        depths = render_depths(own, run.views[name])
-        seen = unproject(depths, run.views[name], depths.is_solid)
+        camera = run.views[name].camera
+        depths = render_depths(own, camera)
+        seen = camera.unproject(depths.depth, depths.is_solid)
         points.append(run.to_world.inverse().apply(seen.double()).cpu().numpy())
     surface = np.concatenate(points)
     return geometry_scores(sample_mesh(mesh), surface[:: max(1, len(surface) // MOST_POINTS)]).as_dict()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from scorp_ns.products import OCCLUDER, VISIBLE, ObjectCrop
@@ -68,13 +68,11 @@ def _project(
     points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: ObjectCrop
 ) -> tuple[Int64[Tensor, " m"], Int64[Tensor, " m"], Int64[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Which points fall into the window, in which pixels, how deep, and the cosine of normal and line of sight."""
-    R, t = sight.viewmat[:3, :3].float(), sight.viewmat[:3, 3].float()
-    local = points @ R.T + t
-    x, y, w = (local @ sight.K.float().T).unbind(dim=1)
-    height, width = sight.trimap.shape
-    is_inside: Bool[Tensor, " n"] = (w > 0) & (x >= 0) & (x < w * width) & (y >= 0) & (y < w * height)
-    inside = torch.nonzero(is_inside)[:, 0]
-    rows, columns = (y[inside] / w[inside]).long(), (x[inside] / w[inside]).long()
+    camera = sight.camera.to(torch.float32)
+    local = camera.to_camera(points)
+    homogeneous = camera.homogeneous(local)
+    inside = torch.nonzero(camera.frames(homogeneous))[:, 0]
+    columns, rows = (homogeneous[inside, :2] / homogeneous[inside, 2:]).long().unbind(dim=1)
     towards = torch.nn.functional.normalize(-local[inside], dim=1)
-    cosines = ((normals[inside] @ R.T) * towards).sum(dim=1)
-    return inside, rows.clamp(max=height - 1), columns.clamp(max=width - 1), local[inside, 2], cosines
+    cosines = ((normals[inside] @ camera.rotation.T) * towards).sum(dim=1)
+    return inside, rows.clamp(max=camera.height - 1), columns.clamp(max=camera.width - 1), local[inside, 2], cosines

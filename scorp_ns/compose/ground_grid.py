@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from scorp_ns.cameras import Camera, viewmat_at
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support
-from scorp_ns.render import rasterization
+from scorp_ns.render import render
 
 CELLS = 128
 """Cells along a side of the square that is looked at."""
@@ -80,25 +81,17 @@ class GroundSquare:
             number = 1 + ground.harmonics[0:1].numel()
             return np.zeros((CELLS, CELLS, number), np.float32), np.zeros((CELLS, CELLS), np.float32)
         channels = torch.cat([support.heights(ground.means)[:, None], ground.harmonics.flatten(1)], dim=1)
-        viewmat, K = self._camera()
-        image, alpha, _ = rasterization(
-            means=ground.means, quats=ground.quats, scales=ground.scales, opacities=ground.opacities, colors=channels,
-            viewmats=viewmat.to(ground.means)[None], Ks=K.to(ground.means)[None], width=CELLS, height=CELLS,
-            packed=False, far_plane=1e10,
-        )  # fmt: skip
-        values = image[0] / alpha[0].clamp_min(1e-6)
-        return values.cpu().numpy(), alpha[0, ..., 0].cpu().numpy()
+        drawn = render(ground, self._camera(), channels=channels)
+        values = drawn.colors / drawn.alpha[..., None].clamp_min(1e-6)
+        return values.cpu().numpy(), drawn.alpha.cpu().numpy()
 
-    def _camera(self) -> tuple[Float64[Tensor, "4 4"], Float[Tensor, "3 3"]]:
+    def _camera(self) -> Camera:
         """A camera so high above the square that it sees all of it from straight above."""
         distance = CAMERA_HEIGHT * CELLS * self.cell
         axes, center = torch.from_numpy(self.axes).double(), torch.from_numpy(self.center).double()
-        viewmat = torch.eye(4, dtype=torch.float64)
         # OpenCV's camera looks along its z, and its y points down in the picture.
-        viewmat[:3, :3] = axes * axes.new_tensor([1.0, -1.0, -1.0])[:, None]
-        viewmat[:3, 3] = -viewmat[:3, :3] @ (center + distance * axes[2])
-        focal = CAMERA_HEIGHT * CELLS
-        return viewmat, torch.tensor([[focal, 0, CELLS / 2], [0, focal, CELLS / 2], [0, 0, 1]])
+        rotation = axes * axes.new_tensor([1.0, -1.0, -1.0])[:, None]
+        return Camera.square(viewmat_at(rotation, center + distance * axes[2]), CAMERA_HEIGHT * CELLS, CELLS)
 
     def flat_gaussians(
         self, is_filled: Bool[np.ndarray, "n n"], values: Float32[np.ndarray, "m k"], like: Gaussians

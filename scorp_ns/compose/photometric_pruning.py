@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import OCCLUDER, ObjectCrop
+from scorp_ns.render import render
 from scorp_ns.render.label_weights import label_weights
-from scorp_ns.render.rasterization import rasterization
 
 NOTICED = 0.5
 """What spends less blending weight than this many pixels, over all photographs, none of them has an opinion on."""
@@ -19,40 +21,29 @@ NOTICED = 0.5
 
 @torch.enable_grad()
 def measure_objections(
-    scene: Gaussians, sights: Sequence[ObjectCrop], viewmats: Sequence[Float[Tensor, "4 4"]]
+    scene: Gaussians, sights: Sequence[ObjectCrop], cameras: Sequence[Camera]
 ) -> Float[Tensor, " n"]:
     """How much each Gaussian makes the photographs' error grow per pixel that it covers; below 0 where they need it.
 
-    It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `viewmats` lead
-    from the scene to the sights' cameras. Where somebody else's pixels are, nobody objects.
+    It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `cameras` are
+    the sights' in the frame of the scene. Where somebody else's pixels are, nobody objects.
     """
     opacities = scene.opacities.detach().clone().requires_grad_()
     weights = torch.zeros_like(scene.opacities)
-    for sight, viewmat in zip(sights, viewmats, strict=True):
+    for sight, camera in zip(sights, cameras, strict=True):
         is_known = torch.from_numpy(sight.trimap != OCCLUDER).to(opacities.device)
-        camera = (viewmat.to(opacities), sight.K.to(opacities))
-        _error(scene, opacities, sight, is_known, *camera).backward()
+        camera = camera.to(opacities)
+        _error(replace(scene, opacities=opacities), sight, is_known, camera).backward()
         seen, _ = label_weights(
-            scene.means, scene.quats, scene.scales, scene.opacities, *camera, is_known.short() - 1, 1
+            scene.means, scene.quats, scene.scales, scene.opacities, camera.viewmat, camera.K, is_known.short() - 1, 1
         )  # fmt: skip
         weights += seen[:, 0]
     harm = torch.zeros_like(weights) if opacities.grad is None else opacities.grad
     return torch.where(weights > NOTICED, harm / weights.clamp_min(NOTICED), 0.0)
 
 
-def _error(
-    scene: Gaussians,
-    opacities: Float[Tensor, " n"],
-    sight: ObjectCrop,
-    is_known: Bool[Tensor, "h w"],
-    viewmat: Float[Tensor, "4 4"],
-    K: Float[Tensor, "3 3"],
-) -> Float[Tensor, ""]:
+def _error(scene: Gaussians, sight: ObjectCrop, is_known: Bool[Tensor, "h w"], camera: Camera) -> Float[Tensor, ""]:
     """The absolute difference from the photograph, summed over the pixels that count."""
-    height, width = sight.trimap.shape
-    image, _, _ = rasterization(
-        scene.means, scene.quats, scene.scales, opacities, scene.harmonics, viewmat[None], K[None], width, height,
-        sh_degree=scene.sh_degree,
-    )  # fmt: skip
+    image = render(scene, camera).colors
     photograph = torch.from_numpy(sight.photograph).to(image) / 255
-    return ((image[0] - photograph).abs() * is_known[..., None]).sum()
+    return ((image - photograph).abs() * is_known[..., None]).sum()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy import ndimage
-from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import VISIBLE, ObjectCrop
 from scorp_ns.render.surface_depth import front_depths
@@ -19,20 +19,19 @@ RIM = 1
 
 
 def without_foreign_depths(
-    own: Gaussians, sights: Sequence[ObjectCrop], viewmats: Sequence[Float[Tensor, "4 4"]]
+    own: Gaussians, sights: Sequence[ObjectCrop], cameras: Sequence[Camera]
 ) -> tuple[ObjectCrop, ...]:
     """The sights with infinite depths where an object's mask shows what its own Gaussians do not cover.
 
     A scene explains what a glossy surface mirrors by Gaussians behind it, which belong to no object. The mask says that
-    the object is there, and their depths do not say that it is not. `viewmats` lead from `own` to the sights' cameras.
+    the object is there, and their depths do not say that it is not. `cameras` are the sights' in the frame of `own`.
     """
     return tuple(
-        replace(sight, depth=np.where((sight.trimap == VISIBLE) & ~_covers(own, sight, viewmat), np.inf, sight.depth))
-        for sight, viewmat in zip(sights, viewmats, strict=True)
+        replace(sight, depth=np.where((sight.trimap == VISIBLE) & ~_covers(own, camera), np.inf, sight.depth))
+        for sight, camera in zip(sights, cameras, strict=True)
     )
 
 
-def _covers(own: Gaussians, sight: ObjectCrop, viewmat: Float[Tensor, "4 4"]) -> Bool[np.ndarray, "h w"]:
-    height, width = sight.trimap.shape
-    _, is_solid = front_depths(own, viewmat, sight.K, width, height)
+def _covers(own: Gaussians, camera: Camera) -> Bool[np.ndarray, "h w"]:
+    _, is_solid = front_depths(own, camera)
     return np.asarray(ndimage.binary_dilation(is_solid.cpu().numpy(), iterations=RIM))

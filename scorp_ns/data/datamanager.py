@@ -19,6 +19,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.data.capture.images import check_image_decodes
 from scorp_ns.data.dataparser import CaptureDataParser
 from scorp_ns.data.label_maps import frames_of, labels_of_image, snap_labels
@@ -202,8 +203,8 @@ def _ray_image(camera: Cameras, num_rays: int) -> RayBundle:
     height, width = int(camera.height.item()), int(camera.width.item())
     stride = max(1, round(math.sqrt(height * width / num_rays)))
     first_row, first_column = torch.randint(0, stride, (2,)).tolist()
-    rows = torch.arange(first_row, height, stride) + 0.5
-    columns = torch.arange(first_column, width, stride) + 0.5
+    rows = torch.arange(first_row, height, stride) + PIXEL_CENTER
+    columns = torch.arange(first_column, width, stride) + PIXEL_CENTER
     coords = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).to(camera.device)
     camera.metadata = None  # The host would index per-camera metadata with ray indices.
     return camera.generate_rays(camera_indices=0, coords=coords, disable_distortion=True)

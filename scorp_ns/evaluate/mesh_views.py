@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.evaluate.meshes import Mesh
 
 
@@ -40,21 +41,19 @@ class MeshCaster:
             vertices, faces = mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32)
             self._scene.add_triangles(open3d.core.Tensor(vertices), open3d.core.Tensor(faces))
 
-    def view(self, viewmat: Float[Tensor, "4 4"], K: Float[Tensor, "3 3"], width: int, height: int) -> MeshView:
-        """What an OpenCV camera sees: `viewmat` maps the meshes' frame to the camera's."""
-        hits = self._scene.cast_rays(_rays(viewmat, K, width, height))
+    def view(self, camera: Camera) -> MeshView:
+        """What a camera in the meshes' frame sees."""
+        hits = self._scene.cast_rays(_rays(camera))
         depth = torch.from_numpy(hits["t_hit"].numpy())
         surface = torch.from_numpy(hits["geometry_ids"].numpy().astype(np.int64))
         return MeshView(depth, surface.where(depth.isfinite(), torch.tensor(-1)))
 
 
-def _rays(viewmat: Float[Tensor, "4 4"], K: Float[Tensor, "3 3"], width: int, height: int) -> Any:
+def _rays(camera: Camera) -> Any:
     """Origins and directions, which are 1 long along the camera's axis: so the length of a ray is a depth."""
     import open3d
 
-    T_mesh_camera = torch.linalg.inv(viewmat.double())
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    pixels = torch.stack([columns + 0.5, rows + 0.5, torch.ones(height, width)], dim=-1).double()
-    directions = pixels @ torch.linalg.inv(K.double()).T @ T_mesh_camera[:3, :3].T
-    origins = T_mesh_camera[:3, 3].expand_as(directions)
+    exact, pose = camera.exact(), camera.pose
+    directions = exact.local_directions(*exact.pixel_centers()) @ pose[:3, :3].T
+    origins = pose[:3, 3].expand_as(directions)
     return open3d.core.Tensor(torch.cat([origins, directions], dim=-1).float().numpy())

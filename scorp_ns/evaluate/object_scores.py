@@ -12,7 +12,7 @@ from torch import Tensor
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
-from scorp_ns.render import rasterization
+from scorp_ns.render import render
 
 DEFINITIONS = {
     "alone": "The target objects rendered by themselves on white, against the photograph cut by their true mask on "
@@ -65,16 +65,8 @@ class ViewScores:
 @torch.no_grad()
 def render_on(gaussians: Gaussians, view: CapturedView, background: float) -> tuple[Tensor, Tensor]:
     """Colour [h, w, 3] over an even background, and opacity [h, w]."""
-    if len(gaussians) == 0:  # gsplat does not draw nothing.
-        empty = gaussians.means.new_zeros(view.height, view.width)
-        return empty[..., None].expand(-1, -1, 3) + background, empty
-    image, alpha, _ = rasterization(
-        means=gaussians.means, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
-        colors=gaussians.harmonics, sh_degree=gaussians.sh_degree, viewmats=view.viewmat[None], Ks=view.K[None],
-        width=view.width, height=view.height, packed=False,
-        backgrounds=torch.full((1, 3), background, device=gaussians.means.device),
-    )  # fmt: skip
-    return image[0].clamp(0, 1), alpha[0, ..., 0]
+    drawn = render(gaussians, view.camera, background=background)
+    return drawn.colors.clamp(0, 1), drawn.alpha
 
 
 def no_further_scores(rendered: Float[Tensor, "h w 3"], truth: Float[Tensor, "h w 3"]) -> dict[str, float]:

@@ -88,7 +88,7 @@ def _fill_views(folder: Path, views: Sequence[ObjectView], to_capture: Similarit
 
 def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
     """A crop's camera: intrinsics, and camera to capture in OpenCV axes, in the capture's units."""
-    to_world = torch.linalg.inv(view.viewmat.double())
+    to_world = view.camera.pose
     pose = torch.eye(4, dtype=torch.float64)
     pose[:3, :3] = to_capture.rotation @ to_world[:3, :3]
     pose[:3, 3] = to_capture.apply(to_world[:3, 3])

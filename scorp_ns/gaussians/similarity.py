@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from scorp_ns.cameras import Camera
 
 ORTHOGONAL_TOLERANCE = 1e-9
 """How far the products of a rotation's columns may be from 0 and 1: rounding of float64, composed many times over."""
@@ -71,6 +73,14 @@ class Similarity:
     def inverse(self) -> Similarity:
         """The similarity from the target to the source."""
         return Similarity(self.rotation.T, -self.rotation.T @ self.translation / self.scale, 1 / self.scale)
+
+    def camera_in_source(self, camera: Camera) -> Camera:
+        """A camera of the target in the source's frame and units, where depths are smaller by the scale."""
+        exact = camera.exact()
+        viewmat = torch.eye(4, dtype=torch.float64)
+        viewmat[:3, :3] = exact.rotation @ self.rotation
+        viewmat[:3, 3] = (exact.rotation @ self.translation + exact.translation) / self.scale
+        return replace(exact, viewmat=viewmat)
 
     def __matmul__(self, first: Similarity) -> Similarity:
         """The similarity that does `first`, then this one."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, UInt8
 
+from scorp_ns.cameras import ArrayCamera
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop, ObjectFrame, ObjectView, ProxyRequest, Support
@@ -55,11 +56,9 @@ def example_request(name: str = "ball", seed: int = 1) -> ProxyRequest:
 
 def _photograph(name: str, angle: float) -> ObjectCrop:
     """The photograph by a camera at this angle of a circle around the ball."""
-    viewmat = _viewmat(angle)
     K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
-    rows, columns = np.indices((HEIGHT, WIDTH)) + 0.5
-    rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ np.linalg.inv(K).T @ viewmat[:3, :3]
-    origin = -viewmat[:3, :3].T @ viewmat[:3, 3]
+    camera = ArrayCamera(_viewmat(angle), K, WIDTH, HEIGHT)
+    rays, origin = camera.directions(*camera.pixel_centers()), camera.center
     # Rays advance by 1 along the camera's axis, so that distances in their lengths are depths.
     along, square = rays @ (origin - CENTER), (rays**2).sum(axis=-1)
     root = along**2 - square * (DISTANCE**2 - RADIUS**2)
@@ -72,7 +71,7 @@ def _photograph(name: str, angle: float) -> ObjectCrop:
         photograph=np.where(is_ball[..., None], _colors(points), TABLE_COLOR),
         trimap=np.where(is_ball, VISIBLE, BACKGROUND).astype(np.uint8),
         depth=np.where(is_ball, to_ball, to_table).astype(np.float32),
-        viewmat=torch.from_numpy(viewmat),
+        viewmat=torch.from_numpy(camera.viewmat),
         K=torch.from_numpy(K),
     )
 
@@ -98,8 +97,7 @@ def _crop(whole: ObjectCrop) -> ObjectView:
     window = slice(top, top + SIDE), slice(left, left + SIDE)
     trimap = whole.trimap[window]
     alpha = np.where(trimap == VISIBLE, 255, 0).astype(np.uint8)
-    K = whole.K.clone()
-    K[:2, 2] -= torch.tensor([left, top])
+    K = whole.camera.cropped(left, top, SIDE, SIDE).K
     scores = {"coverage": 1.0, "sharpness": 1.0, "size": 1.0, "completeness": 1.0}
     rgba = np.concatenate([whole.photograph[window], alpha[..., None]], axis=2)
     return ObjectView(whole.name, rgba, trimap, whole.viewmat, K, scores)

@@ -35,7 +35,7 @@ def request_digest(request: ProxyRequest) -> str:
 
 def _camera(view: ObjectView) -> list[Any]:
     """A crop's photograph, size and camera, rounded."""
-    pose = torch.linalg.inv(view.viewmat.double())
+    pose = view.camera.pose
     distance = max(float(pose[:3, 3].norm()), torch.finfo(torch.float64).tiny)
     pose[:3, 3] /= distance
     magnitude = float(f"{distance:.3g}")

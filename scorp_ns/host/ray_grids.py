@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from scorp_ns.cameras import PIXEL_CENTER
+
 
 @dataclass(frozen=True)
 class RayGrid:
@@ -52,8 +54,7 @@ def ray_grid(
         return None
     stride = _stride(directions, pixel_area)
     fx, fy = stride / step_right.norm(), stride / step_down.norm()
-    # The first ray goes through the centre of pixel (0, 0), at (0.5, 0.5).
-    cx, cy = 0.5 - (rays[0, 0] @ right) * fx, 0.5 - (rays[0, 0] @ down) * fy
+    cx, cy = PIXEL_CENTER - (rays[0, 0] @ right) * fx, PIXEL_CENTER - (rays[0, 0] @ down) * fy
     T_world_opengl = torch.stack([right, -down, -forward, origins[0, 0].double()], dim=1)
     K = torch.stack([fx, 0 * fx, cx, 0 * fx, fy, cy, 0 * fx, 0 * fx, 0 * fx + 1]).reshape(3, 3)
     return RayGrid(T_world_opengl.float(), K.float(), (width - 1) * stride + 1, (height - 1) * stride + 1, stride)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+from jaxtyping import Bool, UInt8
 
 from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE, CapturedView, ObjectView
 
@@ -32,13 +30,14 @@ def crop_view(
     if size > side:
         photograph = cv2.resize(photograph, (size, size), interpolation=cv2.INTER_CUBIC)
         cut_roles = cv2.resize(cut_roles, (size, size), interpolation=cv2.INTER_NEAREST)
+    camera = view.camera.to("cpu").cropped(left, top, side, side).resized(size, size)
     alpha = np.where(cut_roles == VISIBLE, 255, 0).astype(np.uint8)
     return ObjectView(
         name=view.name,
         rgba=np.concatenate([photograph, alpha[..., None]], axis=2),
         trimap=cut_roles,
-        viewmat=view.viewmat.cpu(),
-        K=_cropped_intrinsics(view.K.cpu(), left, top, size / side),
+        viewmat=camera.viewmat,
+        K=camera.K,
         scores=scores,
     )
 
@@ -58,11 +57,3 @@ def _cut(image: UInt8[np.ndarray, "h w *c"], left: int, top: int, side: int, out
     columns = slice(max(0, left), min(image.shape[1], left + side))
     cut[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = image[rows, columns]
     return cut
-
-
-def _cropped_intrinsics(K: Float[Tensor, "3 3"], left: int, top: int, enlargement: float) -> Float[Tensor, "3 3"]:
-    """The intrinsics of a crop that is then enlarged; pixel centres lie at halves, so edges stay edges."""
-    moved = K.clone()
-    moved[0, 2] -= left
-    moved[1, 2] -= top
-    return torch.diag(moved.new_tensor([enlargement, enlargement, 1.0])) @ moved

@@ -138,5 +138,5 @@ def _qualities(sightings: Sequence[Sighting]) -> list[ViewQuality]:
 
 def _directions(sightings: Sequence[Sighting], center: Float[Tensor, " 3"]) -> Float[Tensor, "views 3"]:
     """Unit vectors from each camera towards the object."""
-    to_world = torch.linalg.inv(torch.stack([sighting.view.viewmat for sighting in sightings]).double().cpu())
-    return torch.nn.functional.normalize(center.double().cpu() - to_world[:, :3, 3], dim=1)
+    cameras = torch.stack([sighting.view.camera.pose[:3, 3] for sighting in sightings]).cpu()
+    return torch.nn.functional.normalize(center.double().cpu() - cameras, dim=1)

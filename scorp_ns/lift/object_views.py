@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.depth_maps import Depths, unproject
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import CapturedView
+from scorp_ns.render import Render
 
 MOST_SIGHTINGS = 16
 """Of the views that show an object, so many that show most of it are looked at closely, unless more are asked for."""
@@ -47,7 +47,7 @@ class Sighting:
     """Where something stands before it."""
     is_known: Bool[np.ndarray, "h w"]
     """Where the user's mask says whether the object is there; elsewhere `mask` is rendered."""
-    scene: Depths
+    scene: Render
 
     @property
     def is_masked(self) -> bool:
@@ -118,11 +118,11 @@ def surface_around(sightings: Sequence[Sighting]) -> Float[Tensor, "n 3"]:
         chosen = np.zeros(sighting.mask.shape, bool)
         window = _around(sighting.mask)
         chosen[window][::STRIDE, ::STRIDE] = True
-        chosen &= ~sighting.mask & ~sighting.silhouette & (sighting.scene.opacity > 0.9).cpu().numpy()
+        chosen &= ~sighting.mask & ~sighting.silhouette & (sighting.scene.alpha > 0.9).cpu().numpy()
         if sighting.view.labels is not None:
             chosen &= (sighting.view.labels <= 0).cpu().numpy()
         is_chosen = torch.from_numpy(chosen).to(sighting.scene.depth.device)
-        points.append(unproject(sighting.scene, sighting.view, is_chosen).cpu())
+        points.append(sighting.view.camera.unproject(sighting.scene.depth, is_chosen).cpu())
     return torch.cat(points)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
@@ -47,35 +46,25 @@ def _sight(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Si
     if sighting.is_masked:
         roles[~sighting.is_known & ~sighting.mask] = OCCLUDER
     depth = torch.where(scene.is_solid, scene.depth / capture_to_world.scale, torch.inf).float().cpu().numpy()
-    K = view.K.cpu().double()
+    photograph, trimap = view.photograph.cpu().numpy(), roles[window].copy()
     rows, columns = window
-    K[0, 2] -= columns.start or 0
-    K[1, 2] -= rows.start or 0
-    photograph = view.photograph.cpu().numpy()
+    camera = capture_to_world.camera_in_source(view.camera)
+    camera = camera.cropped(columns.start or 0, rows.start or 0, *trimap.shape[::-1])
     return ObjectCrop(
         name=view.name,
         photograph=photograph[window].copy(),
-        trimap=roles[window].copy(),
+        trimap=trimap,
         depth=depth[window].copy(),
-        viewmat=camera_in_capture(view.viewmat, capture_to_world),
-        K=K,
+        viewmat=camera.viewmat,
+        K=camera.K,
     )
-
-
-def camera_in_capture(viewmat: Float[Tensor, "4 4"], capture_to_world: Similarity) -> Float[Tensor, "4 4"]:
-    """The rigid motion from the capture's frame to a camera that `viewmat` maps the world to."""
-    exact = viewmat.double().cpu()
-    moved = torch.eye(4, dtype=torch.float64)
-    moved[:3, :3] = exact[:3, :3] @ capture_to_world.rotation
-    moved[:3, 3] = (exact[:3, :3] @ capture_to_world.translation + exact[:3, 3]) / capture_to_world.scale
-    return moved
 
 
 def _window(shown: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
     """The box around what is shown, with a margin, inside the photograph."""
     spans = []
     for axis in (1, 0):
-        used = np.nonzero(shown.any(axis=axis))[0]
+        used = np.nonzero(shown.any(axis=axis))[0].tolist()
         margin = int(np.ceil(MARGIN * (used[-1] + 1 - used[0])))
         spans.append(slice(max(0, used[0] - margin), min(shown.shape[1 - axis], used[-1] + 1 + margin)))
     return spans[0], spans[1]

@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.depth_maps import Depths, render_depths
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.lift.votes import Votes
 from scorp_ns.products import CapturedView
+from scorp_ns.render import Render
+from scorp_ns.render.surface_depth import render_depths
 
 MOST_PIXELS = 2**26
 """Depths of so many pixels are kept, half a gigabyte; further views are rendered anew for every object."""
@@ -32,18 +33,18 @@ class SceneDepths:
         self.gaussians = gaussians
         self.views = views
         self.rasterize_mode: Literal["classic", "antialiased"] = rasterize_mode
-        self._depths: dict[int, Depths] = {}
+        self._depths: dict[int, Render] = {}
 
     @cached_property
     def up(self) -> Float[Tensor, " 3"]:
         """Where up is, in the world frame."""
         return up_direction(torch.stack([view.viewmat for view in self.views]).cpu())
 
-    def depths_alone(self, own: Gaussians, index: int) -> Depths:
+    def depths_alone(self, own: Gaussians, index: int) -> Render:
         """How deep some Gaussians lie in a view, with nothing else in the scene."""
-        return render_depths(own, self.views[index], self.rasterize_mode)
+        return render_depths(own, self.views[index].camera, self.rasterize_mode)
 
-    def depths(self, index: int) -> Depths:
+    def depths(self, index: int) -> Render:
         """How deep the whole scene lies in a view."""
         if index in self._depths:
             return self._depths[index]

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scorp_ns.cameras import Camera, viewmat_at
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.lift.depth_maps import render_depths, unproject
 from scorp_ns.products import CapturedView
+from scorp_ns.render.surface_depth import render_depths
 
 MOST_VIEWS = 24
 """So many of the views that look at a point show its surroundings well enough."""
@@ -51,15 +52,10 @@ def hit_point(
     forward = torch.nn.functional.normalize(direction.to(gaussians.means), dim=0)
     side = torch.linalg.cross(forward, torch.eye(3).to(forward)[forward.abs().argmin()])
     side = side / side.norm()
-    viewmat = torch.eye(4).to(forward)
-    viewmat[:3, :3] = torch.stack([side, torch.linalg.cross(forward, side), forward])
-    viewmat[:3, 3] = -viewmat[:3, :3] @ origin.to(forward)
-    middle = HIT_PIXELS / 2
-    K = forward.new_tensor([[HIT_FOCAL, 0, middle], [0, HIT_FOCAL, middle], [0, 0, 1]])
-    photograph = torch.zeros((HIT_PIXELS, HIT_PIXELS, 3), dtype=torch.uint8)
-    view = CapturedView("click", photograph, None, viewmat, K)
-    depths = render_depths(gaussians, view)
-    points = unproject(depths, view, depths.is_solid)
+    rotation = torch.stack([side, torch.linalg.cross(forward, side), forward])
+    camera = Camera.square(viewmat_at(rotation, origin.to(forward)), HIT_FOCAL, HIT_PIXELS)
+    depths = render_depths(gaussians, camera)
+    points = camera.unproject(depths.depth, depths.is_solid)
     if len(points) == 0:
         return None
     nearest_first = depths.depth[depths.is_solid].argsort()
@@ -77,18 +73,16 @@ def see_surface(
 
 def project_inside(view: CapturedView, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
     """Which points lie before the camera and within the image, behind whatever."""
-    viewmat, K = view.viewmat.double().cpu(), view.K.double().cpu()
-    x, y, z = ((points.double().cpu() @ viewmat[:3, :3].T + viewmat[:3, 3]) @ K.T).unbind(dim=1)
-    return (z > 0) & (x >= 0) & (x < z * view.width) & (y >= 0) & (y < z * view.height)
+    return view.camera.exact().contains(points.double().cpu())
 
 
 def _seen(gaussians: Gaussians, view: CapturedView) -> SeenSurface:
-    depths = render_depths(gaussians, view)
-    everywhere = torch.ones_like(depths.opacity, dtype=torch.bool)
-    is_solid = depths.opacity > SOLID
+    depths = render_depths(gaussians, view.camera)
+    everywhere = torch.ones_like(depths.alpha, dtype=torch.bool)
+    is_solid = depths.alpha > SOLID
     if view.labels is not None:
         is_solid = is_solid & (view.labels <= 0).to(is_solid.device)
-    points = unproject(depths, view, everywhere).reshape(view.height, view.width, 3)
+    points = view.camera.unproject(depths.depth, everywhere).reshape(view.height, view.width, 3)
     spacing = float(depths.depth[is_solid].median() / view.K[0, 0]) if is_solid.any() else 0.0
     return SeenSurface(points.double().cpu().numpy(), is_solid.cpu().numpy(), spacing)
 

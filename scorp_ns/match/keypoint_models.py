@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.errors import MatchingError, ScorpError
 from scorp_ns.match.matcher import Matches
 
@@ -66,7 +67,9 @@ class KeypointModelMatcher:
                 "Try another model, or another --pipeline.model.matcher.transformers.device.",
             ) from error
         places, scores = _numbers(found["keypoints0"]), _numbers(found["matching_scores"])
-        return Matches((places + 0.5) / FINER, (_numbers(found["keypoints1"]) + 0.5) / FINER, scores.clip(0, 1))
+        return Matches(
+            (places + PIXEL_CENTER) / FINER, (_numbers(found["keypoints1"]) + PIXEL_CENTER) / FINER, scores.clip(0, 1)
+        )
 
 
 def _numbers(values: torch.Tensor) -> np.ndarray:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float64, UInt8
 from scipy import ndimage
 
+from scorp_ns.cameras import PIXEL_CENTER, Camera, viewmat_at
 from scorp_ns.products import VISIBLE, ObjectCrop
 from scorp_ns.surfaces.queries import SurfaceQueries
 
@@ -58,19 +60,18 @@ def photograph_picture(window: ObjectCrop) -> PointPicture | None:
     extent = (1 + 2 * MARGIN) * float((high - low).max())
     corner, step = (low + high - extent) / 2, extent / SIDE
     # Places of the picture p are places corner + step * p of the photograph; OpenCV counts from pixels' middles.
-    shift = corner + step / 2 - 0.5
+    shift = corner + step / 2 - PIXEL_CENTER
     to_photograph = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
     color = _resampled(window.photograph, to_photograph, cv2.INTER_CUBIC if step < 1 else cv2.INTER_AREA)
     is_object = _resampled(mask.astype(np.uint8), to_photograph, cv2.INTER_NEAREST) > 0
     depth = _resampled(window.depth, to_photograph, cv2.INTER_NEAREST).astype(np.float64)
     inner = ndimage.binary_erosion(mask).astype(np.uint8)
     is_known = (_resampled(inner, to_photograph, cv2.INTER_NEAREST) > 0) & np.isfinite(depth)
-    middles = corner + step * (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1) + 0.5)
-    matrix, K = window.viewmat.double().cpu().numpy(), window.K.double().cpu().numpy()
-    rays = np.concatenate([middles, np.ones((SIDE, SIDE, 1))], axis=-1) @ np.linalg.inv(K).T
-    in_camera = rays * np.where(is_known, depth, np.nan)[..., None]
+    middles = corner[:, None] + step * (np.arange(SIDE) + PIXEL_CENTER)
+    camera = window.camera.numpy()
+    local = camera.local_directions(*np.meshgrid(*middles)) * np.where(is_known, depth, np.nan)[..., None]
     image = np.where(is_object[..., None], color, GREY).astype(np.uint8)
-    return PointPicture(image, (in_camera - matrix[:3, 3]) @ matrix[:3, :3])
+    return PointPicture(image, camera.to_world(local))
 
 
 def _resampled(values: np.ndarray, to_values: np.ndarray, how: int) -> np.ndarray:
@@ -95,10 +96,10 @@ def _sphere_rotations(number: int) -> Float64[np.ndarray, "n 3 3"]:
 
 def _render(queries: SurfaceQueries, rotation: Float64[np.ndarray, "3 3"]) -> PointPicture:
     """The render of the proxy by the camera with this rotation."""
-    focal = SIDE * DISTANCE / (1 + 2 * MARGIN)
-    places = (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1) + 0.5 - SIDE / 2) / focal
-    rays = np.concatenate([places, np.ones((SIDE, SIDE, 1))], axis=-1).reshape(-1, 3) @ rotation
     origin = -DISTANCE * rotation[2]
+    viewmat = viewmat_at(torch.from_numpy(rotation), torch.from_numpy(origin))
+    camera = Camera.square(viewmat, SIDE * DISTANCE / (1 + 2 * MARGIN), SIDE).numpy()
+    rays = camera.at_depths(*camera.pixel_centers(), np.ones((SIDE, SIDE))).reshape(-1, 3) @ rotation
     hits = queries.cast(np.broadcast_to(origin, rays.shape).astype(np.float32), rays.astype(np.float32))
     is_hit = np.isfinite(hits.distances)
     image = np.where(is_hit[:, None], 255 * np.clip(hits.colors, 0, 1), GREY).round().astype(np.uint8)

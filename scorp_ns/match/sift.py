@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.match.matcher import Matches
 
 REMEMBERED = 64
@@ -82,5 +83,5 @@ class SiftMatcher:
             return Features(np.empty((0, 2)), np.empty((0, 128), np.float32))
         # RootSIFT: square roots compare histograms better (Arandjelović and Zisserman 2012).
         shares = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
-        places = np.array([one.pt for one in keypoints], np.float64) + 0.5
+        places = np.array([one.pt for one in keypoints], np.float64) + PIXEL_CENTER
         return Features(places, shares.astype(np.float32))

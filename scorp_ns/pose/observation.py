@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from scipy import ndimage
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.pose.views import View, frame_by_masks, most_different, view_around
@@ -143,7 +144,7 @@ def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray,
     for view in views:
         inner = ndimage.binary_erosion(view.mask) & np.isfinite(view.depth)
         rows, columns = np.nonzero(inner)
-        directions = view.directions(columns + 0.5, rows + 0.5)
+        directions = view.camera.pixel_directions(columns, rows)
         points.append(view.origin + directions * view.depth[inner][:, None])
         towards.append(-directions / np.linalg.norm(directions, axis=1, keepdims=True))
         colors.append(view.sight.photograph[inner] / 255.0)
@@ -159,8 +160,8 @@ def is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.nda
     """Which points more sights see through than see: hollows of trained scenes are full of what is not there."""
     through, agreeing = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
-        in_camera = (points - view.origin) @ view.rotation.T
-        projected = in_camera @ view.K.T
+        in_camera = (points - view.origin) @ view.camera.rotation.T
+        projected = view.camera.homogeneous(in_camera)
         places = np.floor(projected[:, 1::-1] / np.maximum(projected[:, 2:], 1e-6)).astype(np.int64)
         is_seen = ((places >= 0) & (places < view.mask.shape)).all(axis=1) & (in_camera[:, 2] > 1e-6)
         rows, columns = np.where(is_seen[:, None], places, 0).T
@@ -181,7 +182,7 @@ def outline(view: View) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]
         beside = rows + 1 + down, columns + 1 + right
         is_edge = ~mask[beside]
         is_hidden = depth[beside] < view.depth[rows, columns] - HIDING_STEP
-        places.append(np.stack([columns + 0.5 + right / 2, rows + 0.5 + down / 2], axis=1)[is_edge])
+        places.append(np.stack([columns + PIXEL_CENTER + right / 2, rows + PIXEL_CENTER + down / 2], axis=1)[is_edge])
         own.append(((roles[beside] == BACKGROUND) & ~is_hidden)[is_edge])
     found = np.concatenate(places)
     assert ((found >= 0) & (found <= [width, height])).all()
@@ -199,7 +200,7 @@ def _tangents(
         heights = np.outer(np.cos(angles), columns) + np.outer(np.sin(angles), rows)
         best = heights.argmax(axis=1)
         lines = np.stack([np.cos(angles), np.sin(angles), -heights.max(axis=1)], axis=1)[own[best]]
-        planes = lines @ view.K @ view.rotation
+        planes = lines @ view.camera.K @ view.camera.rotation
         planes /= np.linalg.norm(planes, axis=1, keepdims=True)
         normals.append(planes)
         offsets.append(planes @ view.origin)
@@ -217,10 +218,10 @@ def _rays(views: list[View], random: np.random.Generator) -> Rays:
     for view in views:
         columns, rows, own = outline(view)
         chosen = random.permutation(np.nonzero(own)[0])[:OUTLINE_RAYS]
-        along = view.directions(columns[chosen], rows[chosen])
+        along = view.camera.directions(columns[chosen], rows[chosen])
         pixels = random.permutation(np.nonzero(view.sight.trimap.ravel() != OCCLUDER)[0])[:FREE_RAYS]
         free_rows, free_columns = np.divmod(pixels, view.mask.shape[1])
-        through = view.directions(free_columns + 0.5, free_rows + 0.5)
+        through = view.camera.pixel_directions(free_columns, free_rows)
         lengths = np.linalg.norm(through, axis=1)
         limits = np.nan_to_num((view.depth.ravel()[pixels] - FREE_MARGIN) * lengths, posinf=1e6)
         both = np.concatenate([along, through])
@@ -237,11 +238,11 @@ def pixels_of(views: list[View]) -> Pixels:
     for index, view in enumerate(views):
         height, width = view.mask.shape
         rows, columns = (places.ravel() for places in np.mgrid[0:height:step, 0:width:step])
-        directions = view.directions(columns + 0.5, rows + 0.5)
+        directions = view.camera.pixel_directions(columns, rows)
         roles = np.where(view.mask, VISIBLE, np.where(view.sight.trimap == VISIBLE, OCCLUDER, view.sight.trimap))
         shown = roles[rows, columns], view.depth[rows, columns], view.sight.photograph[rows, columns] / 255.0
         origins = np.broadcast_to(view.origin, directions.shape)
-        pixel = float(np.linalg.norm(view.origin)) / view.K[0, 0]
+        pixel = float(np.linalg.norm(view.origin)) / view.camera.K[0, 0]
         rim = min(max(pixel, LEAST_RIM), MOST_RIM)
         is_beside = ~view.mask & (pixel * ndimage.distance_transform_edt(~view.mask) <= rim)
         rims = np.full(len(rows), rim), is_beside[rows, columns]

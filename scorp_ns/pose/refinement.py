@@ -13,10 +13,11 @@ from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Bool, Float, Int16
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.render import rasterization
+from scorp_ns.render import render
 
 SPILL_PRICE = 1.5
 """What it costs to cover a pixel that shows something else; to leave one of the mask uncovered costs 1."""
@@ -105,21 +106,10 @@ def render_proxies(
     whole = join_gaussians([rest, *moved])
     owners = torch.cat([torch.full((len(part),), index) for index, part in enumerate([rest, *moved])])
     marks = torch.nn.functional.one_hot(owners, len(moved) + 1)[:, 1:].to(whole.means)
-    image, alpha, _ = rasterization(
-        means=whole.means,
-        quats=whole.quats,
-        scales=whole.scales,
-        opacities=whole.opacities,
-        colors=torch.cat([whole.base_colors, marks], dim=1),
-        viewmats=viewmat[None],
-        Ks=K[None],
-        width=size[0],
-        height=size[1],
-        backgrounds=torch.nn.functional.pad(background, (0, len(moved)))[None],
-        packed=False,
-        render_mode="RGB+ED",
-    )
-    return ProxyRender(image[0, ..., :3], alpha[0], image[0, ..., -1], image[0, ..., 3:-1])
+    channels = torch.cat([whole.base_colors, marks], dim=1)
+    behind = torch.nn.functional.pad(background, (0, len(moved)))
+    drawn = render(whole, Camera(viewmat, K, *size), "RGB+ED", channels=channels, background=behind)
+    return ProxyRender(drawn.colors[..., :3], drawn.alpha[..., None], drawn.depth, drawn.colors[..., 3:])
 
 
 def refinement_losses(

@@ -106,7 +106,7 @@ def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray,
         rows, columns = np.nonzero(ndimage.binary_erosion(view.mask) & np.isfinite(view.depth))
         chosen = random.permutation(len(rows))[: 2 * NUM_POINTS // len(views)]
         rows, columns = rows[chosen], columns[chosen]
-        directions = view.directions(columns + 0.5, rows + 0.5)
+        directions = view.camera.pixel_directions(columns, rows)
         points.append(view.origin + directions * view.depth[rows, columns][:, None])
         towards.append(-directions / np.linalg.norm(directions, axis=1, keepdims=True))
         sights.append(np.full(len(rows), index))
@@ -120,12 +120,12 @@ def _rays(view: View, num_views: int, random: np.random.Generator) -> tuple[np.n
     """Origins, directions and ends of rays along the outline and of rays through free space beside it."""
     columns, rows, own = outline(view)
     chosen = random.permutation(np.nonzero(own)[0])[: NUM_OUTLINES // num_views]
-    along = view.directions(columns[chosen], rows[chosen])
+    along = view.camera.directions(columns[chosen], rows[chosen])
     reach = max(3, round(BESIDE * float(view.mask.sum()) ** 0.5))
     is_beside = ndimage.binary_dilation(view.mask, iterations=reach) & (view.sight.trimap != OCCLUDER)
     pixels = random.permutation(np.nonzero(is_beside.ravel())[0])[: NUM_FREE // num_views]
     free_rows, free_columns = np.divmod(pixels, view.mask.shape[1])
-    through = view.directions(free_columns + 0.5, free_rows + 0.5)
+    through = view.camera.pixel_directions(free_columns, free_rows)
     depths = np.nan_to_num(view.depth.ravel()[pixels] - FREE_MARGIN, posinf=1e6)
     limits = np.maximum(depths * np.linalg.norm(through, axis=1), 0.0)
     directions = np.concatenate([along, through])

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.pose.render_score import BEHIND
 from scorp_ns.surfaces.queries import SurfaceQueries
@@ -50,11 +51,10 @@ def _depths(
     surface: SurfaceQueries, T_world_proxy: Similarity, shot: Shot, is_asked: Bool[Tensor, "h w"]
 ) -> Float[Tensor, " n"]:
     """How deep the surface lies in some pixels; infinite where it is not met."""
-    rows, columns = (places.double().cpu() + 0.5 for places in torch.nonzero(is_asked, as_tuple=True))
-    viewmat, K = shot.viewmat.double().cpu(), shot.K.double().cpu()
-    inverse = T_world_proxy.inverse()
-    in_camera = torch.stack([columns, rows, torch.ones_like(rows)], dim=1) @ torch.linalg.inv(K).T
-    directions = inverse.scale * in_camera @ viewmat[:3, :3] @ inverse.rotation.T
-    origin = inverse.apply(-viewmat[:3, :3].T @ viewmat[:3, 3])
+    camera, inverse = Camera(shot.viewmat, shot.K, *is_asked.shape[::-1]).exact(), T_world_proxy.inverse()
+    columns, rows = (centers[is_asked.cpu()] for centers in camera.pixel_centers())
+    local = camera.local_directions(columns, rows)
+    directions = inverse.scale * local @ camera.rotation @ inverse.rotation.T
+    origin = inverse.apply(camera.center)
     hits = surface.cast(origin.expand_as(directions).numpy().astype(np.float32), directions.numpy().astype(np.float32))
     return torch.from_numpy(hits.distances).to(shot.scene_depth)

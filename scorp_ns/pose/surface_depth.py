@@ -15,8 +15,7 @@ MOST_DIFFERENCE = 0.15
 
 def surface_depth(gaussians: Gaussians, sight: ObjectCrop, diagonal: float) -> Float32[np.ndarray, "h w"]:
     """The scene's depth, made better by the fronts of the object's own Gaussians where they agree with it."""
-    height, width = sight.depth.shape
-    depth, is_solid = front_depths(gaussians, sight.viewmat, sight.K, width, height)
+    depth, is_solid = front_depths(gaussians, sight.camera)
     front = depth.cpu().numpy()
     is_better = is_solid.cpu().numpy() & (np.abs(front - sight.depth) < MOST_DIFFERENCE * diagonal)
     return np.where(is_better, front, sight.depth).astype(np.float32)

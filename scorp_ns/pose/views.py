@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float64
 from scipy import ndimage
 
+from scorp_ns.cameras import ArrayCamera
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.pose.surface_depth import surface_depth
@@ -33,18 +34,12 @@ class View:
     sight: ObjectCrop
     mask: Bool[np.ndarray, "h w"]
     depth: Float64[np.ndarray, "h w"]
-    rotation: Float64[np.ndarray, "3 3"]
+    camera: ArrayCamera
+    """In the capture's frame: directions are the same in both, for frames around objects are not turned."""
     origin: Float64[np.ndarray, " 3"]
-    K: Float64[np.ndarray, "3 3"]
+    """The camera's position in this frame."""
     size: float
     """What is 1 in this frame, in the capture's units."""
-
-    def directions(
-        self, columns: Float64[np.ndarray, " n"], rows: Float64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, "n 3"]:
-        """Through places of the image, of length 1 along the camera's axis."""
-        in_camera = np.stack([columns, rows, np.ones(len(columns))], axis=1) @ np.linalg.inv(self.K).T
-        return in_camera @ self.rotation
 
     def with_surface(self, gaussians: Gaussians) -> View:
         """The view with better depths where it shows the object."""
@@ -54,15 +49,14 @@ class View:
 
 def view_around(sight: ObjectCrop, T_capture_observed: Similarity) -> View:
     """The sight in the frame around the object."""
-    matrix = sight.viewmat.double().cpu().numpy()
-    rotation = matrix[:3, :3]
-    origin = T_capture_observed.inverse().apply(torch.from_numpy(-rotation.T @ matrix[:3, 3])).numpy()
+    camera = sight.camera.numpy()
+    origin = T_capture_observed.inverse().apply(torch.from_numpy(camera.center)).numpy()
     parts, number = cast(tuple[np.ndarray, int], ndimage.label(sight.trimap == VISIBLE))
     sizes = np.bincount(parts.ravel(), minlength=number + 1)
     sizes[0] = 0
     mask = (sizes >= max(1.0, SMALLEST_PART * sizes.max()))[parts]
     size = T_capture_observed.scale
-    return View(sight, mask, sight.depth.astype(np.float64) / size, rotation, origin, sight.K.double().numpy(), size)
+    return View(sight, mask, sight.depth.astype(np.float64) / size, camera, origin, size)
 
 
 def frame_by_masks(sights: Sequence[ObjectCrop]) -> Similarity | None:
@@ -97,9 +91,9 @@ def _glimpse(view: View) -> tuple[np.ndarray, np.ndarray, float, float] | None:
         return None
     low = np.array([columns.min(), rows.min()], np.float64)
     high = np.array([columns.max(), rows.max()], np.float64) + 1
-    through = view.directions(*((low + high) / 2)[:, None])[0]
+    through = view.camera.directions(*((low + high) / 2)[:, None])[0]
     length = float(np.linalg.norm(through))
-    corners = view.directions(*np.stack([low, high], axis=1))
+    corners = view.camera.directions(*np.stack([low, high], axis=1))
     spread = float(np.linalg.norm(corners[1] - corners[0])) / length
     return view.origin, through / length, float(np.median(depths)) * length, spread
 

@@ -10,6 +10,7 @@ from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
 from scorp_ns.compose.floaters import is_haze
@@ -20,7 +21,7 @@ from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.lift.object_windows import camera_in_capture, gather_sights
+from scorp_ns.lift.object_windows import gather_sights
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import ComposedObject, LiftedObject, ObjectCrop, Proxy
 
@@ -53,15 +54,15 @@ def compose(
     sights, _ = gather_sights(depths, one, own, capture_to_world, ())
     if not sights:
         raise _no_sights(one.name)
-    viewmats = [camera_in_capture(sight.viewmat, to_capture).float() for sight in sights]
-    sights = without_foreign_depths(own, sights, viewmats)
+    cameras = [to_capture.camera_in_source(sight.camera) for sight in sights]
+    sights = without_foreign_depths(own, sights, cameras)
     here = transform_gaussians(own.to("cpu"), to_capture)
     evidence = _evidence(proxy, to_capture @ pose, sights, config)
     blend = _blend(here, one, proxy, to_capture @ pose, evidence, config)
     surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
     kept, filled, haze = blend.kept, torch.nonzero(blend.filled)[:, 0], faint[:0]
     if config.mode == "blend" and (len(filled) or bool(blend.outlying.any())):
-        objections = _objections(depths.gaussians, one.indices, blend, surface[filled], sights, viewmats)
+        objections = _objections(depths.gaussians, one.indices, blend, surface[filled], sights, cameras)
         kept = kept | (blend.outlying & (objections[one.indices] < -NEEDED).cpu())
         hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
         haze = faint[hangs & (objections[faint] > -NEEDED)]
@@ -114,7 +115,7 @@ def _objections(
     blend: Blend,
     fill: Gaussians,
     sights: Sequence[ObjectCrop],
-    viewmats: Sequence[Float[Tensor, "4 4"]],
+    cameras: Sequence[Camera],
 ) -> Float[Tensor, " n"]:
     """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it.
 
@@ -123,7 +124,7 @@ def _objections(
     opacities = scene.opacities.clone()
     opacities[own] *= torch.where(blend.outlying, FAINT, blend.kept.float()).to(opacities)
     composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
-    return measure_objections(composite, sights, viewmats)
+    return measure_objections(composite, sights, cameras)
 
 
 def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:

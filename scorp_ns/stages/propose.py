@@ -20,7 +20,7 @@ from scorp_ns.generate.cache import forget_reply, generate_cached
 from scorp_ns.generate.canonical.canonicalising import canonicalise
 from scorp_ns.generate.contract import check_asset
 from scorp_ns.generate.generator import Generator, Work
-from scorp_ns.lift.object_windows import camera_in_capture, gather_sights
+from scorp_ns.lift.object_windows import gather_sights
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import (
     LiftedObject,
@@ -64,7 +64,7 @@ def request_proxy(
 
 
 def _in_capture(view: ObjectView, capture_to_world: Similarity) -> ObjectView:
-    return replace(view, viewmat=camera_in_capture(view.viewmat, capture_to_world))
+    return replace(view, viewmat=capture_to_world.camera_in_source(view.camera).viewmat)
 
 
 def _frame_in_capture(frame: ObjectFrame, to_capture: Similarity) -> ObjectFrame:

@@ -12,13 +12,14 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from test_field_distillation import SMALL, SOLIDS, field_of, solid
 
+from scorp_ns.cameras import Camera
 from scorp_ns.errors import GenerationError
 from scorp_ns.evaluate.mesh_views import MeshCaster
 from scorp_ns.evaluate.meshes import Mesh
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.render.rasterization import rasterization
+from scorp_ns.render import render
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 SIDE, FOCAL, DISTANCE = 165, 450.0, 3.0
@@ -34,15 +35,13 @@ def gaussians_of(name: str) -> Gaussians:
 def test_gaussians_cover_the_silhouette_and_no_more(name: str):
     gaussians = gaussians_of(name)
     caster = MeshCaster([Mesh(solid(name).vertices.astype(np.float64), solid(name).faces)])
-    K = torch.tensor([[FOCAL, 0, SIDE / 2], [0, FOCAL, SIDE / 2], [0, 0, 1]])
     overlaps = []
     for rotation in Rotation.random(4, random_state=0).as_matrix():
         viewmat = torch.eye(4)
         viewmat[:3, :3] = torch.from_numpy(rotation)
         viewmat[2, 3] = DISTANCE
-        shape = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.harmonics)
-        _, alphas, _ = rasterization(*shape, viewmat[None], K[None], SIDE, SIDE, sh_degree=0)
-        drawn, expected = alphas[0, ..., 0] > 0.5, caster.view(viewmat, K, SIDE, SIDE).silhouette
+        camera = Camera.square(viewmat, FOCAL, SIDE)
+        drawn, expected = render(gaussians, camera).is_solid, caster.view(camera).silhouette
         overlaps.append(float((drawn & expected).sum() / (drawn | expected).sum()))
     assert np.mean(overlaps) > 0.965
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 import trimesh
 
+from scorp_ns.cameras import Camera
 from scorp_ns.evaluate.mesh_views import MeshCaster, MeshView
 from scorp_ns.evaluate.meshes import Mesh
 
@@ -42,7 +43,7 @@ def turned_camera() -> torch.Tensor:
 
 
 def seen(*meshes: Mesh, viewmat: torch.Tensor | None = None) -> MeshView:
-    return MeshCaster(meshes).view(torch.eye(4) if viewmat is None else viewmat, K, WIDTH, HEIGHT)
+    return MeshCaster(meshes).view(Camera(torch.eye(4) if viewmat is None else viewmat, K, WIDTH, HEIGHT))
 
 
 def pixel_rays() -> torch.Tensor:
@@ -96,7 +97,7 @@ def test_what_is_behind_the_camera_is_not_seen():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_cameras_of_any_precision_see_the_same(dtype: torch.dtype):
-    view = MeshCaster([ball()]).view(turned_camera().to(dtype), K.to(dtype), WIDTH, HEIGHT)
+    view = MeshCaster([ball()]).view(Camera(turned_camera(), K, WIDTH, HEIGHT).to(dtype))
     assert (view.silhouette == seen(ball(), viewmat=turned_camera()).silhouette).float().mean() > 0.999
 
 
@@ -106,5 +107,5 @@ def test_a_captures_views_take_seconds():
     start = time.perf_counter()
     caster = MeshCaster(meshes)
     for _ in range(8):
-        caster.view(turned_camera(), K * torch.tensor([[5.0], [5.0], [1.0]]), 320, 240)
+        caster.view(Camera(turned_camera(), K, WIDTH, HEIGHT).resized(320, 240))
     assert time.perf_counter() - start < 5

@@ -10,11 +10,11 @@ import torch
 from lifting_scenes import Ball, BallScene, ball_scene, relabelled, with_swapped
 
 from scorp_ns.lift.crops import BACKGROUND, OCCLUDER, VISIBLE, crop_view, pixel_roles
-from scorp_ns.lift.depth_maps import render_depths, unproject
 from scorp_ns.lift.object_views import MOST_SIGHTINGS, Sighting, find_sightings, surface_around
 from scorp_ns.lift.scene_depths import Evidence
 from scorp_ns.lift.votes import gather_votes
 from scorp_ns.products import UNKNOWN
+from scorp_ns.render.surface_depth import render_depths
 
 IN_A_ROW = ball_scene((Ball((-0.45, 0.0, 0.3), 0.3), Ball((0.45, 0.0, 0.3), 0.3, (0.2, 0.7, 0.3))), num_views=8)
 """From 000.png the second ball hides part of the first."""
@@ -126,9 +126,8 @@ def test_the_surroundings_are_on_the_plane_beside_the_object():
 
 def test_unprojected_pixels_are_where_the_surface_is():
     view = IN_A_ROW.views[3]
-    depths = render_depths(IN_A_ROW.gaussians, view)
-    ball = view.labels == 1
-    points = unproject(depths, view, ball)
+    depths = render_depths(IN_A_ROW.gaussians, view.camera)
+    points = view.camera.unproject(depths.depth, view.labels == 1)
     away = (points - torch.tensor([-0.45, 0.0, 0.3])).norm(dim=1)
     assert float((away - 0.3).abs().median()) < 0.02
 
@@ -152,8 +151,7 @@ def test_a_crops_camera_puts_world_points_where_the_photographs_does(min_pixels:
     side = len(crop.trimap)
     assert crop.rgba.shape == (side, side, 4) and side**2 >= min_pixels
     means = IN_A_ROW.gaussians.means[IN_A_ROW.owners == 1].double()
-    camera = means @ view.viewmat[:3, :3].double().T + view.viewmat[:3, 3].double()
-    in_photograph, in_crop = ((camera @ K.double().T)[:, :2] / camera[:, 2:] for K in (view.K, crop.K))
+    in_photograph, in_crop = (one.camera.exact().project(means) for one in (view, crop))
     expected = view.photograph.numpy()[tuple(in_photograph.floor().long().numpy().T[::-1])]
     found = crop.rgba[tuple(in_crop.floor().long().numpy().T[::-1])]
     assert (found[:, 3] == 255).mean() > 0.9

@@ -55,23 +55,23 @@ def sight(role: int = VISIBLE) -> ObjectCrop:
 )
 def test_photographs_object_to_what_they_see_to_be_wrong(fill: Gaussians, objected: bool):
     scene = join_gaussians([wall(), fill])
-    assert bool(measure_objections(scene, [sight()], [torch.eye(4)])[-1] > 0.05) == objected
+    assert bool(measure_objections(scene, [sight()], [sight().camera])[-1] > 0.05) == objected
 
 
 def test_nobody_objects_where_something_else_stands():
     scene = join_gaussians([wall(), blobs([(0, 0, 1.5)], BLUE, 0.1)])
-    assert not measure_objections(scene, [sight(OCCLUDER)], [torch.eye(4)]).any()
+    assert not measure_objections(scene, [sight(OCCLUDER)], [sight().camera]).any()
 
 
 def test_small_differences_are_small_objections():
     scene = join_gaussians([wall(), blobs([(0, 0, 1.5)], (0.75, 0.1, 0.1), 0.1)])
-    assert 0.0 < measure_objections(scene, [sight()], [torch.eye(4)])[-1] < 0.2
+    assert 0.0 < measure_objections(scene, [sight()], [sight().camera])[-1] < 0.2
 
 
 def test_photographs_need_what_they_would_be_wronger_without():
     lamp = blobs([(0, 0, 1.5)], RED, 0.1)
     blue_wall = blobs(wall().means.tolist(), BLUE, 0.08)
-    assert measure_objections(join_gaussians([blue_wall, lamp]), [sight()], [torch.eye(4)])[-1] < -0.5
+    assert measure_objections(join_gaussians([blue_wall, lamp]), [sight()], [sight().camera])[-1] < -0.5
 
 
 def test_joined_gaussians_keep_their_order_and_colours():

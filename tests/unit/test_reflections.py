@@ -38,7 +38,7 @@ def sight() -> ObjectCrop:
 
 def denials(opacity: float) -> float:
     """How many photographs deny a point in the middle of the plate."""
-    (seen,) = without_foreign_depths(plate(opacity), [sight()], [torch.eye(4)])
+    (seen,) = without_foreign_depths(plate(opacity), [sight()], [sight().camera])
     point, towards = torch.tensor([[-0.5, 0.0, DISTANCE]]), torch.tensor([[0.0, 0.0, -1.0]])
     return gather_evidence(point, towards, [seen], 0.1).denied.item()
 
@@ -52,5 +52,5 @@ def test_what_the_object_covers_itself_keeps_its_depth():
 
 
 def test_beside_the_mask_depths_stay():
-    (seen,) = without_foreign_depths(plate(0.01), [sight()], [torch.eye(4)])
+    (seen,) = without_foreign_depths(plate(0.01), [sight()], [sight().camera])
     assert np.isinf(seen.depth[:, : SIZE // 2]).all() and (seen.depth[:, SIZE // 2 :] == MIRRORED).all()

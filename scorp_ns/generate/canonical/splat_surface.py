@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 
+from scorp_ns.cameras import ArrayCamera, Camera
 from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.canonical.floaters import bulk_diagonal, is_of_the_body
 from scorp_ns.messages import counted
-from scorp_ns.render.rasterization import rasterization
+from scorp_ns.render import render
 from scorp_ns.surfaces.marching import Grid, extract_surface
 from scorp_ns.surfaces.mesh import ColoredMesh
 
@@ -57,7 +58,8 @@ MIDDLE_GREY = 0.5
 class DepthPicture:
     """A rendered picture from one direction, with depth."""
 
-    viewmat: Float64[np.ndarray, "4 4"]
+    camera: ArrayCamera
+    """In single precision."""
     depth: Float32[np.ndarray, "h w"]
     """Depth; infinite where nothing solid is shown."""
     colors: Float32[np.ndarray, "h w 3"]
@@ -121,36 +123,22 @@ def _unit(gaussians: Gaussians, center: Float64[np.ndarray, " 3"], diagonal: flo
 
 def _pictures(gaussians: Gaussians) -> list[DepthPicture]:
     """Depth pictures of the Gaussians from all around."""
-    viewmats = torch.from_numpy(_sphere_viewmats(NUM_VIEWS))
-    K = torch.from_numpy(_intrinsics()).float()
-    views = []
-    for viewmat in viewmats:
-        with torch.no_grad():
-            image, alpha, _ = rasterization(
-                gaussians.means,
-                gaussians.quats,
-                gaussians.scales,
-                gaussians.opacities,
-                gaussians.harmonics,
-                viewmat[None].float(),
-                K[None],
-                PIXELS,
-                PIXELS,
-                sh_degree=gaussians.sh_degree,
-                render_mode="RGB+ED",
-            )
-        views.append(_depth_picture(viewmat.numpy(), image[0], alpha[0, ..., 0]))
-    return views
+    return [_depth_picture(gaussians, viewmat) for viewmat in torch.from_numpy(_sphere_viewmats(NUM_VIEWS)).float()]
 
 
-def _depth_picture(
-    viewmat: Float64[np.ndarray, "4 4"], image: Float[Tensor, "h w 4"], alpha: Float[Tensor, "h w"]
-) -> DepthPicture:
-    """The picture with depth where it is solid, and colours divided by alpha."""
-    is_solid = alpha > 1 - (1 - SOLID_ALPHA) ** SHARPNESS
-    depth = torch.where(is_solid, image[..., 3], torch.inf)
-    colors = image[..., :3] / alpha.clamp(min=1e-3)[..., None]
-    return DepthPicture(viewmat, depth.numpy(), colors.clamp(0, 1).numpy())
+@torch.no_grad()
+def _depth_picture(gaussians: Gaussians, viewmat: Float32[Tensor, "4 4"]) -> DepthPicture:
+    """The picture with depth where it is solid, and colours divided by alpha.
+
+    An object 1 across fills it at its nearest.
+    """
+    camera = Camera.square(viewmat, PIXELS * (CAMERA_DISTANCE - 0.5), PIXELS)
+    drawn = render(gaussians, camera, "RGB+ED")
+    is_solid = drawn.alpha > 1 - (1 - SOLID_ALPHA) ** SHARPNESS
+    depth = torch.where(is_solid, drawn.depth, torch.inf)
+    colors = drawn.colors / drawn.alpha.clamp(min=1e-3)[..., None]
+    single = ArrayCamera(camera.viewmat.numpy(), camera.K.numpy(), PIXELS, PIXELS)
+    return DepthPicture(single, depth.numpy(), colors.clamp(0, 1).numpy())
 
 
 def _fused_tsdf(views: list[DepthPicture], grid: Grid) -> Float32[np.ndarray, "x y z"]:
@@ -198,18 +186,11 @@ def _project(
     view: DepthPicture, points: Float32[np.ndarray, "n 3"]
 ) -> tuple[np.ndarray, np.ndarray, Float32[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Rows, columns and depths of points in a picture, and a mask of those within it."""
-    viewmat, K = view.viewmat.astype(np.float32), _intrinsics().astype(np.float32)
-    in_camera = points @ viewmat[:3, :3].T + viewmat[:3, 3]
+    in_camera, K = view.camera.to_camera(points), view.camera.K
     pixels = in_camera[:, :2] / in_camera[:, 2:] * K[0, 0] + K[:2, 2]
     columns, rows = np.floor(pixels).astype(np.int64).clip(0, PIXELS - 1).T
     is_shown = ((pixels >= 0) & (pixels < PIXELS)).all(axis=1)
     return rows, columns, in_camera[:, 2], is_shown
-
-
-def _intrinsics() -> Float64[np.ndarray, "3 3"]:
-    """Intrinsics with which an object 1 across fills the picture at its nearest."""
-    focal = PIXELS * (CAMERA_DISTANCE - 0.5)
-    return np.array([[focal, 0, PIXELS / 2], [0, focal, PIXELS / 2], [0, 0, 1]])
 
 
 def _sphere_viewmats(number: int) -> Float64[np.ndarray, "n 4 4"]:

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from PIL import Image
 from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.errors import GenerationError
 from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.generate.external.partial_points import partial_points
@@ -95,7 +96,7 @@ def _write_views(folder: Path, views: Sequence[ObjectView]) -> None:
     for number, view in enumerate(views):
         file = _save(folder / f"{number:02d}.png", view.rgba)
         trimap = _save(folder / f"{number:02d}_roles.png", view.trimap)
-        camera = _camera(view.name, view.trimap, view.K, view.viewmat)
+        camera = _camera(view.name, view.camera)
         entries.append({"file": file, "roles": trimap, **camera, "scores": dict(view.scores)})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
@@ -108,7 +109,7 @@ def _write_windows(folder: Path, windows: Sequence[ObjectCrop]) -> None:
         file = _save(folder / f"{number:02d}.png", window.photograph)
         mask = _save(folder / f"{number:02d}_mask.png", np.where(window.trimap == VISIBLE, 255, 0).astype(np.uint8))
         trimap = _save(folder / f"{number:02d}_roles.png", window.trimap)
-        camera = _camera(window.name, window.trimap, window.K, window.viewmat)
+        camera = _camera(window.name, window.camera)
         entries.append({"file": file, "mask": mask, "roles": trimap, **camera})
     write_json(folder / "cameras.json", {"format": FORMAT, "views": entries})
 
@@ -119,13 +120,13 @@ def _evenly_spaced(windows: Sequence[ObjectCrop]) -> list[ObjectCrop]:
     return [windows[index * len(windows) // number] for index in range(number)]
 
 
-def _camera(name: str, trimap: np.ndarray, K: Tensor, viewmat: Tensor) -> dict[str, Any]:
+def _camera(name: str, camera: Camera) -> dict[str, Any]:
     """A photograph's camera, as in exported objects: camera to capture in OpenCV axes."""
     return {
         "photograph": name,
-        "size": list(trimap.shape[::-1]),
-        "K": _rounded(K),
-        "camera_to_capture_opencv": _rounded(torch.linalg.inv(viewmat.double())),
+        "size": [camera.width, camera.height],
+        "K": _rounded(camera.K),
+        "camera_to_capture_opencv": _rounded(camera.pose),
     }
 
 

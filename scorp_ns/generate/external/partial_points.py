@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64
 from scipy.ndimage import binary_erosion
 
@@ -48,9 +47,8 @@ def _seen_in(
     """The unprojected points, normals and colours of the object's pixels whose neighbours are its own."""
     is_known = (window.trimap == VISIBLE) & np.isfinite(window.depth) & (window.depth > 0)
     chosen: Bool[np.ndarray, "h w"] = binary_erosion(is_known, NEIGHBOURS)
-    rows, columns = np.indices(window.depth.shape)
-    pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)
-    rays = pixels @ np.linalg.inv(window.K.double().cpu().numpy()).T
+    camera, pose = window.camera.numpy(), window.camera.pose.cpu().numpy()
+    rays = camera.local_directions(*camera.pixel_centers())
     places = rays * np.where(is_known, window.depth, 0)[..., None]
     across = np.roll(places, -1, axis=1) - np.roll(places, 1, axis=1)
     down = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
@@ -58,7 +56,6 @@ def _seen_in(
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
     directions = rays[chosen] / np.linalg.norm(rays[chosen], axis=1, keepdims=True)
     is_faced = (normals * directions).sum(axis=1) < -STEEPEST
-    pose = torch.linalg.inv(window.viewmat.double().cpu()).numpy()
     points = places[chosen][is_faced] @ pose[:3, :3].T + pose[:3, 3]
     return points, normals[is_faced] @ pose[:3, :3].T, window.photograph[chosen][is_faced] / 255
 

@@ -44,7 +44,7 @@ def photographed_colors(
         row = np.clip(np.rint(rows), 0, height - 1).astype(int)
         within = (z > 1e-3) & (columns > -0.5) & (rows > -0.5) & (columns < width - 0.5) & (rows < height - 0.5)
         near = np.abs(one.depth[row, column] - z) < DEPTH_TOLERANCE * diagonal
-        ways = one.center - vertices
+        ways = one.camera.center - vertices
         facing = (normals * ways).sum(axis=1) / np.maximum(np.linalg.norm(ways, axis=1), 1e-12)
         weight = np.where(within & near, one.weight[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
         places = np.stack([rows, columns])

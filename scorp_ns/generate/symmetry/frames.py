@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from scorp_ns.cameras import Camera
 from scorp_ns.products import ProxyRequest
 
 
@@ -46,9 +46,10 @@ class UprightFrame:
         """Points of this frame in the capture's."""
         return points @ self.rotation.T + self.center
 
-    def camera(self, viewmat: Float[Tensor, "4 4"]) -> Float[Tensor, "4 4"]:
-        """The rigid motion from this frame to the camera whose `viewmat` starts in the capture's."""
+    def camera(self, camera: Camera) -> Camera:
+        """A camera of the capture in this frame."""
         T_capture_upright = torch.eye(4, dtype=torch.float64)
         T_capture_upright[:3, :3] = torch.from_numpy(self.rotation)
         T_capture_upright[:3, 3] = torch.from_numpy(self.center)
-        return viewmat.double().cpu() @ T_capture_upright
+        exact = camera.exact()
+        return replace(exact, viewmat=exact.viewmat @ T_capture_upright)

@@ -47,13 +47,7 @@ def observed_points(views: Sequence[ViewEvidence], evidence: SymmetryEvidence) -
     """
     seen = []
     for one in views:
-        rows, columns = np.nonzero(one.middle)
-        z = one.middle[rows, columns].astype(np.float64)
-        x, y = (
-            (columns + 0.5 - one.intrinsics[2]) / one.intrinsics[0] * z,
-            (rows + 0.5 - one.intrinsics[3]) / one.intrinsics[1] * z,
-        )
-        points = (np.stack([x, y, z], axis=1) - one.translation) @ one.rotation
+        points = one.camera.unproject(one.middle.astype(np.float64), one.middle != 0)
         free = evidence.volume.at(evidence.solid, points, evidence.volume.band)
         seen.append(_one_per_cell(points[free < IN_FREE_SPACE * evidence.diagonal], evidence.volume.grid))
     return seen

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from scipy import ndimage
-from torch import Tensor
 
+from scorp_ns.cameras import ArrayCamera, Camera
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop
-from scorp_ns.render import rasterization
+from scorp_ns.render import render
 from scorp_ns.render.surface_depth import SOLID, front_depths
 
 STEEP = 0.15
@@ -49,26 +49,14 @@ class ViewEvidence:
     """The cosine between the surface's normal and the camera's ray."""
     is_cut: bool
     """True if the object may go on beyond the window's border."""
-    rotation: Float64[np.ndarray, "3 3"]
-    translation: Float64[np.ndarray, " 3"]
-    """x_camera = rotation @ x_upright + translation."""
-    intrinsics: Float64[np.ndarray, " 4"]
-    """Focal lengths and principal point: fx, fy, cx, cy."""
-
-    @property
-    def center(self) -> Float64[np.ndarray, " 3"]:
-        """The camera's centre."""
-        return -self.rotation.T @ self.translation
+    camera: ArrayCamera
+    """The window's camera in the upright frame."""
 
     def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Row, Row, Row]:
         """Columns, rows and depths of points; the first pixel's centre is at 0, 0."""
-        x, y, z = (points @ self.rotation.T + self.translation).T
-        safe = np.maximum(z, 1e-6)
-        return (
-            self.intrinsics[0] * x / safe + self.intrinsics[2] - 0.5,
-            self.intrinsics[1] * y / safe + self.intrinsics[3] - 0.5,
-            z,
-        )
+        x, y, z = self.camera.to_camera(points).T
+        K, safe = self.camera.K, np.maximum(z, 1e-6)
+        return K[0, 0] * x / safe + K[0, 2] - 0.5, K[1, 1] * y / safe + K[1, 2] - 0.5, z
 
 
 def gather_view_evidence(
@@ -81,16 +69,14 @@ def gather_view_evidence(
 def _view_evidence(window: ObjectCrop, gaussians: Gaussians, frame: UprightFrame) -> ViewEvidence:
     is_object = window.trimap == VISIBLE
     possible = window.trimap != BACKGROUND
-    height, width = window.depth.shape
-    front, is_front = front_depths(gaussians, window.viewmat, window.K, width, height)
-    middle, _ = front_depths(gaussians, window.viewmat, window.K, width, height, front=0.0)
+    front, is_front = front_depths(gaussians, window.camera)
+    middle, _ = front_depths(gaussians, window.camera, front=0.0)
     surface, is_solid = front.cpu().numpy(), is_front.cpu().numpy()
     is_known = is_object & is_solid
     depth = np.where(np.isfinite(window.depth), window.depth, FAR)
     depth = np.where(is_object, np.where(is_solid, surface, 0.0), depth).astype(np.float32)
     cosine, is_smooth = _surface_cosine(depth, is_known, window)
     weight = is_known & is_smooth & (cosine > STEEP)
-    viewmat, K = frame.camera(window.viewmat).numpy(), window.K.double().cpu().numpy()
     border = np.ones_like(is_object)
     border[1:-1, 1:-1] = False
     return ViewEvidence(
@@ -101,9 +87,7 @@ def _view_evidence(window: ObjectCrop, gaussians: Gaussians, frame: UprightFrame
         weight=np.where(weight, cosine, 0.0).astype(np.float32),
         cosine=cosine.astype(np.float32),
         is_cut=bool((border & possible).any()),
-        rotation=viewmat[:3, :3].copy(),
-        translation=viewmat[:3, 3].copy(),
-        intrinsics=np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]),
+        camera=frame.camera(window.camera).numpy(),
     )
 
 
@@ -119,9 +103,8 @@ def _surface_cosine(
     depth: Float[np.ndarray, "h w"], is_known: Bool[np.ndarray, "h w"], window: ObjectCrop
 ) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     """The viewing cosine of each pixel's surface, and a mask of pixels whose neighbours are on the object too."""
-    K = window.K.numpy()
-    rows, columns = np.indices(depth.shape)
-    rays = np.stack([(columns + 0.5 - K[0, 2]) / K[0, 0], (rows + 0.5 - K[1, 2]) / K[1, 1], np.ones(depth.shape)], -1)
+    camera = window.camera.numpy()
+    rays = camera.at_depths(*camera.pixel_centers(), np.ones(depth.shape))
     points = rays * np.where(is_known, depth, 0.0)[..., None]
     whole = ndimage.binary_erosion(is_known, np.ones((3, 3)))
     if min(depth.shape) < 3:
@@ -134,8 +117,7 @@ def _surface_cosine(
 
 def render_virtual_windows(gaussians: Gaussians, frame: UprightFrame) -> list[ObjectCrop]:
     """Windows rendered from the Gaussians alone by cameras on a Fibonacci sphere, for objects without a photograph."""
-    side, focal, distance = VIRTUAL_PIXELS, 2.0 * VIRTUAL_PIXELS, 2.6 * frame.diagonal
-    K = torch.tensor([[focal, 0, side / 2], [0, focal, side / 2], [0, 0, 1]], dtype=torch.float64)
+    distance = 2.6 * frame.diagonal
     windows = []
     for index in range(NUM_VIRTUAL_VIEWS):
         height = 1 - 2 * (index + 0.5) / NUM_VIRTUAL_VIEWS
@@ -146,22 +128,20 @@ def render_virtual_windows(gaussians: Gaussians, frame: UprightFrame) -> list[Ob
         viewmat = np.eye(4)
         viewmat[:3, :3] = np.stack([right, np.cross(forward, right), forward]) @ frame.rotation.T
         viewmat[:3, 3] = np.array([0, 0, distance]) - viewmat[:3, :3] @ frame.center
-        windows.append(_virtual_window(gaussians, torch.from_numpy(viewmat), K, side, str(index)))
+        camera = Camera.square(torch.from_numpy(viewmat), 2.0 * VIRTUAL_PIXELS, VIRTUAL_PIXELS)
+        windows.append(_virtual_window(gaussians, camera, str(index)))
     return [window for window in windows if bool((window.trimap == VISIBLE).any())]
 
 
-def _virtual_window(gaussians: Gaussians, viewmat: Tensor, K: Tensor, side: int, name: str) -> ObjectCrop:
-    image, opacity, _ = rasterization(
-        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.base_colors,
-        viewmat.to(gaussians.means)[None], K.to(gaussians.means)[None], side, side,
-    )  # fmt: skip
-    alpha = opacity[0].cpu().numpy()
-    photograph = np.clip(image[0].cpu().numpy() / np.maximum(alpha, 1e-6), 0, 1)
+def _virtual_window(gaussians: Gaussians, camera: Camera, name: str) -> ObjectCrop:
+    drawn = render(gaussians, camera, channels=gaussians.base_colors)
+    alpha = drawn.alpha.cpu().numpy()
+    photograph = np.clip(drawn.colors.cpu().numpy() / np.maximum(alpha[..., None], 1e-6), 0, 1)
     return ObjectCrop(
         name=name,
         photograph=(255 * photograph).round().astype(np.uint8),
-        trimap=np.where(alpha[..., 0] > SOLID, VISIBLE, BACKGROUND).astype(np.uint8),
-        depth=np.full((side, side), np.inf, np.float32),
-        viewmat=viewmat,
-        K=K,
+        trimap=np.where(alpha > SOLID, VISIBLE, BACKGROUND).astype(np.uint8),
+        depth=np.full(alpha.shape, np.inf, np.float32),
+        viewmat=camera.viewmat,
+        K=camera.K,
     )

@@ -71,8 +71,9 @@ def fuse_views(views: Sequence[ViewEvidence], grid: Grid, diagonal: float, floor
     highest = np.full((votes_needed(len(views)), len(points)), -band, np.float32)
     total, weights = np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
     for one in views:
+        rotation, translation = one.camera.rotation.copy(), one.camera.translation.copy()
         fuse_view(
-            points, one.rotation, one.translation, one.intrinsics, one.mask_distance, one.depth, one.weight, one.cosine,
+            points, rotation, translation, one.camera.intrinsics, one.mask_distance, one.depth, one.weight, one.cosine,
             one.is_cut, band, BEFORE * band, BEHIND * band, slack, highest, total, weights,
         )  # fmt: skip
     visual_hull = highest[-1].reshape(grid.shape)
@@ -117,7 +118,7 @@ def _highest_heights(
     if not within.any():
         return highest[:0]
     # Points may be further apart than pixels; each stands for the pixels up to the next one.
-    reach = int(np.ceil(spacing * one.intrinsics[0] / np.median(z[within]) / 2))
+    reach = int(np.ceil(spacing * one.camera.K[0, 0] / np.median(z[within]) / 2))
     spread = ndimage.maximum_filter(highest.reshape(height, width), 2 * reach + 1)
     return spread[one.mask_distance < 0]
 

@@ -159,7 +159,7 @@ def _telling_views(subject: Subject, views: Sequence[CapturedView]) -> list[Capt
     good = _showing(subject, views)
     if not good:
         return []
-    cameras = torch.stack([torch.linalg.inv(view.viewmat.double().cpu())[:3, 3] for view in good])
+    cameras = torch.stack([view.camera.exact().pose[:3, 3] for view in good])
     directions = torch.nn.functional.normalize(cameras - subject.center.double().cpu(), dim=1)
     chosen = [0]
     while len(chosen) < min(NUM_VIEWS, len(good)):

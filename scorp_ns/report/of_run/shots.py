@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from scorp_ns.cameras import Camera, viewmat_at
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
-from scorp_ns.render import rasterization
+from scorp_ns.render import render
 
 MARGIN = 0.18
 """Room around what a window shows, as a share of its side."""
@@ -35,10 +36,7 @@ ROOM_BEFORE = 1.2
 class Shot:
     """A square picture's camera."""
 
-    viewmat: Float[Tensor, "4 4"]
-    """World to OpenCV camera."""
-    K: Float[Tensor, "3 3"]
-    size: int
+    camera: Camera
     near: float = NEAR
     """What is nearer than this is not shown."""
 
@@ -53,11 +51,8 @@ class Window:
 
     def shot(self, view: CapturedView, size: int) -> Shot:
         """The window as a picture of so many pixels a side."""
-        moved = view.K.double().clone()
-        moved[0, 2] -= self.left
-        moved[1, 2] -= self.top
-        share = size / self.side
-        return Shot(view.viewmat.double(), torch.diag(moved.new_tensor([share, share, 1.0])) @ moved, size)
+        cropped = view.camera.to(torch.float64).cropped(self.left, self.top, self.side, self.side)
+        return Shot(cropped.resized(size, size))
 
 
 @torch.no_grad()
@@ -65,22 +60,16 @@ def shoot(
     gaussians: Gaussians, shot: Shot, antialiased: bool, background: float = 1.0
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
     """What the camera sees of the Gaussians over an even background, and how opaque it is."""
-    if len(gaussians) == 0:  # gsplat does not draw nothing.
-        return np.full((shot.size, shot.size, 3), background, np.float32), np.zeros((shot.size,) * 2, np.float32)
-    like = gaussians.means
-    image, alpha, _ = rasterization(
-        means=like, quats=gaussians.quats, scales=gaussians.scales, opacities=gaussians.opacities,
-        colors=gaussians.harmonics, sh_degree=gaussians.sh_degree, viewmats=shot.viewmat[None].to(like),
-        Ks=shot.K[None].to(like), width=shot.size, height=shot.size, near_plane=shot.near, packed=False,
-        backgrounds=like.new_full((1, 3), background), rasterize_mode="antialiased" if antialiased else "classic",
-    )  # fmt: skip
-    return image[0].clamp(0, 1).cpu().numpy(), alpha[0, ..., 0].cpu().numpy()
+    mode = "antialiased" if antialiased else "classic"
+    drawn = render(gaussians, shot.camera, background=background, rasterize_mode=mode, near_plane=shot.near)
+    return drawn.colors.clamp(0, 1).cpu().numpy(), drawn.alpha.cpu().numpy()
 
 
 def project(points: Float[Tensor, "n 3"], view: CapturedView) -> Float64[np.ndarray, "m 2"]:
     """The pixels in which a view shows those points that are before its camera."""
-    local = points.double().cpu() @ view.viewmat[:3, :3].double().cpu().T + view.viewmat[:3, 3].double().cpu()
-    homogeneous = local[local[:, 2] > NEAR] @ view.K.double().cpu().T
+    camera = view.camera.exact()
+    local = camera.to_camera(points.double().cpu())
+    homogeneous = camera.homogeneous(local[local[:, 2] > NEAR])
     return (homogeneous[:, :2] / homogeneous[:, 2:]).numpy()
 
 
@@ -121,12 +110,9 @@ class Orbit:
         towards = math.cos(self.elevation) * level + math.sin(self.elevation) * self.up
         right = torch.nn.functional.normalize(torch.linalg.cross(self.up, level), dim=0)
         rotation = torch.stack([right, torch.linalg.cross(-towards, right), -towards])
-        viewmat = torch.eye(4, dtype=torch.float64)
-        viewmat[:3, :3] = rotation
-        viewmat[:3, 3] = -rotation @ (self.center + self.distance * towards)
-        focal = share * size * self.distance / self.diagonal
-        K = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]], dtype=torch.float64)
-        return Shot(viewmat, K, size, max(NEAR, self.distance - ROOM_BEFORE * self.diagonal))
+        viewmat = viewmat_at(rotation, self.center + self.distance * towards)
+        camera = Camera.square(viewmat, share * size * self.distance / self.diagonal, size)
+        return Shot(camera, max(NEAR, self.distance - ROOM_BEFORE * self.diagonal))
 
     def unseen(self) -> tuple[float, float]:
         """The azimuth in the middle of the widest gap between photographs, and half of that gap, in radians."""
@@ -141,7 +127,7 @@ def orbit_around(
 ) -> Orbit:
     """The orbit around an object that these views show, at their middle distance and height."""
     middle, axis = center.double().cpu(), torch.nn.functional.normalize(up.double().cpu(), dim=0)
-    away = torch.stack([torch.linalg.inv(view.viewmat.double().cpu())[:3, 3] - middle for view in views])
+    away = torch.stack([view.camera.exact().pose[:3, 3] - middle for view in views])
     heights = away @ axis
     levels = away - heights[:, None] * axis
     elevations = torch.atan2(heights, levels.norm(dim=1))
