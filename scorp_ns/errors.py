@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,3 +79,14 @@ class MatchingError(ScorpError):
 
 class CompositionError(ScorpError):
     """An object cannot be put together from what was lifted and its proxy; it keeps what was lifted."""
+
+
+def only_scorp_errors(call: Callable[[], Any]) -> Any:
+    """The result of a plug-in's call, for contract tests; an AssertionError if it raises anything but a ScorpError."""
+    try:
+        return call()
+    except ScorpError:
+        raise
+    # Code of other packages may raise anything.
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__} was raised ({error}); only ScorpErrors may be.") from error

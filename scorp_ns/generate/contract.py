@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scorp_ns.errors import CancelledError, ScorpError
+from scorp_ns.errors import CancelledError, ScorpError, only_scorp_errors
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.generator import Generator, GeneratorConfig, Work
@@ -43,10 +43,10 @@ def check_generator(config: GeneratorConfig, request: ProxyRequest) -> ProxyAsse
 
 def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, str | None]:
     """The checked reply and fingerprint of a newly built generator."""
-    generator = _raising_ours(config.build)
+    generator = only_scorp_errors(config.build)
     fingerprint = _fingerprint(generator, request)
     reports: list[tuple[float | None, str]] = []
-    asset = _raising_ours(
+    asset = only_scorp_errors(
         lambda: generator.generate(request, Work(report=lambda share, text: reports.append((share, text))))
     )
     assert fingerprint == _fingerprint(generator, request), "The fingerprint changes when a reply is made."
@@ -59,7 +59,7 @@ def _asked(config: GeneratorConfig, request: ProxyRequest) -> tuple[ProxyAsset, 
 
 def _fingerprint(generator: Generator, request: ProxyRequest) -> str | None:
     """The checked fingerprint."""
-    fingerprint = _raising_ours(lambda: generator.fingerprint(request))
+    fingerprint = only_scorp_errors(lambda: generator.fingerprint(request))
     assert fingerprint is None or (isinstance(fingerprint, str) and fingerprint), (
         f"fingerprint() gave {fingerprint!r}; a text or None is needed."
     )
@@ -93,25 +93,14 @@ def _check_cancelling(config: GeneratorConfig, request: ProxyRequest) -> None:
     """Raise an AssertionError unless the generator stops when it is cancelled."""
     cancelled = Event()
     cancelled.set()
-    generator = _raising_ours(config.build)
+    generator = only_scorp_errors(config.build)
     try:
-        _raising_ours(lambda: generator.generate(request, Work(cancelled=cancelled)))
+        only_scorp_errors(lambda: generator.generate(request, Work(cancelled=cancelled)))
     except CancelledError:
         return
     except ScorpError as error:
         raise AssertionError(f"Cancelled work ended with another error: {error}") from error
     raise AssertionError("Cancelled work went on; call work.check(request.name) now and then.")
-
-
-def _raising_ours(call: Any) -> Any:
-    """The result of a call; an AssertionError if it raises anything but a ScorpError."""
-    try:
-        return call()
-    except ScorpError:
-        raise
-    # Code of other packages may raise anything.
-    except Exception as error:
-        raise AssertionError(f"{type(error).__name__} was raised ({error}); only ScorpErrors may be.") from error
 
 
 def _is_same(first: Any, second: Any, tolerance: float) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
 
-from scorp_ns.errors import ScorpError
+from scorp_ns.errors import only_scorp_errors
 from scorp_ns.match.example_pair import ExamplePair
 from scorp_ns.match.matcher import Matcher, MatcherConfig, Matches
 
@@ -23,10 +22,10 @@ def check_matcher(config: MatcherConfig, pair: ExamplePair) -> Matches:
     refuse a pair with a ScorpError, which is passed on.
     """
     assert isinstance(config, MatcherConfig) and is_dataclass(config), "The config is no dataclass with build()."
-    matcher = _raising_ours(config.build)
+    matcher = only_scorp_errors(config.build)
     assert isinstance(getattr(matcher, "knows_turns", None), bool), "'knows_turns' is neither True nor False."
     matches = _asked(matcher, pair.first, pair.second)
-    again = _asked(_raising_ours(config.build), pair.first, pair.second)
+    again = _asked(only_scorp_errors(config.build), pair.first, pair.second)
     assert _is_same(matches, again), "The second reply to the same question is another one; use a fixed seed."
     blank = np.full_like(pair.first, 128)
     _asked(matcher, blank, pair.second)
@@ -38,7 +37,7 @@ def check_matcher(config: MatcherConfig, pair: ExamplePair) -> Matches:
 def _asked(matcher: Matcher, first: np.ndarray, second: np.ndarray) -> Matches:
     """The checked matches."""
     given = first.copy(), second.copy()
-    matches = _raising_ours(lambda: matcher.match(*given))
+    matches = only_scorp_errors(lambda: matcher.match(*given))
     assert (given[0] == first).all() and (given[1] == second).all(), "A picture was changed; copy what you change."
     assert isinstance(matches, Matches), f"match() gave a {type(matches).__name__}; Matches are needed."
     _check_places("first", matches.first, first)
@@ -54,17 +53,6 @@ def _check_places(name: str, places: Any, picture: np.ndarray) -> None:
     assert places.ndim == 2 and places.shape[1] == 2, f"'{name}' is not an array of columns and rows, [n, 2]."
     size = picture.shape[1::-1]
     assert ((places >= 0) & (places <= size)).all(), f"A place of '{name}' is outside its picture."
-
-
-def _raising_ours(call: Callable[[], Any]) -> Any:
-    """The result of a call; an AssertionError if it raises anything but a ScorpError."""
-    try:
-        return call()
-    except ScorpError:
-        raise
-    # Code of other packages may raise anything.
-    except Exception as error:
-        raise AssertionError(f"{type(error).__name__} was raised ({error}); only ScorpErrors may be.") from error
 
 
 def _is_same(one: Matches, other: Matches) -> bool:

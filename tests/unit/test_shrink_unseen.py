@@ -72,6 +72,6 @@ def test_what_is_thin_stays():
     assert shift(side(-HALF, 0.0), (half, HALF / 2, TOP / 2), half=half) == pytest.approx(MOST_OF_DEPTH * half)
 
 
-def test_an_object_that_nobody_saw_is_left_alone():
+def test_an_unseen_object_is_left_alone():
     distances, volume = block()
     assert np.array_equal(shrink_unseen(distances, np.zeros((0, 3)), volume, DIAGONAL), distances)

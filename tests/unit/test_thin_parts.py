@@ -1,4 +1,4 @@
-"""What views saw of an object stays, however thin, and shadows of other things do not become part of it."""
+"""Seen parts of an object stay, however thin, and shadows of other things do not become part of it."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_a_leg_too_thin_for_the_grid_is_kept_where_views_saw_it_and_as_thin():
     assert np.linalg.norm(leg[:, 1:], axis=1).max() < 0.02
 
 
-def test_a_skin_outlives_the_smoothing_that_takes_thin_parts():
+def test_added_parts_survive_the_smoothing_that_takes_thin_parts():
     tube = np.linalg.norm(GRID.points - np.clip(GRID.points, [0.2, 0, 0], [0.45, 0, 0]), axis=1) - 0.004
     thin = without_floaters(np.minimum(BODY, tube.reshape(GRID.shape)), GRID, LEG)
     assert extract_object(thin, GRID)[0][:, 0].max() < 0.3
     assert extract_object(add_thin_parts(thin, [LEG, noisy(LEG)], POSSIBLE), GRID)[0][:, 0].max() > 0.43
 
 
-def test_a_skin_leaves_what_is_complete_as_it_is():
+def test_a_complete_object_gets_no_parts_added():
     views = [ball_points((0, 0, 0), 0.21)] * 3
     assert np.array_equal(add_thin_parts(BODY, views, POSSIBLE), BODY)
 
@@ -91,7 +91,7 @@ def test_of_many_views_more_than_two_must_agree():
     assert not np.array_equal(add_thin_parts(BODY, [stray] * 3 + [body] * 17, POSSIBLE), BODY)
 
 
-def test_a_skin_has_no_specks_beside_the_object():
+def test_no_specks_are_added_beside_the_object():
     body, speck = ball_points((0, 0, 0), 0.2), ball_points((0.4, 0, 0), 0.002, 50)
     views = [np.concatenate([body, speck])] * 5
     assert np.array_equal(add_thin_parts(BODY, views, POSSIBLE) < 0, BODY < 0)
@@ -99,13 +99,13 @@ def test_a_skin_has_no_specks_beside_the_object():
     assert extract_object(add_thin_parts(BODY, touching, POSSIBLE), GRID)[0][:, 0].max() > 0.43
 
 
-def test_a_skin_is_the_object_where_nothing_else_is_left():
+def test_thin_parts_are_the_object_where_nothing_else_is_left():
     nothing = np.full(GRID.shape, BAND)
     vertices, _ = extract_object(add_thin_parts(nothing, [LEG, noisy(LEG)], POSSIBLE), GRID)
     assert vertices[:, 0].max() > 0.43
 
 
-def test_a_skin_stays_out_of_free_space():
+def test_added_parts_stay_out_of_free_space():
     only_body = evidence_of(BODY)
     kept = add_thin_parts(BODY, [LEG, LEG], only_body)
     assert (kept[BODY > 0.02] > 0).all()

@@ -107,20 +107,19 @@ class SymmetryGenerator:
             faces=faces,
             colors=np.clip(colors, 0, 1).astype(np.float32),
         )
-        up = frame.rotation[:, 2]
-        evidence_texts = {
-            "hypothesis": best.name,
-            "explained": round(best.explained, 4),
-            "space_filled": round(best.left, 4),
-            "surface_unseen": round(float(1 - is_seen.mean()), 4),
-        }
+        x, y, z = frame.rotation[:, 2].tolist()
         return ProxyAsset(
             shape=shape,
             made_by="symmetry",
             T_capture_asset=Similarity.identity(),
             is_in_place=True,
-            up=(float(up[0]), float(up[1]), float(up[2])),
-            evidence=evidence_texts,
+            up=(x, y, z),
+            evidence={
+                "hypothesis": best.name,
+                "explained": round(best.explained, 4),
+                "space_filled": round(best.left, 4),
+                "surface_unseen": round(float(1 - is_seen.mean()), 4),
+            },
         )
 
 
