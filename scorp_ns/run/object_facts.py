@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.report.of_run.facts import (
+    ACCEPTED,
+    BUILT_IN,
+    DONE,
+    FAILED,
+    REJECTED,
+    SKIPPED,
+    ComposeFacts,
+    LiftFacts,
+    MaskFacts,
+    ObjectEntry,
+    PlaceFacts,
+    ProposeFacts,
+    StageFacts,
+    SuspiciousMask,
+    TuneFacts,
+    entry_type,
+)
 from scorp_ns.report.of_run.outcome import outcome_of
-from scorp_ns.report.of_run.schema import ACCEPTED, DONE, FAILED, REJECTED, SKIPPED, STAGES
 from scorp_ns.run.lifting import capture_to_world
 
 if TYPE_CHECKING:
@@ -15,7 +33,7 @@ if TYPE_CHECKING:
     from scorp_ns.model import ScorpModel
 
 Facts = dict[str, Any]
-"""A part of the report."""
+"""Some of a stage's facts."""
 
 EARLIER = "An earlier stage has nothing to go on with."
 LOST = "Training removed all of its Gaussians after it was lifted."
@@ -46,9 +64,9 @@ class ObjectFacts:
         """All objects that anybody has spoken of: those of the masks first."""
         return tuple(dict.fromkeys([*self._checks, *self._objects.names, *self._objects.failures]))
 
-    def of(self, name: str) -> Facts:
+    def of(self, name: str) -> ObjectEntry:
         """What the report says of one object."""
-        stages = {
+        stages: dict[str, StageFacts] = {
             "masks": self._masks(name),
             "lift": self._lift(name),
             "propose": self._propose(name),
@@ -56,10 +74,13 @@ class ObjectFacts:
             "tune": self._tune(name),
             "compose": self._compose(name),
         }
-        reached = [stage for stage in STAGES if stages[stage]["state"] == DONE]
-        facts = {"reached": reached[-1] if reached else "nothing", "outcome": outcome_of(stages), **stages}
-        decision = self._decision(name)
-        return facts if decision is None else {"decision": decision} | facts
+        reached = [stage.name for stage in BUILT_IN if stages[stage.name].state == DONE]
+        return entry_type(BUILT_IN)(
+            reached=reached[-1] if reached else "nothing",
+            outcome=outcome_of(stages, BUILT_IN),
+            decision=self._decision(name),
+            **stages,
+        )
 
     def _decision(self, name: str) -> str | None:
         """What somebody decided at the viewer."""
@@ -68,89 +89,104 @@ class ObjectFacts:
             return REJECTED
         return ACCEPTED if name in store.names and store.accepted_by(name) is not None else None
 
-    def _timed(self, stage: str, name: str) -> Facts:
-        seconds = self._seconds.get(name, {}).get(stage)
-        return {} if seconds is None else {"seconds": seconds}
+    def _seconds_of(self, stage: str, name: str) -> float | None:
+        return self._seconds.get(name, {}).get(stage)
 
-    def _masks(self, name: str) -> Facts:
+    def _masks(self, name: str) -> MaskFacts:
         check = self._checks.get(name)
         if check is None:
-            return {"state": SKIPPED, "reason": "The object was picked by a click.", "origin": "click"}
-        facts: Facts = {"origin": "box" if name in self._boxed and not check.num_frames else "masks"}
-        facts |= {"frames": check.num_frames, "missing": check.num_missing, "cut": check.num_cut}
-        facts["mean_area"] = check.mean_area
-        facts["suspicious"] = [{"frame": self._frames[one.frame], "reason": one.reason} for one in check.suspicions]
-        return {"state": DONE} | facts if check.verdict is None else _failed(check.verdict) | facts
+            return MaskFacts(state=SKIPPED, reason="The object was picked by a click.", origin="click")
+        return MaskFacts(
+            state=DONE if check.verdict is None else FAILED,
+            reason=check.verdict,
+            origin="box" if name in self._boxed and not check.num_frames else "masks",
+            frames=check.num_frames,
+            missing=check.num_missing,
+            cut=check.num_cut,
+            mean_area=check.mean_area,
+            suspicious=[SuspiciousMask(self._frames[one.frame], one.reason) for one in check.suspicions],
+        )
 
-    def _lift(self, name: str) -> Facts:
+    def _lift(self, name: str) -> LiftFacts:
         one = self._own.get(name)
         if one is None:
             reason = LOST if name in self._objects.names else self._objects.failures.get(name)
-            return _skipped(NOT_YET) if reason is None else _failed(reason)
-        views = self._objects.views.get(name, ())
-        facts: Facts = {"gaussians": len(one.indices), "mean_visibility": float(one.visibility.mean())}
-        facts |= {"mask_iou": one.mask_iou, "has_support": one.support is not None}
-        return {"state": DONE} | facts | {"photographs": [view.name for view in views]}
+            return LiftFacts(state=SKIPPED if reason is None else FAILED, reason=reason or NOT_YET)
+        return LiftFacts(
+            state=DONE,
+            gaussians=len(one.indices),
+            mean_visibility=float(one.visibility.mean()),
+            mask_iou=math.nan if one.mask_iou is None else one.mask_iou,
+            has_support=one.support is not None,
+            photographs=[view.name for view in self._objects.views.get(name, ())],
+        )
 
-    def _propose(self, name: str) -> Facts:
-        store = self._proxies
+    def _propose(self, name: str) -> ProposeFacts:
+        store, reason = self._proxies, self._proxies.failures.get(name)
         if name not in store.names:
-            reason = store.failures.get(name)
-            return (_skipped(self._missing(name)) if reason is None else _failed(reason)) | self._timed("propose", name)
+            seconds = self._seconds_of("propose", name)
+            if reason is None:
+                return ProposeFacts(state=SKIPPED, reason=self._missing(name), seconds=seconds)
+            return ProposeFacts(state=FAILED, reason=reason, seconds=seconds)
         proxy = store.proxy(name)
-        facts: Facts = {"state": DONE, "made_by": proxy.made_by, "gaussians": len(proxy.gaussians)}
-        facts |= {"evidence": dict(proxy.evidence), "notes": list(proxy.notes), "seconds": store.seconds(name)}
-        facts |= {} if proxy.license is None else {"license": proxy.license}
-        if name in store.failures:
-            facts["reason"] = f"It was not made anew, the earlier one stays. {store.failures[name]}"
-        return facts
+        return ProposeFacts(
+            state=DONE,
+            reason=None if reason is None else f"It was not made anew, the earlier one stays. {reason}",
+            made_by=proxy.made_by,
+            gaussians=len(proxy.gaussians),
+            evidence=dict(proxy.evidence),
+            notes=list(proxy.notes),
+            seconds=store.seconds(name),
+            license=proxy.license,
+        )
 
-    def _place(self, name: str) -> Facts:
+    def _place(self, name: str) -> PlaceFacts:
         store = self._proxies
         if name not in store.names:
-            return _skipped(self._missing(name))
+            return PlaceFacts(state=SKIPPED, reason=self._missing(name))
         confidence, pose = store.confidence(name), store.proxy(name).T_world_proxy
-        facts = self._timed("place", name) | ({"confidence": dict(confidence)} if confidence else {})
+        facts: Facts = {"seconds": self._seconds_of("place", name), "confidence": dict(confidence or {}) or None}
         reason = store.misplaced(name)
         if reason is not None:
-            return _failed(reason) | self._pose(store.refused(name)) | {"by": "search"} | facts
+            refused = self._pose(store.refused(name))
+            return PlaceFacts(state=FAILED, reason=reason, by="search", proxy_to_capture=refused, **facts)
         if pose is None:
-            return _skipped(NOT_YET)
+            return PlaceFacts(state=SKIPPED, reason=NOT_YET)
         told_by = store.accepted_by(name) or ("search" if confidence else "generator")
-        return {"state": DONE, "by": told_by} | self._pose(pose) | facts
+        return PlaceFacts(state=DONE, by=told_by, proxy_to_capture=self._pose(pose), **facts)
 
-    def _pose(self, T_world_proxy: Similarity | None) -> Facts:
-        if T_world_proxy is None:
-            return {}
-        return {"proxy_to_capture": (self._to_capture @ T_world_proxy).matrix.tolist()}
+    def _pose(self, T_world_proxy: Similarity | None) -> list[list[float]] | None:
+        return None if T_world_proxy is None else (self._to_capture @ T_world_proxy).matrix.tolist()
 
-    def _tune(self, name: str) -> Facts:
+    def _tune(self, name: str) -> TuneFacts:
         store = self._proxies
         is_placed = name in store.names and store.is_placed(name)
         tuned = store.tuned(name) if is_placed else None
         if tuned is None:
-            return _skipped(NOT_YET if is_placed else self._missing(name))
-        seconds = self._timed("tune", name)
+            return TuneFacts(state=SKIPPED, reason=NOT_YET if is_placed else self._missing(name))
+        seconds = self._seconds_of("tune", name)
         if "failed" in tuned:
-            return _failed(tuned["failed"]) | seconds
-        facts: Facts = {"color_map": tuned["color_map"].tolist(), "evidence": tuned["evidence"]}
-        return {"state": DONE} | facts | seconds
+            return TuneFacts(state=FAILED, reason=tuned["failed"], seconds=seconds)
+        color_map, evidence = tuned["color_map"].tolist(), tuned["evidence"]
+        return TuneFacts(state=DONE, color_map=color_map, evidence=evidence, seconds=seconds)
 
-    def _compose(self, name: str) -> Facts:
-        store, seconds = self._composite, self._timed("compose", name)
+    def _compose(self, name: str) -> ComposeFacts:
+        store, seconds = self._composite, self._seconds_of("compose", name)
         if name in store.names:
             facts = store.facts(name)
             told = {key: facts[key] for key in ("kept", "dropped", "filled", "evidence")}
-            return {"state": DONE} | told | seconds
+            return ComposeFacts(state=DONE, seconds=seconds, **told)
         is_placed = name in self._proxies.names and self._proxies.is_placed(name)
         if name in store.failures:
-            reason = store.failures[name]
-            return (_failed(reason) if is_placed else _skipped(reason)) | seconds
+            state = FAILED if is_placed else SKIPPED
+            return ComposeFacts(state=state, reason=store.failures[name], seconds=seconds)
         if name in self._proxies.rejected:
-            return _skipped(REJECTION)
-        if self._mode == "keep":
-            return _skipped("--pipeline.model.compose.mode keep leaves the scene as it is.")
-        return _skipped(NOT_YET if is_placed else self._missing(name))
+            reason = REJECTION
+        elif self._mode == "keep":
+            reason = "--pipeline.model.compose.mode keep leaves the scene as it is."
+        else:
+            reason = NOT_YET if is_placed else self._missing(name)
+        return ComposeFacts(state=SKIPPED, reason=reason)
 
     def _missing(self, name: str) -> str:
         """Why there is nothing to work on."""
@@ -160,11 +196,3 @@ class ObjectFacts:
         failed = name not in self._own or name in store.failures
         is_misplaced = name in store.names and store.misplaced(name) is not None
         return EARLIER if failed or is_misplaced else NOT_YET
-
-
-def _failed(reason: str) -> Facts:
-    return {"state": FAILED, "reason": reason}
-
-
-def _skipped(reason: str) -> Facts:
-    return {"state": SKIPPED, "reason": reason}

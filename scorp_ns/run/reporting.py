@@ -20,10 +20,20 @@ from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.products import LiftedObject
-from scorp_ns.report.kit.writing import document_text, plain_json, write_text
+from scorp_ns.report.kit.facts import plain_json
+from scorp_ns.report.kit.writing import document_text, write_text
+from scorp_ns.report.of_run.facts import (
+    FORMAT,
+    Cost,
+    MasksFacts,
+    ObjectEntry,
+    Outlined,
+    RunReport,
+    SceneFacts,
+    check_run_report,
+)
 from scorp_ns.report.of_run.page import run_page
 from scorp_ns.report.of_run.pictures import Row, Scenes, Subject, album_for, picture_object
-from scorp_ns.report.of_run.schema import FORMAT, check_run_report
 from scorp_ns.run.lifting import ObjectFlow, captured_views
 from scorp_ns.run.object_facts import Facts, ObjectFacts
 from scorp_ns.scene.composite import ONLY_AFTER, ONLY_BEFORE
@@ -53,7 +63,7 @@ class ReportFlow:
     def finish(self) -> None:
         """At the end of the run: write the report, and tell where it is; a failure costs the report, not the run."""
         try:
-            self._write({})
+            self._write()
         except ScorpError as error:
             CONSOLE.print(f"{error} The run itself is complete.", style="bold yellow", markup=False)
 
@@ -61,52 +71,55 @@ class ReportFlow:
         """After an interruption at an iteration: write the report of what there is, if that can be done."""
         CONSOLE.print("Interrupted: writing the report of what there is. Ctrl-C again leaves it out.", markup=False)
         try:
-            self._write({"interrupted_at": step})
+            self._write(step)
         except Exception as error:  # Anything may be half done where the interruption came.
             CONSOLE.print(f"The report could not be written: {error}", style="bold yellow", markup=False)
 
-    def _write(self, more: Facts) -> None:
-        """Write the report with more facts, and tell where it is."""
+    def _write(self, interrupted_at: int | None = None) -> None:
+        """Write the report, and tell where it is."""
         with self.clock.stage("report"):
             facts = ObjectFacts(self.model, self.datamanager, self.clock.of_objects)
             entries = {name: facts.of(name) for name in facts.names}
             pictures = self._pictures(entries)
-        report = plain_json(self._report(entries) | more)
-        check_run_report(report)
-        write_text(self.folder / REPORT_FILE, document_text(report))
+        document = plain_json(self._report(entries, interrupted_at))
+        report = check_run_report(document)
+        write_text(self.folder / REPORT_FILE, document_text(document))
         page = write_text(self.folder / PAGE_FILE, run_page(report, pictures))
         CONSOLE.print(f"What became of the run and its objects: {page}", markup=False)
 
-    def _report(self, entries: Mapping[str, Facts]) -> Facts:
+    def _report(self, entries: Mapping[str, ObjectEntry], interrupted_at: int | None) -> RunReport:
         masks, check = self.datamanager.given_masks, self.datamanager.mask_check
-        report: Facts = {
-            "format": FORMAT,
-            "scorp": __version__,
-            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "capture": str(self.datamanager.get_datapath()),
-            "experiment": self.config.experiment_name or "",
-            "method": self.config.method_name,
-            "iterations": self.num_iterations,
-            "scene": self._scene(),
-            "objects": dict(entries),
-            "stages": self.clock.state(),
-            "settings": self._settings(),
-            "versions": _versions(),
-            "machine": _machine(self.model.device),
-        }
+        of_masks = None
         if masks is not None and check is not None:
-            report["masks"] = {"source": masks.source, "frames": check.num_frames, "maps": check.num_maps}
-        of_masks = [] if check is None else check.warning_lines()
-        return report | {"warnings": [*of_masks, *self.objects.warnings]}
+            of_masks = MasksFacts(masks.source, check.num_frames, check.num_maps)
+        warned = [] if check is None else check.warning_lines()
+        return RunReport(
+            format=FORMAT,
+            scorp=__version__,
+            date=datetime.now().astimezone().isoformat(timespec="seconds"),
+            capture=str(self.datamanager.get_datapath()),
+            experiment=self.config.experiment_name or "",
+            method=self.config.method_name or "",
+            iterations=self.num_iterations,
+            interrupted_at=interrupted_at,
+            scene=self._scene(),
+            masks=of_masks,
+            objects=entries,
+            stages={name: Cost(**cost) for name, cost in self.clock.state().items()},
+            warnings=[*warned, *self.objects.warnings],
+            settings=self._settings(),
+            versions=_versions(),
+            machine=_machine(self.model.device),
+        )
 
-    def _scene(self) -> Facts:
+    def _scene(self) -> SceneFacts:
         layers, number = self.model.scene_composite.layers, len(self.model.gauss_params["means"])
-        return {
-            "gaussians": number - int((layers == ONLY_BEFORE).sum()),
-            "gaussians_before": number - int((layers == ONLY_AFTER).sum()),
-            "training_views": len(self.datamanager.train_dataset),
-            "evaluation_views": len(self.datamanager.eval_dataset),
-        }
+        return SceneFacts(
+            gaussians=number - int((layers == ONLY_BEFORE).sum()),
+            gaussians_before=number - int((layers == ONLY_AFTER).sum()),
+            training_views=len(self.datamanager.train_dataset),
+            evaluation_views=len(self.datamanager.eval_dataset),
+        )
 
     def _settings(self) -> Facts:
         """The options that decide what objects become, without those of generators, which may hold secrets."""
@@ -119,7 +132,7 @@ class ReportFlow:
             settings |= _flat(options, f"pipeline.model.{group}")
         return settings
 
-    def _pictures(self, entries: Mapping[str, Facts]) -> dict[str, list[Row]]:
+    def _pictures(self, entries: dict[str, ObjectEntry]) -> dict[str, list[Row]]:
         """The pictures of every lifted object; what they tell of placing goes into the facts as well."""
         model, album = self.model, album_for(len(self.model.scene_objects.names))
         objects = model.scene_objects.objects()
@@ -130,8 +143,8 @@ class ReportFlow:
         for one in track(objects, "Picturing objects", console=CONSOLE, transient=True):
             rows[one.name], overlays = picture_object(self._subject(one, scenes), scenes, album)
             if overlays:
-                told = [{"photograph": each.view, "iou": each.iou} for each in overlays]
-                entries[one.name]["place"]["overlays"] = told
+                outlined = [Outlined(each.view, each.iou) for each in overlays]
+                entries[one.name] = entries[one.name].outlined(outlined)
         return rows
 
     def _scenes(self) -> Scenes:

@@ -17,7 +17,7 @@ from scorp_ns.errors import ScorpError
 from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.model import ScorpModel
 from scorp_ns.model_config import AFTER, BEFORE, OBJECTS
-from scorp_ns.report.of_run.schema import check_run_report
+from scorp_ns.report.of_run.facts import check_run_report
 from scorp_ns.run.composing import ComposeFlow
 
 OPTIONS = (

@@ -15,7 +15,7 @@ from tools import run_folder, run_here, train_arguments
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.report.of_run.schema import check_run_report
+from scorp_ns.report.of_run.facts import check_run_report
 from scorp_ns.run.lifting import ObjectFlow, capture_to_world
 from scorp_ns.run.reporting import PAGE_FILE, REPORT_FILE, ReportFlow
 from scorp_ns.run.stage_clock import StageClock, read_costs
@@ -172,7 +172,7 @@ def test_a_run_interrupted_before_it_has_objects_has_no_report(
 def test_an_interruption_stays_one_whatever_the_report_runs_into(
     capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def half_done(self: ReportFlow, more: dict[str, Any]) -> None:
+    def half_done(self: ReportFlow, interrupted_at: int | None) -> None:
         raise IndexError("rows are missing")
 
     monkeypatch.setattr(ReportFlow, "_write", half_done)

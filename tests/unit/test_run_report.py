@@ -16,11 +16,12 @@ from PIL import Image
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
+from scorp_ns.report.kit.facts import checked
+from scorp_ns.report.of_run.facts import BUILT_IN, RunReport, check_run_report, run_schema_rows
 from scorp_ns.report.of_run.outcome import outcome_of
 from scorp_ns.report.of_run.outlines import overlay
 from scorp_ns.report.of_run.page import run_page
 from scorp_ns.report.of_run.pictures import MOST_FULL, Picture, Row, Scenes, Subject, album_for, picture_object
-from scorp_ns.report.of_run.schema import STAGES, check_run_report, run_schema_rows
 from scorp_ns.report.of_run.shots import LEAST_WINDOW, Window, orbit_around, project, shoot, window_around
 
 HOSTILE = '</h3><script>document.title="run"</script><img src=x onerror="run()"> & \ud800'
@@ -190,7 +191,8 @@ def entry(**changed: dict[str, Any]) -> dict[str, Any]:
         },
     }
     stages |= changed
-    return {"reached": "compose", "outcome": outcome_of(stages), **stages}
+    facts = {stage.name: checked(stages[stage.name], stage.facts, stage.name) for stage in BUILT_IN}
+    return {"reached": "compose", "outcome": outcome_of(facts, BUILT_IN), **stages}
 
 
 def report(**objects: dict[str, Any]) -> dict[str, Any]:
@@ -202,6 +204,10 @@ def report(**objects: dict[str, Any]) -> dict[str, Any]:
         "settings": {"pipeline.model.compose.mode": "blend", HOSTILE: HOSTILE}, "versions": {"scorp": "0.1.0"},
         "machine": {"cores": 2},
     }  # fmt: skip
+
+
+def report_of(**objects: dict[str, Any]) -> RunReport:
+    return check_run_report(report(**objects))
 
 
 class Nesting(HTMLParser):
@@ -241,19 +247,19 @@ def test_a_page_shows_every_object_with_its_reasons_word_for_word_whatever_its_n
     skipped = {"state": "skipped", "reason": "An earlier stage has nothing to go on with."}
     objects = {HOSTILE: entry(), "mug": entry(propose=failed, place=skipped, compose=skipped)}
     row = Row("Pictures", HOSTILE, HOSTILE, (Picture("turn", HOSTILE, Image.new("RGB", (8, 8))),))
-    page = parsed(run_page(report(**objects), {HOSTILE: [row]}))
+    page = parsed(run_page(report_of(**objects), {HOSTILE: [row]}))
     assert page.seen.count("article") == 2 and page.seen.count("script") == 1
     assert REASON in page.text and page.text.count(HOSTILE) >= 3
     assert "CC0" in page.text and "A hole was closed." in page.text and "96.0%" in page.text
 
 
 def test_what_somebody_decided_is_said():
-    page = parsed(run_page(report(mug=entry() | {"decision": "rejected"}), {}))
+    page = parsed(run_page(report_of(mug=entry() | {"decision": "rejected"}), {}))
     assert "rejected its proxy" in page.text
 
 
 def test_a_run_without_objects_says_how_to_have_some():
-    page = parsed(run_page(report(), {}))
+    page = parsed(run_page(report_of(), {}))
     assert "object_masks/<object name>/<image name>.png" in page.text and "Pick by click" in page.text
     assert page.seen.count("article") == 0
 
@@ -266,14 +272,14 @@ def test_the_page_of_very_many_objects_can_be_opened():
     image = Image.fromarray(noise.astype(np.uint8)).resize((album.size, album.size))
     row = Row("Pictures", "", "", tuple(Picture("outline", "outlines", image) for _ in range(5)))
     objects = {f"object {index}": entry() for index in range(number)}
-    assert len(run_page(report(**objects), {name: [row] for name in objects})) < 25e6
+    assert len(run_page(report_of(**objects), {name: [row] for name in objects})) < 25e6
 
 
 def test_the_schema_holds_for_reports_and_refuses_others():
     good = report(mug=entry())
     check_run_report(good)
     paths = {path for path, _, _ in run_schema_rows()}
-    assert {f"objects.<object>.{stage}.state" for stage in STAGES} <= paths
+    assert {f"objects.<object>.{stage.name}.state" for stage in BUILT_IN} <= paths
     broken = copy.deepcopy(good)
     broken["objects"]["mug"]["lift"]["gaussians"] = "many"
     with pytest.raises(ScorpError, match=r"report\.objects\.mug\.lift\.gaussians is a string"):
@@ -294,6 +300,7 @@ def test_the_documentation_has_every_value():
 )
 def test_the_outcome_names_the_first_stage_that_failed(stage: str, words: str):
     skipped = {"state": "skipped", "reason": ""}
-    later = STAGES[STAGES.index(stage) :]
+    names = [one.name for one in BUILT_IN]
+    later = names[names.index(stage) :]
     changed = dict.fromkeys(later, skipped) | {stage: {"state": "failed", "reason": "It broke."}}
     assert words in entry(**changed)["outcome"]

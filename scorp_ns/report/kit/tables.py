@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scorp_ns.report.kit.schema import Number
+from scorp_ns.report.kit.facts import Number
 
 NOTHING = "–"
 """Stands for what is not known."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Mapping
 from contextlib import suppress
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +34,3 @@ def write_text(path: Path, text: str) -> Path:
 def document_text(document: Any) -> str:
     """The document, which is plain JSON, as a file has it."""
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def plain_json(value: Any) -> Any:
-    """The value as JSON has it: numbers of numpy become Python's, those that are not finite null."""
-    if isinstance(value, Mapping):
-        return {key: plain_json(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_json(entry) for entry in value]
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scorp_ns.report.kit.facts import Number
 from scorp_ns.report.kit.page import page, section, tables_html
-from scorp_ns.report.kit.schema import Number
 from scorp_ns.report.kit.tables import Cell, Table
 from scorp_ns.report.kit.writing import write_text
+from scorp_ns.report.of_bench.facts import SETS, STAGES
 from scorp_ns.report.of_bench.markdown import escaped, table_markdown
-from scorp_ns.report.of_bench.schema import SETS, STAGES
 from scorp_ns.report.of_bench.tables import (
     ALONE,
     AVERAGE,

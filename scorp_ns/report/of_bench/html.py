@@ -9,9 +9,9 @@ from typing import Any
 
 from scorp_ns.report.kit.page import facts_html, links_html, page, section, tables_html, terms_html
 from scorp_ns.report.kit.tables import shown
+from scorp_ns.report.of_bench.facts import STAGES
 from scorp_ns.report.of_bench.object_tables import object_tables, stage_table
 from scorp_ns.report.of_bench.pictures import pictures_html
-from scorp_ns.report.of_bench.schema import STAGES
 from scorp_ns.report.of_bench.svg_plots import Line, equal_spans, line_plot
 from scorp_ns.report.of_bench.tables import (
     ALONE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scorp_ns.report.kit.schema import Number
+from scorp_ns.report.kit.facts import Number
 from scorp_ns.report.kit.tables import Cell, Table, memory_text, shown, time_text
-from scorp_ns.report.of_bench.schema import SETS
+from scorp_ns.report.of_bench.facts import SETS
 from scorp_ns.report.of_bench.tables import (
     ALONE,
     measured_metrics,

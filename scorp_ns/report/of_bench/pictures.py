@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from scorp_ns.report.kit.pictures import absent_html, embedded, figure_html, picture_html
-from scorp_ns.report.of_bench.schema import PICTURES
+from scorp_ns.report.of_bench.facts import PICTURES
 from scorp_ns.report.of_bench.tables import ordered_splits, split_label
 
 LONGER_SIDE = 720

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorp_ns.report.kit.schema import Number
+from scorp_ns.report.kit.facts import Number
 from scorp_ns.report.kit.tables import NOTHING, Cell, Table, shown
-from scorp_ns.report.of_bench.schema import SETS
+from scorp_ns.report.of_bench.facts import SETS
 
 ALONE = "alone"
 """The set whose scores stand in the split itself."""

@@ -14,11 +14,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.report.kit.schema import Number
-from scorp_ns.report.kit.writing import document_text, plain_json, write_text
+from scorp_ns.report.kit.facts import Number, plain_json
+from scorp_ns.report.kit.writing import document_text, write_text
+from scorp_ns.report.of_bench.facts import NUMBERS, check_report
 from scorp_ns.report.of_bench.html import report_html
 from scorp_ns.report.of_bench.markdown import report_markdown
-from scorp_ns.report.of_bench.schema import NUMBERS, check_report
 
 HIGHEST = ("peak_mb", "peak_gpu_mb")
 """Of these the highest counts, not the mean."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
-from typing import Any
+from typing import get_args
 
+from scorp_ns.report.kit.facts import Value, hints_of
 from scorp_ns.report.kit.page import facts_html
 from scorp_ns.report.kit.pictures import embedded, figure_html, picture_html
-from scorp_ns.report.kit.tables import shown, time_text
-from scorp_ns.report.of_run.outcome import TITLES, reasons_of, tone_of
+from scorp_ns.report.kit.tables import shown
+from scorp_ns.report.of_run.facts import ObjectEntry, StageFacts, StageText, Told
+from scorp_ns.report.of_run.outcome import reasons_of, tone_of
 from scorp_ns.report.of_run.pictures import LARGEST, Row
-from scorp_ns.report.of_run.schema import STAGES
 
 DECISIONS = {
     "accepted": "Somebody at the viewer put its proxy where it stands.",
@@ -39,115 +40,69 @@ WORDS = {
 SMALL, MANY = 200, 6
 """Pictures of at most so many pixels a side are shown small, and so are those of rows that have more than so many."""
 
-PLACED_BY = {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}
-
 SHARES = {"explained", "space_filled", "surface_unseen", "spill", "distance", "seen", "denied", "filled_share"}
 """Facts that are shown in per cent."""
 
 
-def object_card(number: int, name: str, entry: Mapping[str, Any], rows: Sequence[Row], is_lazy: bool) -> str:
+def object_card(
+    number: int, name: str, entry: ObjectEntry, rows: Sequence[Row], stages: Sequence[StageText], is_lazy: bool
+) -> str:
     """The object's part of the page, to which `#object-<number>` leads; a lazy one is laid out when it is reached."""
     reasons = "".join(
-        f'<p class="reason"><b>{escape(title)}:</b> {escape(reason)}</p>' for title, reason in reasons_of(entry).items()
+        f'<p class="reason"><b>{escape(title)}:</b> {escape(reason)}</p>'
+        for title, reason in reasons_of(entry, stages).items()
     )
     return (
-        f'<article class="card{" lazy" if is_lazy else ""}" id="object-{number}"><h3>{escape(name)}</h3>{_steps(entry)}'
-        f"{_decision(entry)}"
-        f'<p class="{tone_of(entry)}">{escape(entry["outcome"])}</p>{reasons}{_notes(entry)}'
-        f'<dl class="stages">{"".join(_stage(stage, entry[stage]) for stage in STAGES)}</dl>'
+        f'<article class="card{" lazy" if is_lazy else ""}" id="object-{number}"><h3>{escape(name)}</h3>'
+        f"{_steps(entry, stages)}{_decision(entry)}"
+        f'<p class="{tone_of(entry, stages)}">{escape(entry.outcome)}</p>{reasons}{_notes(entry, stages)}'
+        f'<dl class="stages">{"".join(_stage(stage, entry.of(stage)) for stage in stages)}</dl>'
         f"{''.join(_chapters(name, rows))}</article>\n"
     )
 
 
-def _steps(entry: Mapping[str, Any]) -> str:
+def _steps(entry: ObjectEntry, stages: Sequence[StageText]) -> str:
     """The way through the stages as a row of marks."""
     steps = "".join(
-        f'<li class="{state}" title="{state}">{escape(TITLES[stage])}</li>'
-        for stage in STAGES
-        for state in [escape(entry[stage]["state"])]
+        f'<li class="{state}" title="{state}">{escape(stage.title)}</li>'
+        for stage in stages
+        for state in [escape(entry.of(stage).state)]
     )
     return f'<ol class="steps">{steps}</ol>'
 
 
-def _decision(entry: Mapping[str, Any]) -> str:
-    decision = entry.get("decision")
-    return "" if decision is None else f'<p class="decision">{escape(DECISIONS.get(decision, str(decision)))}</p>'
+def _decision(entry: ObjectEntry) -> str:
+    decision = entry.decision
+    return "" if decision is None else f'<p class="decision">{escape(DECISIONS.get(decision, decision))}</p>'
 
 
-def _notes(entry: Mapping[str, Any]) -> str:
-    notes = [*entry["propose"].get("notes", ())]
-    notes += [f"{each['frame']}: {each['reason']}" for each in entry["masks"].get("suspicious", ())]
-    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+def _notes(entry: ObjectEntry, stages: Sequence[StageText]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for stage in stages for note in entry.of(stage).remarks())
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
-def _stage(stage: str, facts: Mapping[str, Any]) -> str:
-    told = dict(_told(stage, facts))
-    return f"<dt>{escape(TITLES[stage])}</dt><dd>{facts_html(told)}</dd>" if told else ""
+def _stage(stage: StageText, facts: StageFacts) -> str:
+    told = dict(_told(facts))
+    return f"<dt>{escape(stage.title)}</dt><dd>{facts_html(told)}</dd>" if told else ""
 
 
-def _told(stage: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a stage found, in words."""
-    yield from {
-        "masks": _told_of_masks,
-        "lift": _told_of_lifting,
-        "propose": _told_of_proxy,
-        "place": _told_of_place,
-        "tune": _evidence,
-        "compose": _told_of_composing,
-    }[stage](facts)
-    if "seconds" in facts:
-        yield "time", time_text(facts["seconds"])
+def _told(facts: StageFacts) -> Iterator[tuple[str, str]]:
+    """The facts that are annotated for it, in words; those of all stages come last."""
+    hints, common = hints_of(type(facts)), hints_of(StageFacts)
+    for name in sorted(hints, key=lambda name: name in common):
+        told = [one for one in get_args(hints[name])[1:] if isinstance(one, Told)]
+        value = getattr(facts, name)
+        if told and isinstance(value, Mapping):
+            yield from map(_named, value.items())
+        elif told and value is not None and (text := told[0].form(value)):
+            yield told[0].name, text
 
 
-def _told_of_masks(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "frames" in facts:
-        yield "shown by", f"{facts['frames']} photographs"
-        yield "mean area", f"{facts['mean_area']:.1%} of them"
-        yield "cut by the border in", str(facts["cut"])
-    if facts.get("origin") in ("box", "click"):
-        yield "pointed out by a", facts["origin"]
-
-
-def _told_of_lifting(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "gaussians" in facts:
-        yield "Gaussians", shown(facts["gaussians"], 0)
-        yield "seen", f"{facts['mean_visibility']:.0%}"
-        yield "fits its masks", shown(facts["mask_iou"], 2)
-        yield "stands on", "a plane" if facts["has_support"] else "nothing found"
-
-
-def _told_of_proxy(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "made_by" in facts:
-        yield "made by", facts["made_by"]
-        yield "Gaussians", shown(facts["gaussians"], 0)
-        yield from _evidence(facts)
-        if "license" in facts:
-            yield "licence", facts["license"]
-
-
-def _told_of_place(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "by" in facts:
-        yield "by", PLACED_BY.get(facts["by"], str(facts["by"]))
-    yield from _named(facts.get("confidence", {}))
-
-
-def _told_of_composing(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, title in (("kept", "Gaussians that stay"), ("dropped", "that go"), ("filled", "from its proxy")):
-        if key in facts:
-            yield title, shown(facts[key], 0)
-    yield from _evidence(facts)
-
-
-def _evidence(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _named(facts.get("evidence", {}))
-
-
-def _named(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in facts.items():
-        is_share = key in SHARES and isinstance(value, (int, float))
-        text = f"{value:.1%}" if is_share else value if isinstance(value, str) else shown(value, 3)
-        yield WORDS.get(key, key.replace("_", " ")), text
+def _named(fact: tuple[str, Value]) -> tuple[str, str]:
+    key, value = fact
+    is_share = key in SHARES and isinstance(value, (int, float))
+    text = f"{value:.1%}" if is_share else value if isinstance(value, str) else shown(value, 3)
+    return WORDS.get(key, key.replace("_", " ")), text
 
 
 def _chapters(name: str, rows: Sequence[Row]) -> Iterator[str]:

@@ -2,58 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from scorp_ns.report.kit.tables import shown
-from scorp_ns.report.of_run.schema import DONE, FAILED, SKIPPED, STAGES
-
-TITLES = {
-    "masks": "masks",
-    "lift": "lifted",
-    "propose": "proxy",
-    "place": "placed",
-    "tune": "tuned",
-    "compose": "composed",
-}
-"""What the stages are called for people."""
-
-KEPT = {
-    "masks": "It is left out.",
-    "lift": "It is part of the scene like everything else.",
-    "propose": "There is no proxy of it, and it stays as it was lifted.",
-    "place": "The place of its proxy is not to be believed, and it stays as it was lifted.",
-    "tune": "Its proxy keeps the colours that were generated.",
-    "compose": "It could not be put together with its proxy, and stays as it was lifted.",
-}
-"""What a failure at each stage comes to."""
+from scorp_ns.report.of_run.facts import DONE, FAILED, SKIPPED, ComposeFacts, ObjectEntry, StageFacts, StageText
 
 
-def outcome_of(stages: Mapping[str, Mapping[str, Any]]) -> str:
-    """What became of the object with these stages."""
-    failed = [stage for stage in STAGES if stages[stage]["state"] == FAILED]
-    composed = stages["compose"]
-    if composed["state"] == DONE:
-        kept, filled = (shown(composed[key], 0) for key in ("kept", "filled"))
+def outcome_of(facts: Mapping[str, StageFacts], stages: Sequence[StageText]) -> str:
+    """What became of the object with these facts, by the names of their stages."""
+    composed, lifted = facts.get("compose"), facts.get("lift")
+    if isinstance(composed, ComposeFacts) and composed.state == DONE:
+        kept, filled = (shown(number, 0) for number in (composed.kept, composed.filled))
         return f"{kept} of its own Gaussians stay, and {filled} come from its proxy."
-    if failed:
-        return KEPT[failed[0]]
-    if stages["lift"]["state"] == DONE:
+    for stage in stages:
+        if facts[stage.name].state == FAILED:
+            return stage.on_failure
+    if lifted is not None and lifted.state == DONE:
         return "It stays as it was lifted."
     return "It was not lifted in this run."
 
 
-def tone_of(entry: Mapping[str, Any]) -> str:
+def is_composed(entry: ObjectEntry, stages: Sequence[StageText]) -> bool:
+    """Whether the object was put together with its proxy."""
+    return any(isinstance(facts := entry.of(stage), ComposeFacts) and facts.state == DONE for stage in stages)
+
+
+def tone_of(entry: ObjectEntry, stages: Sequence[StageText]) -> str:
     """The page's tone for an object: `better` if it is composed, `worse` if a stage failed."""
-    if entry["compose"]["state"] == DONE:
+    if is_composed(entry, stages):
         return "better"
-    return "worse" if any(entry[stage]["state"] == FAILED for stage in STAGES) else ""
+    return "worse" if any(entry.of(stage).state == FAILED for stage in stages) else ""
 
 
-def reasons_of(entry: Mapping[str, Any]) -> dict[str, str]:
+def reasons_of(entry: ObjectEntry, stages: Sequence[StageText]) -> dict[str, str]:
     """By the title of each stage that failed, or did not do all that was wished, why."""
-    return {
-        TITLES[stage]: entry[stage]["reason"]
-        for stage in STAGES
-        if entry[stage]["state"] != SKIPPED and "reason" in entry[stage]
-    }
+    facts = {stage.title: entry.of(stage) for stage in stages}
+    return {title: one.reason for title, one in facts.items() if one.state != SKIPPED and one.reason is not None}

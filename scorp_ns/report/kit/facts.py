@@ -1,0 +1,164 @@
+"""Typed facts: dataclasses whose fields say what they mean, and what derives from them: JSON, checks, documentation.
+
+A document is a dataclass whose fields are `Annotated[int | None, "what it counts"] = None`, dataclasses, sequences, or
+mappings from a name. Fields with a default may be absent; None is left out, and null where it may not be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, reduce
+from numbers import Integral, Real
+from operator import or_
+from pathlib import PurePosixPath
+from types import NoneType
+from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
+
+from scorp_ns.errors import ScorpError
+from scorp_ns.messages import json_kind
+
+Number = int | float
+"""What JSON has for numbers; one that is not known is null."""
+
+Value = str | int | float | bool | None
+"""Any single value."""
+
+InsidePath = NewType("InsidePath", str)
+"""A path below the document's folder."""
+
+Fact = Annotated[str, "<fact>"]
+"""The key of a mapping carries what stands for it in the documentation."""
+
+KINDS: dict[Any, tuple[str, str]] = {
+    Number: ("number", "a number or null"),
+    int: ("whole", "a whole number"),
+    str: ("text", "a string"),
+    InsidePath: ("path", "a path with forward slashes that stays in the report's folder"),
+    Value: ("any", "a string, a number, a truth value or null"),
+}
+"""The types of single values, by their names in the documentation and in errors."""
+
+
+@cache
+def hints_of(facts: Any) -> dict[str, Any]:
+    """The types of the fields with their annotations, in order."""
+    return get_type_hints(facts, include_extras=True)
+
+
+def rows_of(kind: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Path, kind and meaning of every value of a type, for the documentation."""
+    bare, meaning = _bare(kind)
+    if dataclasses.is_dataclass(bare):
+        for name, below in hints_of(bare).items():
+            yield from rows_of(below, f"{path}.{name}" if path else name)
+    elif get_origin(bare) is Mapping:
+        key, below = get_args(bare)
+        yield from rows_of(below, f"{path}.{key.__metadata__[0]}" if path else key.__metadata__[0])
+    elif get_origin(bare) is Sequence:
+        yield from rows_of(get_args(bare)[0], f"{path}[]")
+    elif bare in KINDS and meaning:
+        yield path, KINDS[bare][0], meaning
+    else:
+        raise ScorpError(
+            f"The fact '{path}' is declared as {kind}.",
+            f"Facts are {', '.join(name for name, _ in KINDS.values())}, annotated with what they mean.",
+            "Correct the declaration.",
+        )
+
+
+def checked(value: Any, kind: Any, path: str, only_known_keys: bool = True) -> Any:
+    """The JSON value as the type, or an error that names the first place where it is not as the type says."""
+    bare, meaning = _bare(kind)
+    if dataclasses.is_dataclass(bare):
+        return bare(**_checked_fields(value, bare, path, only_known_keys))  # type: ignore[operator]
+    if get_origin(bare) is Mapping:
+        _check_object(value, path)
+        of = get_args(bare)[1]
+        return {key: checked(item, of, f"{path}.{key}", only_known_keys) for key, item in value.items()}
+    if get_origin(bare) is Sequence:
+        if not isinstance(value, list):
+            raise wrong(f"{path} is {_described(value)}", "It has to be a list.")
+        of = get_args(bare)[0]
+        return [checked(item, of, f"{path}[{index}]", only_known_keys) for index, item in enumerate(value)]
+    if not _is_kind(value, KINDS[bare][0]):
+        raise wrong(f"{path} is {_described(value)}", f"It has to be {KINDS[bare][1]}: {meaning}.")
+    return value
+
+
+def plain_json(value: Any) -> Any:
+    """The value as JSON has it: facts as objects, numpy's numbers as Python's, those that are not finite as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {field.name: plain_json(one) for field, one in fields if one is not None or _is_needed(field)}
+    if isinstance(value, Mapping):
+        return {key: plain_json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_json(entry) for entry in value]
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def wrong(found: str, needed: str) -> ScorpError:
+    """The error for a document that is not as its type says."""
+    return ScorpError(f"The report is wrong: {found}.", needed, "Correct it, or have it written again.")
+
+
+def _bare(kind: Any) -> tuple[Any, str]:
+    """The type without annotations and without the None of what may be absent, and its meaning."""
+    meaning = ""
+    if get_origin(kind) is Annotated:
+        kind, *annotations = get_args(kind)
+        meaning = next((one for one in annotations if isinstance(one, str)), "")
+    if kind not in KINDS and NoneType in get_args(kind):
+        kind = reduce(or_, (one for one in get_args(kind) if one is not NoneType))
+    return _bare(kind) if get_origin(kind) is Annotated else (kind, meaning)
+
+
+def _checked_fields(value: Any, facts: type, path: str, only_known_keys: bool) -> dict[str, Any]:
+    _check_object(value, path)
+    hints = hints_of(facts)
+    for field in dataclasses.fields(facts):
+        if _is_needed(field) and field.name not in value:
+            raise wrong(f"{path} has no '{field.name}'", "It may not be absent.")
+    for key in value:
+        if only_known_keys and key not in hints:
+            raise wrong(f"{path}.{key} is unknown", f"There can be {', '.join(hints)}.")
+    known = ((key, item) for key, item in value.items() if key in hints)
+    return {key: checked(item, hints[key], f"{path}.{key}", only_known_keys) for key, item in known}
+
+
+def _check_object(value: Any, path: str) -> None:
+    if not isinstance(value, dict):
+        raise wrong(f"{path} is {_described(value)}", "It has to be an object.")
+    if any(not isinstance(key, str) for key in value):
+        raise wrong(f"{path} has a key that is no text", "Keys are names.")
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _is_kind(value: Any, kind: str) -> bool:
+    if kind in ("number", "whole"):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole or (kind == "number" and (value is None or isinstance(value, float)))
+    if kind == "path":
+        return isinstance(value, str) and _stays_inside(value)
+    return isinstance(value, str) or (kind == "any" and isinstance(value, (int, float, type(None))))
+
+
+def _stays_inside(text: str) -> bool:
+    path = PurePosixPath(text)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\\", ":"} & set(text)
+
+
+def _described(value: Any) -> str:
+    """The value itself where it is short."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return f"{json_kind(value)} ({value!r:.60})" if isinstance(value, (str, int, float)) else json_kind(value)

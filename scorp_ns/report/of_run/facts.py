@@ -1,0 +1,341 @@
+"""The report of a run, as typed facts: what each stage made of each object, and what the run was.
+
+Within a format, keys may be added; a key that goes, or changes its meaning, makes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, make_dataclass, replace
+from functools import cache, partial
+from typing import Annotated, Any
+
+from scorp_ns.report.kit.facts import Fact, Number, Value, checked, rows_of, wrong
+from scorp_ns.report.kit.tables import shown, time_text
+
+FORMAT = 1
+"""The version of the report."""
+
+DONE, FAILED, SKIPPED = "done", "failed", "skipped"
+"""The states of an object at a stage."""
+
+ACCEPTED, REJECTED = "accepted", "rejected"
+"""The decisions about an object's proxy at the viewer."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An annotation of facts that the page tells: under which name, in which form; a form without text leaves out.
+
+    Of a mapping, every entry is told.
+    """
+
+    name: str = ""
+    form: Callable[[Any], str | None] = str
+
+
+COUNT, EACH = partial(shown, digits=0), Told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageFacts:
+    """What a stage made of one object; each stage has its own subclass, whose facts may all be absent."""
+
+    state: Annotated[str, f"`{DONE}`, `{FAILED}` or `{SKIPPED}`"]
+    reason: Annotated[str | None, "why it failed or was skipped, word for word"] = None
+    seconds: Annotated[Number | None, "time that the stage spent on this object alone", Told("time", time_text)] = None
+
+    def remarks(self) -> Sequence[str]:
+        """What the page lists as remarks."""
+        return ()
+
+    def overview(self) -> Mapping[str, str]:
+        """Columns of the table of all objects, the same for all objects."""
+        return {}
+
+
+@dataclass(frozen=True)
+class SuspiciousMask:
+    """A mask that does not look right."""
+
+    frame: Annotated[str, "the photograph"]
+    reason: Annotated[str, "what looks wrong in its mask"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskFacts(StageFacts):
+    """What the masks show of an object."""
+
+    frames: Annotated[
+        int | None, "photographs whose masks show the object", Told("shown by", "{} photographs".format)
+    ] = None
+    missing: Annotated[int | None, "photographs with masks that do not show it"] = None
+    mean_area: Annotated[
+        Number | None,
+        "its share of the pixels of a photograph that shows it",
+        Told("mean area", "{:.1%} of them".format),
+    ] = None
+    cut: Annotated[int | None, "photographs whose border cuts it", Told("cut by the border in")] = None
+    origin: Annotated[
+        str | None,
+        "`masks`, `box` or `click`: how the object was pointed out",
+        Told("pointed out by a", {"box": "box", "click": "click"}.get),
+    ] = None
+    suspicious: Sequence[SuspiciousMask] | None = None
+
+    def remarks(self) -> Sequence[str]:
+        """The masks that do not look right."""
+        return [f"{each.frame}: {each.reason}" for each in self.suspicious or ()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiftFacts(StageFacts):
+    """The lifted object."""
+
+    gaussians: Annotated[int | None, "Gaussians that were lifted", Told("Gaussians", COUNT)] = None
+    mean_visibility: Annotated[
+        Number | None, "share of themselves that they showed any photograph, in the mean", Told("seen", "{:.0%}".format)
+    ] = None
+    mask_iou: Annotated[
+        Number | None,
+        "IoU of the lifted object's silhouettes with its masks",
+        Told("fits its masks", partial(shown, digits=2)),
+    ] = None
+    has_support: Annotated[
+        Value,
+        "whether a plane was found that the object stands on",
+        Told("stands on", {True: "a plane", False: "nothing found"}.get),
+    ] = None
+    photographs: Sequence[Annotated[str, "the photographs that show it best, best first"]] | None = None
+
+    def overview(self) -> Mapping[str, str]:
+        """How well the object fits its masks."""
+        return {"fits its masks": shown(self.mask_iou, 2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposeFacts(StageFacts):
+    """The object's proxy as its generator made it."""
+
+    made_by: Annotated[str | None, "the generator or model", Told("made by")] = None
+    gaussians: Annotated[int | None, "Gaussians on the proxy's surface", Told("Gaussians", COUNT)] = None
+    evidence: Annotated[
+        Mapping[Fact, Annotated[Value, "what speaks for the proxy, as its generator says"]] | None, EACH
+    ] = None
+    notes: Sequence[Annotated[str, "what had to be repaired, or is to be known of it"]] | None = None
+    license: Annotated[
+        str | None, "under which terms the proxy may be used, if the generator says", Told("licence")
+    ] = None
+
+    def remarks(self) -> Sequence[str]:
+        """What had to be repaired."""
+        return self.notes or ()
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A photograph with the proxy's outline."""
+
+    photograph: Annotated[str, "a photograph in which the page shows the proxy's outline"]
+    iou: Annotated[Number | None, "IoU of the proxy's silhouette with the mask there; null without a mask"]
+
+
+POSE = "the proxy's pose in the capture's frame, a 4 x 4 matrix; the best one if it was refused"
+PLACED_BY = {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}
+
+
+def placed_by(by: str) -> str:
+    """What told the place, in words."""
+    return PLACED_BY.get(by, by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceFacts(StageFacts):
+    """The place of the object's proxy."""
+
+    by: Annotated[
+        str | None,
+        "`generator` or `person` where that told the place, `search` where it was found",
+        Told("by", placed_by),
+    ] = None
+    proxy_to_capture: Sequence[Sequence[Annotated[Number, POSE]]] | None = None
+    confidence: Annotated[Mapping[Fact, Annotated[Value, "what speaks for the place, or against it"]] | None, EACH] = (
+        None
+    )
+    overlays: Sequence[Outlined] | None = None
+
+    def overview(self) -> Mapping[str, str]:
+        """How much of what was seen the proxy explains."""
+        explained = (self.confidence or {}).get("explained")
+        return {"proxy explains": shown(None if isinstance(explained, str) else explained, 2)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneFacts(StageFacts):
+    """The proxy's colours."""
+
+    evidence: Annotated[
+        Mapping[Fact, Annotated[Value, "how far colours are from the photographs, before and after"]] | None, EACH
+    ] = None
+    color_map: (
+        Sequence[Sequence[Annotated[Number, "3 x 4, from the generated colours to those that match, 1 below them"]]]
+        | None
+    ) = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeFacts(StageFacts):
+    """The object put together with its proxy."""
+
+    kept: Annotated[int | None, "lifted Gaussians that stay", Told("Gaussians that stay", COUNT)] = None
+    dropped: Annotated[int | None, "lifted Gaussians that go", Told("that go", COUNT)] = None
+    filled: Annotated[int | None, "Gaussians that the proxy adds", Told("from its proxy", COUNT)] = None
+    evidence: Annotated[
+        Mapping[
+            Fact, Annotated[Value, "shares of the proxy's surface: seen, denied by photographs, filled in"]
+        ] | None,
+        EACH,
+    ] = None  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StageText:
+    """A stage as reports tell of it."""
+
+    name: str
+    """Its key in the entry of an object."""
+    title: str
+    """The page's name for it, such as `lifted`."""
+    on_failure: str
+    """A sentence on what its failure comes to."""
+    facts: type[StageFacts]
+
+    def __post_init__(self) -> None:
+        tuple(rows_of(self.facts, self.name))  # Facts that cannot be documented are refused here.
+
+
+BUILT_IN = (
+    StageText("masks", "masks", "It is left out.", MaskFacts),
+    StageText("lift", "lifted", "It is part of the scene like everything else.", LiftFacts),
+    StageText("propose", "proxy", "There is no proxy of it, and it stays as it was lifted.", ProposeFacts),
+    StageText(
+        "place", "placed", "The place of its proxy is not to be believed, and it stays as it was lifted.", PlaceFacts
+    ),
+    StageText("tune", "tuned", "Its proxy keeps the colours that were generated.", TuneFacts),
+    StageText(
+        "compose", "composed", "It could not be put together with its proxy, and stays as it was lifted.", ComposeFacts
+    ),
+)
+"""The stages that every run has, in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectEntry:
+    """One object; its type for given stages has a field more for the facts of each, see `entry_type`."""
+
+    reached: Annotated[str, "the last stage that was done, or `nothing`"]
+    outcome: Annotated[str, "what became of the object, in a sentence"]
+    decision: Annotated[
+        str | None, f"`{ACCEPTED}` or `{REJECTED}`: what somebody at the viewer decided, if anything"
+    ] = None
+
+    def of(self, stage: StageText) -> StageFacts:
+        """The facts of a stage."""
+        return getattr(self, stage.name)
+
+    def outlined(self, overlays: Sequence[Outlined]) -> ObjectEntry:
+        """The entry with the photographs in which the page shows the proxy's outline."""
+        places = {name: facts for name, facts in vars(self).items() if isinstance(facts, PlaceFacts)}
+        return replace(self, **{name: replace(facts, overlays=overlays) for name, facts in places.items()})
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """The size of the scene."""
+
+    gaussians: Annotated[int, "Gaussians of the scene as it is shown"]
+    gaussians_before: Annotated[int, "Gaussians of the scene before its objects were composed"]
+    training_views: Annotated[int, "photographs that were trained on"]
+    evaluation_views: Annotated[int, "photographs that were held out"]
+
+
+@dataclass(frozen=True)
+class MasksFacts:
+    """The masks of all objects."""
+
+    source: Annotated[str, "where the object masks come from"]
+    frames: Annotated[int, "different photographs"]
+    maps: Annotated[int, "photographs that have masks"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage took, over all objects."""
+
+    seconds: Annotated[Number | None, "time that the stage took, over all parts of a resumed run"] = None
+    peak_mb: Annotated[Number | None, "most memory that was in use"] = None
+    peak_gpu_mb: Annotated[Number | None, "the same of a GPU's memory, where one computed"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """The whole report."""
+
+    format: Annotated[int, "version of this schema"]
+    scorp: Annotated[str, "version of scorp"]
+    date: Annotated[str, "when the report was written, in ISO 8601 with the zone"]
+    capture: Annotated[str, "the capture's folder or file"]
+    experiment: Annotated[str | None, "name of the experiment"] = None
+    method: Annotated[str, "name of the method that trained"]
+    iterations: Annotated[int, "length of the whole run"]
+    interrupted_at: Annotated[int | None, "the iteration at which somebody stopped the run, if somebody did"] = None
+    scene: SceneFacts
+    masks: MasksFacts | None = None
+    objects: Mapping[Annotated[str, "<object>"], ObjectEntry]
+    stages: Mapping[Annotated[str, "<stage>"], Cost]
+    warnings: (
+        Sequence[
+            Annotated[str, "what is to be looked at, and what people were warned of since the run was last resumed"]
+        ]
+        | None
+    ) = None
+    settings: (
+        Mapping[
+            Annotated[str, "<option>"],
+            Annotated[Value, "options that decide what objects become; config.yml has all"],
+        ]
+        | None
+    ) = None
+    versions: Mapping[Annotated[str, "<package>"], Annotated[str, "installed versions"]] | None = None
+    machine: Mapping[Fact, Annotated[Value, "what the run was on"]] | None = None
+
+
+@cache
+def entry_type(stages: tuple[StageText, ...]) -> type[ObjectEntry]:
+    """The type of an object's entry with these stages."""
+    names = ", ".join(stage.name for stage in stages)
+    fields = [
+        ("reached", Annotated[str, f"the last stage that was done: one of {names}, or `nothing`"]),
+        *((stage.name, stage.facts) for stage in stages),
+    ]
+    return make_dataclass("ObjectEntry", fields, bases=(ObjectEntry,), frozen=True, kw_only=True)
+
+
+@cache
+def report_type(stages: tuple[StageText, ...]) -> type[RunReport]:
+    """The type of a report with these stages."""
+    objects = Mapping[Annotated[str, "<object>"], entry_type(stages)]
+    return make_dataclass("RunReport", [("objects", objects)], bases=(RunReport,), frozen=True, kw_only=True)
+
+
+def check_run_report(report: Any, stages: Sequence[StageText] = BUILT_IN, only_known_keys: bool = True) -> RunReport:
+    """The report of a report.json with these stages, or an error that names the first place that is wrong."""
+    typed = checked(report, report_type(tuple(stages)), "report", only_known_keys)
+    if typed.format != FORMAT:
+        raise wrong(f"report.format is {typed.format}", f"This version of scorp knows format {FORMAT}.")
+    return typed
+
+
+def run_schema_rows(stages: Sequence[StageText] = BUILT_IN) -> list[tuple[str, str, str]]:
+    """Path, kind and meaning of every value, for the documentation."""
+    return list(rows_of(report_type(tuple(stages))))
