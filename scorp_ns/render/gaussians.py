@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,6 +27,8 @@ class Render:
     """Opacity, 0 to 1."""
     depth: Float[Tensor, "h w"]
     """Mean depth along the camera's axis; 0 if it was not asked for."""
+    info: dict[str, Any] = field(default_factory=dict)
+    """The intermediates that `rasterization` returns, which densification learns from; none of an empty picture."""
 
     @property
     def is_solid(self) -> Bool[Tensor, "h w"]:
@@ -43,10 +45,13 @@ def render(
     background: float | Float[Tensor, " c"] | None = None,
     rasterize_mode: Literal["classic", "antialiased"] = "classic",
     near_plane: float = 0.01,
+    sh_degree: int | None = None,
+    absgrad: bool = False,
 ) -> Render:
-    """The picture of the Gaussians alone, differentiable by all of their tensors, and their depth with ED.
+    """The picture of the Gaussians alone, differentiable by their tensors and the viewmat, and their depth with ED.
 
-    `channels` take the place of their colours. No Gaussians make an empty picture, which gsplat refuses to draw.
+    `channels` take the place of their colours, which are of the Gaussians' own degree unless a lower one is given. No
+    Gaussians make an empty picture, which gsplat refuses to draw.
     """
     means = gaussians.means
     if render_mode == "ED":
@@ -58,15 +63,15 @@ def render(
         nothing = means.new_zeros(camera.height, camera.width)
         backdrop = means.new_zeros(num_channels) if background is None else background
         return Render(backdrop.expand(*nothing.shape, -1), nothing, nothing)
-    image, alpha, _ = rasterization(
+    image, alpha, info = rasterization(
         means, gaussians.quats, gaussians.scales, gaussians.opacities,
         colors=gaussians.harmonics if channels is None else channels,
         viewmats=camera.viewmat[None].to(means), Ks=camera.K[None].to(means), width=camera.width, height=camera.height,
-        sh_degree=gaussians.sh_degree if channels is None else None,
+        sh_degree=None if channels is not None else gaussians.sh_degree if sh_degree is None else sh_degree,
         backgrounds=None if background is None else background[None],
-        render_mode=render_mode, rasterize_mode=rasterize_mode, near_plane=near_plane, packed=False,
+        render_mode=render_mode, rasterize_mode=rasterize_mode, near_plane=near_plane, absgrad=absgrad, packed=False,
     )  # fmt: skip
     alpha = alpha[0, ..., 0]
     if render_mode == "RGB":
-        return Render(image[0], alpha, torch.zeros_like(alpha))
-    return Render(image[0, ..., :-1], alpha, image[0, ..., -1])
+        return Render(image[0], alpha, torch.zeros_like(alpha), info)
+    return Render(image[0, ..., :-1], alpha, image[0, ..., -1], info)

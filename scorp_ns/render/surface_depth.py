@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -23,8 +24,8 @@ lie within the surface and reach up to it, so the depths of their centres are to
 def render_depths(
     gaussians: Gaussians, camera: Camera, rasterize_mode: Literal["classic", "antialiased"] = "classic"
 ) -> Render:
-    """The mean depth of the Gaussians' centres, with nothing else in the scene."""
-    return render(gaussians, camera, "ED", rasterize_mode=rasterize_mode)
+    """The mean depth of the Gaussians' centres, with nothing else in the scene and without intermediates to keep."""
+    return replace(render(gaussians, camera, "ED", rasterize_mode=rasterize_mode), info={})
 
 
 @torch.no_grad()

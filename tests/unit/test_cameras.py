@@ -156,11 +156,23 @@ def test_a_render_of_nothing_is_its_background():
     assert not drawn.alpha.any() and not drawn.is_solid.any()
 
 
-def test_a_render_hands_gradients_to_gaussians_and_channels():
+def test_a_render_hands_gradients_to_gaussians_channels_and_camera():
     one = camera(torch.float32)
     mean = (one.center + 3.0 * one.directions(torch.tensor([20.2]), torch.tensor([15.1]))[0]).requires_grad_()
     channels = torch.tensor([[0.5, 2.0]], requires_grad=True)
-    drawn = render(blob(mean), one, "RGB+ED", channels=channels, background=torch.tensor([0.1, 0.2]))
+    viewmat = one.viewmat.clone().requires_grad_()
+    one = replace(one, viewmat=viewmat)
+    drawn = render(blob(mean), one, "RGB+ED", channels=channels, background=torch.tensor([0.1, 0.2]), absgrad=True)
+    drawn.info["means2d"].retain_grad()
     assert drawn.colors.shape == (30, 40, 2)
     (drawn.colors[:15].sum() + drawn.depth.sum()).backward()
-    assert mean.grad is not None and bool(mean.grad.any()) and channels.grad is not None and bool(channels.grad.any())
+    for leaf in (mean, channels, viewmat, drawn.info["means2d"]):
+        assert leaf.grad is not None and bool(leaf.grad.any())
+    assert bool((drawn.info["means2d"].absgrad >= drawn.info["means2d"].grad.abs()).all())
+
+
+def test_colours_may_be_drawn_at_a_lower_degree():
+    turning = replace(blob(camera().center + 3.0 * ROTATION[2]), harmonics=torch.rand(1, 9, 3))
+    plain = replace(turning, harmonics=turning.harmonics[:, :1])
+    assert torch.equal(render(turning, camera(), sh_degree=0).colors, render(plain, camera()).colors)
+    assert not torch.equal(render(turning, camera()).colors, render(plain, camera()).colors)
