@@ -10,6 +10,9 @@ from typing import Any
 
 from scorp_ns.errors import ScorpError
 
+DIGITS = 8
+"""Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
+
 
 def read_json(path: Path, kind: type[ScorpError], needed: str, do: str) -> Any:
     """What the file holds; an error of this kind, with these words, says why it cannot be read."""
@@ -49,3 +52,9 @@ def write_json(path: Path, content: Any) -> None:
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def rounded(values: Any) -> Any:
+    """Numbers, or lists or a tensor of them, rounded to significant digits."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.{DIGITS}g}")

@@ -9,21 +9,17 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from scorp_ns.errors import OutputError
 from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.json_files import write_json
+from scorp_ns.json_files import rounded, write_json
 from scorp_ns.products import LiftedObject, ObjectView
 
 FORMAT = 1
 """Version of object.json; it grows when a reader of the old one would go wrong."""
-
-DIGITS = 8
-"""Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
 
 
 def write_object(
@@ -95,8 +91,8 @@ def _camera(view: ObjectView, to_capture: Similarity) -> dict[str, Any]:
     return {
         "photograph": view.name,
         "size": list(view.trimap.shape[::-1]),
-        "K": _rounded(view.K),
-        "camera_to_capture_opencv": _rounded(pose),
+        "K": rounded(view.K),
+        "camera_to_capture_opencv": rounded(pose),
         "scores": dict(view.scores),
     }
 
@@ -109,22 +105,17 @@ def _findings(one: LiftedObject, to_capture: Similarity) -> dict[str, Any]:
         "name": one.name,
         "gaussians": len(one.indices),
         "box": {
-            "center": _rounded(to_capture.apply(one.frame.center.double())),
-            "size": _rounded(one.frame.extent * to_capture.scale),
-            "axes": _rounded(rotation @ one.frame.rotation.double()),
+            "center": rounded(to_capture.apply(one.frame.center.double())),
+            "size": rounded(one.frame.extent * to_capture.scale),
+            "axes": rounded(rotation @ one.frame.rotation.double()),
         },
         "support": None
         if one.support is None
         else {
-            "point": _rounded(to_capture.apply(one.support.point.double())),
-            "up": _rounded(rotation @ one.support.up.double()),
+            "point": rounded(to_capture.apply(one.support.point.double())),
+            "up": rounded(rotation @ one.support.up.double()),
         },
         "mask_iou": None if one.mask_iou is None else round(one.mask_iou, 4),
         "mean_visibility": round(float(one.visibility.mean()), 4),
         "visible_share": {name: round(share, 4) for name, share in one.visible_shares.items()},
     }
-
-
-def _rounded(values: Tensor) -> list[Any]:
-    rounded = [float(f"{value:.{DIGITS}g}") for value in values.double().flatten().tolist()]
-    return torch.tensor(rounded, dtype=torch.float64).reshape(values.shape).tolist()

@@ -19,9 +19,10 @@ from scorp_ns.finished.files import (
     write_scene_bodies,
 )
 from scorp_ns.finished.finished_run import FinishedRun, load_finished_run
-from scorp_ns.finished.manifest import object_entry, relative_files, rounded, write_manifest
+from scorp_ns.finished.manifest import object_entry, relative_files, write_manifest
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.host.progress_bar import progress_bar
+from scorp_ns.json_files import rounded
 from scorp_ns.masks.folder_names import folder_name
 from scorp_ns.model_config import AFTER
 
@@ -121,7 +122,7 @@ def _manifest(
     return {
         "run": run.folder.name,
         "frame": choices.frame,
-        "up_in_capture": rounded(up_in_capture(run, objects).tolist()),
+        "up_in_capture": rounded(up_in_capture(run, objects)),
         "scene": relative_files(scene, folder),
         "objects": [
             object_entry(one, result.files, folder, choices) for one, result in zip(objects, written, strict=True)

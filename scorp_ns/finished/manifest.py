@@ -10,13 +10,10 @@ from scorp_ns import __version__
 from scorp_ns.export.whole_folder import ALL_FILES, MANIFEST, WRITTEN_BY, files_below
 from scorp_ns.finished.choices import ExportChoices
 from scorp_ns.finished.delivered_object import DeliveredObject
-from scorp_ns.json_files import write_json
+from scorp_ns.json_files import rounded, write_json
 
 FORMAT = 1
 """Version of the manifest; it grows when a reader of the old one would go wrong."""
-
-DIGITS = 8
-"""Significant digits of numbers."""
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
@@ -37,8 +34,8 @@ def object_entry(
     in_own_frame = choices.frame == "object"
     entry: dict[str, Any] = {
         "name": one.name,
-        "size": rounded(one.size.tolist()),
-        "object_to_capture": [rounded(row) for row in one.T_capture_object.matrix.tolist()],
+        "size": rounded(one.size),
+        "object_to_capture": rounded(one.T_capture_object.matrix),
         "files_to_capture": "object_to_capture" if in_own_frame else "identity",
         "gaussians": len(one.gaussians),
         "files": relative_files(files, folder),
@@ -55,8 +52,3 @@ def object_entry(
             "up_in_glb": "y" if in_own_frame else "as in the capture",
         }
     return entry
-
-
-def rounded(values: list[float]) -> list[float]:
-    """Numbers rounded for the manifest."""
-    return [float(f"{value:.{DIGITS}g}") for value in values]

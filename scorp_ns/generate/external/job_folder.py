@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 from PIL import Image
-from torch import Tensor
 
 from scorp_ns.cameras import Camera
 from scorp_ns.errors import GenerationError
 from scorp_ns.formats.splat_ply import write_splats
 from scorp_ns.generate.external.partial_points import partial_points
-from scorp_ns.json_files import write_json
+from scorp_ns.json_files import rounded, write_json
 from scorp_ns.products import VISIBLE, ObjectCrop, ObjectView, ProxyRequest
 
 FORMAT = 1
@@ -29,9 +27,6 @@ FORMATS = ("glb", "gltf", "obj", "ply")
 
 MOST_WINDOWS = 48
 """Most windows that are written, evenly spaced over all photographs that show the object."""
-
-DIGITS = 8
-"""Significant digits kept, as many as float32 may need, since a capture's unit may be a kilometre or a millimetre."""
 
 SAFE_LETTERS = 40
 """Letters of an object's name that are kept in the name of its folder."""
@@ -71,12 +66,12 @@ def _job(request: ProxyRequest) -> dict[str, Any]:
         "name": request.name,
         "prompt": request.prompt,
         "seed": request.seed,
-        "up": _rounded(request.up),
-        "support": support and {"point": _rounded(support.point), "up": _rounded(support.up)},
+        "up": rounded(request.up),
+        "support": support and {"point": rounded(support.point), "up": rounded(support.up)},
         "box": {
-            "center": _rounded(frame.center),
-            "size": _rounded(frame.extent),
-            "axes": _rounded(frame.rotation),
+            "center": rounded(frame.center),
+            "size": rounded(frame.extent),
+            "axes": rounded(frame.rotation),
         },
         "formats": list(FORMATS),
         "files": {
@@ -125,8 +120,8 @@ def _camera(name: str, camera: Camera) -> dict[str, Any]:
     return {
         "photograph": name,
         "size": [camera.width, camera.height],
-        "K": _rounded(camera.K),
-        "camera_to_capture_opencv": _rounded(camera.pose),
+        "K": rounded(camera.K),
+        "camera_to_capture_opencv": rounded(camera.pose),
     }
 
 
@@ -153,8 +148,3 @@ def _save(path: Path, image: np.ndarray) -> str:
     """Write a PNG, fast rather than small; its file name."""
     Image.fromarray(image).save(path, compress_level=1)
     return path.name
-
-
-def _rounded(values: Tensor) -> Any:
-    rounded = [float(f"{value:.{DIGITS}g}") for value in values.double().flatten().tolist()]
-    return torch.tensor(rounded, dtype=torch.float64).reshape(values.shape).tolist()
