@@ -1,16 +1,16 @@
 """Typed facts: dataclasses whose fields say what they mean, and what derives from them: JSON, checks, documentation.
 
-A document is a dataclass whose fields are `Annotated[int | None, "what it counts"] = None`, dataclasses, sequences, or
-mappings from a name. Fields with a default may be absent; None is left out, and null where it may not be.
+A document is a dataclass whose fields are `Annotated[Whole, "what it counts"] = None`, dataclasses, sequences, or
+mappings from a name. Fields with a default may be absent: their None is left out, that of other fields is null.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
-from numbers import Integral, Real
 from operator import or_
 from pathlib import PurePosixPath
 from types import NoneType
@@ -28,8 +28,13 @@ Value = str | int | float | bool | None
 InsidePath = NewType("InsidePath", str)
 """A path below the document's folder."""
 
-Fact = Annotated[str, "<fact>"]
-"""The key of a mapping carries what stands for it in the documentation."""
+Whole = int | None
+Real = Number | None
+Text = str | None
+Texts = Sequence[str] | None
+Matrix = Sequence[Sequence[Real]] | None
+Facts = Mapping[Annotated[str, "<fact>"], Value] | None
+"""Types of fields that may be absent; the key of a mapping is annotated with its place holder in the documentation."""
 
 KINDS: dict[Any, tuple[str, str]] = {
     Number: ("number", "a number or null"),
@@ -47,17 +52,17 @@ def hints_of(facts: Any) -> dict[str, Any]:
     return get_type_hints(facts, include_extras=True)
 
 
-def rows_of(kind: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Path, kind and meaning of every value of a type, for the documentation."""
-    bare, meaning = _bare(kind)
+def rows_of(kind: Any, path: str = "", meaning: str = "") -> Iterator[tuple[str, str, str]]:
+    """Path, kind and meaning of every value of a type, for the documentation; values in a field share its meaning."""
+    bare, meaning = _bare(kind, meaning)
     if dataclasses.is_dataclass(bare):
         for name, below in hints_of(bare).items():
             yield from rows_of(below, f"{path}.{name}" if path else name)
     elif get_origin(bare) is Mapping:
         key, below = get_args(bare)
-        yield from rows_of(below, f"{path}.{key.__metadata__[0]}" if path else key.__metadata__[0])
+        yield from rows_of(below, f"{path}.{key.__metadata__[0]}", meaning)
     elif get_origin(bare) is Sequence:
-        yield from rows_of(get_args(bare)[0], f"{path}[]")
+        yield from rows_of(get_args(bare)[0], f"{path}[]", meaning)
     elif bare in KINDS and meaning:
         yield path, KINDS[bare][0], meaning
     else:
@@ -68,22 +73,22 @@ def rows_of(kind: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
         )
 
 
-def checked(value: Any, kind: Any, path: str, only_known_keys: bool = True) -> Any:
+def checked(value: Any, kind: Any, path: str, only_known_keys: bool = True, meaning: str = "") -> Any:
     """The JSON value as the type, or an error that names the first place where it is not as the type says."""
-    bare, meaning = _bare(kind)
+    bare, meaning = _bare(kind, meaning)
     if dataclasses.is_dataclass(bare):
         return bare(**_checked_fields(value, bare, path, only_known_keys))  # type: ignore[operator]
     if get_origin(bare) is Mapping:
-        _check_object(value, path)
-        of = get_args(bare)[1]
-        return {key: checked(item, of, f"{path}.{key}", only_known_keys) for key, item in value.items()}
+        items, of = _checked_keys(value, path), get_args(bare)[1]
+        return {key: checked(item, of, f"{path}.{key}", only_known_keys, meaning) for key, item in items.items()}
     if get_origin(bare) is Sequence:
         if not isinstance(value, list):
             raise wrong(f"{path} is {_described(value)}", "It has to be a list.")
-        of = get_args(bare)[0]
-        return [checked(item, of, f"{path}[{index}]", only_known_keys) for index, item in enumerate(value)]
-    if not _is_kind(value, KINDS[bare][0]):
-        raise wrong(f"{path} is {_described(value)}", f"It has to be {KINDS[bare][1]}: {meaning}.")
+        items, of = enumerate(value), get_args(bare)[0]
+        return [checked(item, of, f"{path}[{index}]", only_known_keys, meaning) for index, item in items]
+    kind, said = KINDS[bare]
+    if not _is_kind(value, kind):
+        raise wrong(f"{path} is {_described(value)}", f"It has to be {said}: {meaning}.")
     return value
 
 
@@ -96,9 +101,9 @@ def plain_json(value: Any) -> Any:
         return {key: plain_json(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain_json(entry) for entry in value]
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) else None
     return value
 
@@ -108,35 +113,34 @@ def wrong(found: str, needed: str) -> ScorpError:
     return ScorpError(f"The report is wrong: {found}.", needed, "Correct it, or have it written again.")
 
 
-def _bare(kind: Any) -> tuple[Any, str]:
-    """The type without annotations and without the None of what may be absent, and its meaning."""
-    meaning = ""
+def _bare(kind: Any, meaning: str) -> tuple[Any, str]:
+    """The type without annotations and without the None of what may be absent, and its own meaning if it has one."""
     if get_origin(kind) is Annotated:
         kind, *annotations = get_args(kind)
-        meaning = next((one for one in annotations if isinstance(one, str)), "")
+        meaning = next((one for one in annotations if isinstance(one, str)), meaning)
     if kind not in KINDS and NoneType in get_args(kind):
         kind = reduce(or_, (one for one in get_args(kind) if one is not NoneType))
-    return _bare(kind) if get_origin(kind) is Annotated else (kind, meaning)
+    return kind, meaning
 
 
 def _checked_fields(value: Any, facts: type, path: str, only_known_keys: bool) -> dict[str, Any]:
-    _check_object(value, path)
-    hints = hints_of(facts)
+    hints, items = hints_of(facts), _checked_keys(value, path)
     for field in dataclasses.fields(facts):
-        if _is_needed(field) and field.name not in value:
+        if _is_needed(field) and field.name not in items:
             raise wrong(f"{path} has no '{field.name}'", "It may not be absent.")
-    for key in value:
-        if only_known_keys and key not in hints:
-            raise wrong(f"{path}.{key} is unknown", f"There can be {', '.join(hints)}.")
-    known = ((key, item) for key, item in value.items() if key in hints)
+    unknown = [key for key in items if key not in hints]
+    if unknown and only_known_keys:
+        raise wrong(f"{path}.{unknown[0]} is unknown", f"There can be {', '.join(hints)}.")
+    known = ((key, item) for key, item in items.items() if key in hints)
     return {key: checked(item, hints[key], f"{path}.{key}", only_known_keys) for key, item in known}
 
 
-def _check_object(value: Any, path: str) -> None:
+def _checked_keys(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong(f"{path} is {_described(value)}", "It has to be an object.")
     if any(not isinstance(key, str) for key in value):
         raise wrong(f"{path} has a key that is no text", "Keys are names.")
+    return value
 
 
 def _is_needed(field: dataclasses.Field[Any]) -> bool:

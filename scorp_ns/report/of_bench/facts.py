@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, make_dataclass
 from typing import Annotated, Any
 
-from scorp_ns.report.kit.facts import Fact, InsidePath, Number, Value, checked, rows_of, wrong
+from scorp_ns.report.kit.facts import Facts, InsidePath, Real, Text, Whole, checked, rows_of, wrong
 
 FORMAT = 1
 """The version of the report."""
@@ -27,9 +27,7 @@ PICTURES = ("truth", "before", "after", "error", "error_after")
 def _scores(what: str, **more: Any) -> Any:
     """The type of scores before and after refinement, with more fields."""
     metric = Annotated[str, "<metric>"]
-    fields = {
-        stage: Mapping[metric, Annotated[Number | None, f"{what}, {stage} refinement"]] for stage in STAGES
-    } | more
+    fields = {stage: Mapping[metric, Annotated[Real, f"{what}, {stage} refinement"]] for stage in STAGES} | more
     return make_dataclass("Scores", [(name, of, None) for name, of in fields.items()], frozen=True, kw_only=True)
 
 
@@ -43,28 +41,30 @@ def _sets(of: str) -> Any:
 class LiftedNumbers:
     """A lifted object."""
 
-    gaussians: Annotated[Number | None, "Gaussians that were lifted"] = None
-    mask_iou: Annotated[Number | None, "IoU of the lifted object's silhouettes with its masks"] = None
+    gaussians: Annotated[Real, "Gaussians that were lifted"] = None
+    mask_iou: Annotated[Real, "IoU of the lifted object's silhouettes with its masks"] = None
 
 
 @dataclass(frozen=True)
 class ProxyNumbers:
     """The proxy of an object."""
 
-    seconds: Annotated[Number | None, "time that it took to make the proxy"] = None
-    evidence: Mapping[Fact, Annotated[Number | None, "what speaks for the proxy, as its generator says"]] | None = None
+    seconds: Annotated[Real, "time that it took to make the proxy"] = None
+    evidence: Annotated[
+        Mapping[Annotated[str, "<fact>"], Real] | None, "what speaks for the proxy, as its generator says"
+    ] = None
 
 
 @dataclass(frozen=True)
 class ComposedNumbers:
     """An object put together with its proxy."""
 
-    kept: Annotated[Number | None, "lifted Gaussians that stay"] = None
-    dropped: Annotated[Number | None, "lifted Gaussians that go"] = None
-    filled: Annotated[Number | None, "Gaussians that the proxy adds"] = None
-    seen: Annotated[Number | None, "share of the proxy's surface that photographs see"] = None
-    denied: Annotated[Number | None, "share of the proxy's surface that photographs deny"] = None
-    filled_share: Annotated[Number | None, "share of the proxy's surface that is added"] = None
+    kept: Annotated[Real, "lifted Gaussians that stay"] = None
+    dropped: Annotated[Real, "lifted Gaussians that go"] = None
+    filled: Annotated[Real, "Gaussians that the proxy adds"] = None
+    seen: Annotated[Real, "share of the proxy's surface that photographs see"] = None
+    denied: Annotated[Real, "share of the proxy's surface that photographs deny"] = None
+    filled_share: Annotated[Real, "share of the proxy's surface that is added"] = None
 
 
 class GeometryScores(_scores("distances to the true surface")):
@@ -75,9 +75,9 @@ class GeometryScores(_scores("distances to the true surface")):
 class PoseErrors:
     """The proxy's place against the true one."""
 
-    rotation_deg: Annotated[Number | None, "rotation error, modulo declared symmetries"] = None
-    scale_pct: Annotated[Number | None, "scale error in %"] = None
-    translation_pct: Annotated[Number | None, "translation error in % of the object's diagonal"] = None
+    rotation_deg: Annotated[Real, "rotation error, modulo declared symmetries"] = None
+    scale_pct: Annotated[Real, "scale error in %"] = None
+    translation_pct: Annotated[Real, "translation error in % of the object's diagonal"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +89,16 @@ class ObjectResult(_sets("the object")):
     composite: ComposedNumbers | None = None
     geometry: GeometryScores | None = None
     pose: PoseErrors | None = None
-    failed: Annotated[str | None, "why the object has no result, or none from some seeds"] = None
+    failed: Annotated[Text, "why the object has no result, or none from some seeds"] = None
 
 
 @dataclass(frozen=True)
 class MeanCost:
     """What a stage took."""
 
-    seconds: Annotated[Number | None, "time that the stage took: the mean, over seeds or splits"] = None
-    peak_mb: Annotated[Number | None, "most memory that was in use: the highest, over seeds or splits"] = None
-    peak_gpu_mb: Annotated[Number | None, "the same of a GPU's memory, where one computed"] = None
+    seconds: Annotated[Real, "time that the stage took: the mean, over seeds or splits"] = None
+    peak_mb: Annotated[Real, "most memory that was in use: the highest, over seeds or splits"] = None
+    peak_gpu_mb: Annotated[Real, "the same of a GPU's memory, where one computed"] = None
 
 
 Costs = Mapping[Annotated[str, "<stage>"], MeanCost]
@@ -137,14 +137,12 @@ class ViewPictures(
 class Split(Measured):
     """The results for one missing share."""
 
-    missing: Annotated[Number | None, "the share of the circle that is withheld"]
-    rule: Annotated[str | None, "how the views were chosen"] = None
-    views: (
-        Mapping[
-            Annotated[str, "<set>"], Annotated[int, "how many views serve `training`, `in_arc`, `withheld`, `back`"]
-        ]
-        | None
-    ) = None
+    missing: Annotated[Real, "the share of the circle that is withheld"]
+    rule: Annotated[Text, "how the views were chosen"] = None
+    views: Annotated[
+        Mapping[Annotated[str, "<set>"], int] | None,
+        "how many views serve `training`, `in_arc`, `withheld`, `back`",
+    ] = None
     spread: Spread | None = None
     pictures: Sequence[ViewPictures] | None = None
 
@@ -154,18 +152,18 @@ class BenchReport:
     """The whole report."""
 
     format: Annotated[int, "version of this schema"]
-    name: Annotated[str | None, "what the run is called where runs are compared"] = None
+    name: Annotated[Text, "what the run is called where runs are compared"] = None
     scorp: Annotated[str, "version of scorp"]
     date: Annotated[str, "day of the measurement"]
     capture: Annotated[str, "name of the capture"]
     method: Annotated[str, "name of the method that trained"]
-    generator: Annotated[str | None, "what made the proxies"] = None
-    mode: Annotated[str | None, "how proxies were used: `blend`, `replace` or `keep`"] = None
-    iterations: Annotated[int | None, "length of each training run"] = None
-    seeds: Sequence[Annotated[int, "seeds of the runs that figures are means over"]]
-    machine: Mapping[Fact, Annotated[Value, "what was measured on"]] | None = None
-    definitions: Mapping[Annotated[str, "<name>"], Annotated[str, "what a part of the report means"]] | None = None
-    absent: Mapping[Annotated[str, "<metric>"], Annotated[str, "why the metric could not be measured"]] | None = None
+    generator: Annotated[Text, "what made the proxies"] = None
+    mode: Annotated[Text, "how proxies were used: `blend`, `replace` or `keep`"] = None
+    iterations: Annotated[Whole, "length of each training run"] = None
+    seeds: Annotated[Sequence[int], "seeds of the runs that figures are means over"]
+    machine: Annotated[Facts, "what was measured on"] = None
+    definitions: Annotated[Mapping[Annotated[str, "<name>"], str] | None, "what a part of the report means"] = None
+    absent: Annotated[Mapping[Annotated[str, "<metric>"], str] | None, "why the metric could not be measured"] = None
     splits: Mapping[Annotated[str, "<missing>"], Split]
     average: Measured | None = None
     stages: Costs | None = None

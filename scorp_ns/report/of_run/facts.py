@@ -10,7 +10,7 @@ from dataclasses import dataclass, make_dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any
 
-from scorp_ns.report.kit.facts import Fact, Number, Value, checked, rows_of, wrong
+from scorp_ns.report.kit.facts import Facts, Matrix, Real, Text, Texts, Value, Whole, checked, rows_of, wrong
 from scorp_ns.report.kit.tables import shown, time_text
 
 FORMAT = 1
@@ -35,6 +35,10 @@ class Told:
 
 
 COUNT, EACH = partial(shown, digits=0), Told()
+SHOWN = Told("shown by", "{} photographs".format)
+IOU = Told("fits its masks", partial(shown, digits=2))
+SUPPORT = Told("stands on", {True: "a plane", False: "nothing found"}.get)
+BY = Told("by", {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}.get)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,8 @@ class StageFacts:
     """What a stage made of one object; each stage has its own subclass, whose facts may all be absent."""
 
     state: Annotated[str, f"`{DONE}`, `{FAILED}` or `{SKIPPED}`"]
-    reason: Annotated[str | None, "why it failed or was skipped, word for word"] = None
-    seconds: Annotated[Number | None, "time that the stage spent on this object alone", Told("time", time_text)] = None
+    reason: Annotated[Text, "why it failed or was skipped, word for word"] = None
+    seconds: Annotated[Real, "time that the stage spent on this object alone", Told("time", time_text)] = None
 
     def remarks(self) -> Sequence[str]:
         """What the page lists as remarks."""
@@ -66,18 +70,14 @@ class SuspiciousMask:
 class MaskFacts(StageFacts):
     """What the masks show of an object."""
 
-    frames: Annotated[
-        int | None, "photographs whose masks show the object", Told("shown by", "{} photographs".format)
-    ] = None
-    missing: Annotated[int | None, "photographs with masks that do not show it"] = None
+    frames: Annotated[Whole, "photographs whose masks show the object", SHOWN] = None
+    missing: Annotated[Whole, "photographs with masks that do not show it"] = None
     mean_area: Annotated[
-        Number | None,
-        "its share of the pixels of a photograph that shows it",
-        Told("mean area", "{:.1%} of them".format),
+        Real, "its share of the pixels of a photograph that shows it", Told("mean area", "{:.1%} of them".format)
     ] = None
-    cut: Annotated[int | None, "photographs whose border cuts it", Told("cut by the border in")] = None
+    cut: Annotated[Whole, "photographs whose border cuts it", Told("cut by the border in")] = None
     origin: Annotated[
-        str | None,
+        Text,
         "`masks`, `box` or `click`: how the object was pointed out",
         Told("pointed out by a", {"box": "box", "click": "click"}.get),
     ] = None
@@ -92,21 +92,13 @@ class MaskFacts(StageFacts):
 class LiftFacts(StageFacts):
     """The lifted object."""
 
-    gaussians: Annotated[int | None, "Gaussians that were lifted", Told("Gaussians", COUNT)] = None
+    gaussians: Annotated[Whole, "Gaussians that were lifted", Told("Gaussians", COUNT)] = None
     mean_visibility: Annotated[
-        Number | None, "share of themselves that they showed any photograph, in the mean", Told("seen", "{:.0%}".format)
+        Real, "share of themselves that they showed any photograph, in the mean", Told("seen", "{:.0%}".format)
     ] = None
-    mask_iou: Annotated[
-        Number | None,
-        "IoU of the lifted object's silhouettes with its masks",
-        Told("fits its masks", partial(shown, digits=2)),
-    ] = None
-    has_support: Annotated[
-        Value,
-        "whether a plane was found that the object stands on",
-        Told("stands on", {True: "a plane", False: "nothing found"}.get),
-    ] = None
-    photographs: Sequence[Annotated[str, "the photographs that show it best, best first"]] | None = None
+    mask_iou: Annotated[Real, "IoU of the lifted object's silhouettes with its masks", IOU] = None
+    has_support: Annotated[Value, "whether a plane was found that the object stands on", SUPPORT] = None
+    photographs: Annotated[Texts, "the photographs that show it best, best first"] = None
 
     def overview(self) -> Mapping[str, str]:
         """How well the object fits its masks."""
@@ -117,15 +109,11 @@ class LiftFacts(StageFacts):
 class ProposeFacts(StageFacts):
     """The object's proxy as its generator made it."""
 
-    made_by: Annotated[str | None, "the generator or model", Told("made by")] = None
-    gaussians: Annotated[int | None, "Gaussians on the proxy's surface", Told("Gaussians", COUNT)] = None
-    evidence: Annotated[
-        Mapping[Fact, Annotated[Value, "what speaks for the proxy, as its generator says"]] | None, EACH
-    ] = None
-    notes: Sequence[Annotated[str, "what had to be repaired, or is to be known of it"]] | None = None
-    license: Annotated[
-        str | None, "under which terms the proxy may be used, if the generator says", Told("licence")
-    ] = None
+    made_by: Annotated[Text, "the generator or model", Told("made by")] = None
+    gaussians: Annotated[Whole, "Gaussians on the proxy's surface", Told("Gaussians", COUNT)] = None
+    evidence: Annotated[Facts, "what speaks for the proxy, as its generator says", EACH] = None
+    notes: Annotated[Texts, "what had to be repaired, or is to be known of it"] = None
+    license: Annotated[Text, "under which terms the proxy may be used, if the generator says", Told("licence")] = None
 
     def remarks(self) -> Sequence[str]:
         """What had to be repaired."""
@@ -137,31 +125,18 @@ class Outlined:
     """A photograph with the proxy's outline."""
 
     photograph: Annotated[str, "a photograph in which the page shows the proxy's outline"]
-    iou: Annotated[Number | None, "IoU of the proxy's silhouette with the mask there; null without a mask"]
-
-
-POSE = "the proxy's pose in the capture's frame, a 4 x 4 matrix; the best one if it was refused"
-PLACED_BY = {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}
-
-
-def placed_by(by: str) -> str:
-    """What told the place, in words."""
-    return PLACED_BY.get(by, by)
+    iou: Annotated[Real, "IoU of the proxy's silhouette with the mask there; null without a mask"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceFacts(StageFacts):
     """The place of the object's proxy."""
 
-    by: Annotated[
-        str | None,
-        "`generator` or `person` where that told the place, `search` where it was found",
-        Told("by", placed_by),
+    by: Annotated[Text, "`generator` or `person` where that told the place, `search` where it was found", BY] = None
+    proxy_to_capture: Annotated[
+        Matrix, "the proxy's pose in the capture's frame, a 4 x 4 matrix; the best one if it was refused"
     ] = None
-    proxy_to_capture: Sequence[Sequence[Annotated[Number, POSE]]] | None = None
-    confidence: Annotated[Mapping[Fact, Annotated[Value, "what speaks for the place, or against it"]] | None, EACH] = (
-        None
-    )
+    confidence: Annotated[Facts, "what speaks for the place, or against it", EACH] = None
     overlays: Sequence[Outlined] | None = None
 
     def overview(self) -> Mapping[str, str]:
@@ -174,28 +149,18 @@ class PlaceFacts(StageFacts):
 class TuneFacts(StageFacts):
     """The proxy's colours."""
 
-    evidence: Annotated[
-        Mapping[Fact, Annotated[Value, "how far colours are from the photographs, before and after"]] | None, EACH
-    ] = None
-    color_map: (
-        Sequence[Sequence[Annotated[Number, "3 x 4, from the generated colours to those that match, 1 below them"]]]
-        | None
-    ) = None
+    evidence: Annotated[Facts, "how far colours are from the photographs, before and after", EACH] = None
+    color_map: Annotated[Matrix, "3 x 4, from the generated colours to those that match, 1 below them"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComposeFacts(StageFacts):
     """The object put together with its proxy."""
 
-    kept: Annotated[int | None, "lifted Gaussians that stay", Told("Gaussians that stay", COUNT)] = None
-    dropped: Annotated[int | None, "lifted Gaussians that go", Told("that go", COUNT)] = None
-    filled: Annotated[int | None, "Gaussians that the proxy adds", Told("from its proxy", COUNT)] = None
-    evidence: Annotated[
-        Mapping[
-            Fact, Annotated[Value, "shares of the proxy's surface: seen, denied by photographs, filled in"]
-        ] | None,
-        EACH,
-    ] = None  # fmt: skip
+    kept: Annotated[Whole, "lifted Gaussians that stay", Told("Gaussians that stay", COUNT)] = None
+    dropped: Annotated[Whole, "lifted Gaussians that go", Told("that go", COUNT)] = None
+    filled: Annotated[Whole, "Gaussians that the proxy adds", Told("from its proxy", COUNT)] = None
+    evidence: Annotated[Facts, "shares of the proxy's surface: seen, denied by photographs, filled in", EACH] = None
 
 
 @dataclass(frozen=True)
@@ -235,9 +200,7 @@ class ObjectEntry:
 
     reached: Annotated[str, "the last stage that was done, or `nothing`"]
     outcome: Annotated[str, "what became of the object, in a sentence"]
-    decision: Annotated[
-        str | None, f"`{ACCEPTED}` or `{REJECTED}`: what somebody at the viewer decided, if anything"
-    ] = None
+    decision: Annotated[Text, f"`{ACCEPTED}` or `{REJECTED}`: what somebody at the viewer decided, if anything"] = None
 
     def of(self, stage: StageText) -> StageFacts:
         """The facts of a stage."""
@@ -272,9 +235,12 @@ class MasksFacts:
 class Cost:
     """What a stage took, over all objects."""
 
-    seconds: Annotated[Number | None, "time that the stage took, over all parts of a resumed run"] = None
-    peak_mb: Annotated[Number | None, "most memory that was in use"] = None
-    peak_gpu_mb: Annotated[Number | None, "the same of a GPU's memory, where one computed"] = None
+    seconds: Annotated[Real, "time that the stage took, over all parts of a resumed run"] = None
+    peak_mb: Annotated[Real, "most memory that was in use"] = None
+    peak_gpu_mb: Annotated[Real, "the same of a GPU's memory, where one computed"] = None
+
+
+Settings = Mapping[Annotated[str, "<option>"], Value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,29 +251,20 @@ class RunReport:
     scorp: Annotated[str, "version of scorp"]
     date: Annotated[str, "when the report was written, in ISO 8601 with the zone"]
     capture: Annotated[str, "the capture's folder or file"]
-    experiment: Annotated[str | None, "name of the experiment"] = None
+    experiment: Annotated[Text, "name of the experiment"] = None
     method: Annotated[str, "name of the method that trained"]
     iterations: Annotated[int, "length of the whole run"]
-    interrupted_at: Annotated[int | None, "the iteration at which somebody stopped the run, if somebody did"] = None
+    interrupted_at: Annotated[Whole, "the iteration at which somebody stopped the run, if somebody did"] = None
     scene: SceneFacts
     masks: MasksFacts | None = None
     objects: Mapping[Annotated[str, "<object>"], ObjectEntry]
     stages: Mapping[Annotated[str, "<stage>"], Cost]
-    warnings: (
-        Sequence[
-            Annotated[str, "what is to be looked at, and what people were warned of since the run was last resumed"]
-        ]
-        | None
-    ) = None
-    settings: (
-        Mapping[
-            Annotated[str, "<option>"],
-            Annotated[Value, "options that decide what objects become; config.yml has all"],
-        ]
-        | None
-    ) = None
-    versions: Mapping[Annotated[str, "<package>"], Annotated[str, "installed versions"]] | None = None
-    machine: Mapping[Fact, Annotated[Value, "what the run was on"]] | None = None
+    warnings: Annotated[
+        Texts, "what is to be looked at, and what people were warned of since the run was last resumed"
+    ] = None
+    settings: Annotated[Settings | None, "options that decide what objects become; config.yml has all"] = None
+    versions: Annotated[Mapping[Annotated[str, "<package>"], str] | None, "installed versions"] = None
+    machine: Annotated[Facts, "what the run was on"] = None
 
 
 @cache
