@@ -22,8 +22,8 @@ from scorp_ns.evaluate.learned import absent_metrics
 from scorp_ns.evaluate.missing_views import MissingSplit, split_name
 from scorp_ns.evaluate.object_scores import DEFINITIONS
 from scorp_ns.json_files import write_json
-from scorp_ns.report.of_bench.comparison import write_comparison
 from scorp_ns.report.of_bench.facts import FORMAT
+from scorp_ns.report.of_bench.page import write_comparison
 from scorp_ns.report.of_bench.writing import average_of, average_stages, mean_and_spread, read_report, write_report
 
 Say = Callable[[str], None]

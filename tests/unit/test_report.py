@@ -14,12 +14,11 @@ from PIL import Image
 
 from scorp_ns.errors import OutputError, ScorpError
 from scorp_ns.evaluate.geometry import GeometryScores
-from scorp_ns.report.of_bench.comparison import compare, run_names, write_comparison
 from scorp_ns.report.of_bench.facts import check_report, schema_rows
-from scorp_ns.report.of_bench.html import report_html
 from scorp_ns.report.of_bench.markdown import escaped, report_markdown
-from scorp_ns.report.of_bench.svg_plots import Line, equal_spans, nice_steps
-from scorp_ns.report.of_bench.tables import METRICS, gain_cell
+from scorp_ns.report.of_bench.page import report_html, write_comparison
+from scorp_ns.report.of_bench.plots import Line, equal_spans, nice_steps
+from scorp_ns.report.of_bench.tables import METRICS, compare, gain_cell, run_names
 from scorp_ns.report.of_bench.writing import average_of, average_stages, mean_and_spread, read_report, write_report
 
 

@@ -1,16 +1,38 @@
-"""Pictures inside a page: embedded, laid side by side, each a button that shows it large."""
+"""Pictures inside a page: embedded, and laid side by side."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
 from PIL import Image
 
 QUALITY = 85
 """Of the embedded JPEG pictures."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One picture of a figure, or what stands in the place of one that there is not."""
+
+    name: str
+    """Its class in the page's style."""
+    caption: str
+    said: str
+    """What it shows, for those who do not see it; without a source, why there is none."""
+    source: str | None
+    """Its address: the picture itself."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Pictures in a row under their title, which are swapped in place for each other where one is shown large."""
+
+    title: str
+    pictures: Sequence[Embedded]
+    is_small: bool = False
 
 
 def embedded(picture: Image.Image, longer_side: int) -> str:
@@ -20,29 +42,3 @@ def embedded(picture: Image.Image, longer_side: int) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def picture_html(source: str, name: str, caption: str, described: str) -> str:
-    """One picture of a row; `name` is its class, `described` says what it shows to those who do not see it."""
-    return (
-        f'<button class="picture" type="button" data-name="{escape(caption)}">'
-        f'<img src="{source}" alt="{escape(described)}">{_label(name, caption)}</button>'
-    )
-
-
-def absent_html(reason: str, name: str, caption: str) -> str:
-    """What stands in the place of a picture that there is not."""
-    return f'<div class="picture"><div class="absent">{escape(reason)}</div>{_label(name, caption)}</div>'
-
-
-def figure_html(title: str, pictures: Sequence[str], is_small: bool = False) -> str:
-    """A row of pictures under its title, which are swapped in place for each other where one is shown large."""
-    classes = "pictures small" if is_small else "pictures"
-    return (
-        f'<figure class="view"><figcaption>{escape(title)}</figcaption>'
-        f'<div class="{classes}" style="--columns:{max(1, len(pictures))}">{"".join(pictures)}</div></figure>'
-    )
-
-
-def _label(name: str, caption: str) -> str:
-    return f'<span class="name {escape(name)}">{escape(caption)}</span>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scorp_ns.report.kit.facts import Number
@@ -11,6 +12,9 @@ NOTHING = "–"
 
 GAP = "\u202f"
 """Between the thousands of a number, where no line breaks."""
+
+LONG = 24
+"""Longer texts may be broken into lines."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Cell:
     link: str = ""
     """Where the text of a head leads to on the page."""
 
+    @property
+    def long(self) -> str:
+        """The class of cells that may be broken into lines."""
+        return " long" if len(self.text) > LONG else ""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -39,20 +48,43 @@ class Table:
     rows: list[list[Cell]]
     num_heads: int
 
+    @property
+    def spanned(self) -> Iterator[tuple[list[Cell], list[int]]]:
+        """The rows, with how many rows each head reaches over; 0 where that of a row above reaches on."""
+        heads = [[cell.text for cell in row[: self.num_heads]] for row in self.rows]
+        spans = [[1] * self.num_heads for _ in heads]
+        for column in range(self.num_heads - 1):
+            first = 0
+            for row in range(1, len(heads)):
+                if heads[row][: column + 1] == heads[first][: column + 1]:
+                    spans[first][column] += 1
+                    spans[row][column] = 0
+                else:
+                    first = row
+        return zip(self.rows, spans, strict=True)
 
-def head_spans(table: Table) -> list[list[int]]:
-    """Over how many rows each head reaches; 0 where it is the head of a row above that reaches on."""
-    heads = [[cell.text for cell in row[: table.num_heads]] for row in table.rows]
-    spans = [[1] * table.num_heads for _ in heads]
-    for column in range(table.num_heads - 1):
-        first = 0
-        for row in range(1, len(heads)):
-            if heads[row][: column + 1] == heads[first][: column + 1]:
-                spans[first][column] += 1
-                spans[row][column] = 0
-            else:
-                first = row
-    return spans
+
+Costs = Mapping[str, Number | None]
+"""What each stage took of something."""
+
+
+def cost_table(note: str, times: Mapping[str, Costs], memory: Mapping[str, Costs]) -> Table:
+    """Seconds with bars, and megabytes, of each stage by column."""
+    stages = list(dict.fromkeys(stage for costs in (*times.values(), *memory.values()) for stage in costs))
+    longest = max((seconds or 0.0 for costs in times.values() for seconds in costs.values()), default=0.0)
+    rows = [
+        [
+            Cell(stage),
+            *(_time_cell(costs.get(stage), longest) for costs in times.values()),
+            *(Cell(memory_text(costs.get(stage))) for costs in memory.values()),
+        ]
+        for stage in stages
+    ]
+    return Table("", note, ["stage", *times, *memory], rows, num_heads=1)
+
+
+def _time_cell(seconds: Number | None, longest: Number) -> Cell:
+    return Cell(time_text(seconds), share=None if seconds is None or not longest else seconds / longest)
 
 
 def shown(value: Number | None, digits: int, spread: Number | None = None) -> str:

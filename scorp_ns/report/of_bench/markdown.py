@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scorp_ns.report.kit.tables import Cell, Table, head_spans
-from scorp_ns.report.of_bench.object_tables import object_tables, stage_table
-from scorp_ns.report.of_bench.tables import facts_of, set_tables, views_of
+from scorp_ns.report.kit.tables import Cell, Table
+from scorp_ns.report.of_bench.tables import facts_of, object_tables, set_tables, stage_table, views_of
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:
     """The whole report."""
-    facts = ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report))
-    blocks = [f"# {escaped(report['capture'])}: missing viewpoints", facts, "## Scores"]
-    for table in set_tables(report):
-        blocks += [f"### {escaped(table.title)}", table_markdown(table)]
-    blocks += _listed("Not measured:", report.get("absent", {}))
-    tables = object_tables(report)
-    blocks += ["## Objects"] if tables else []
-    for table in tables:
-        blocks += [f"### {escaped(table.title)}", escaped(table.note), table_markdown(table)]
-    times = stage_table(report)
-    if times.rows:
-        blocks += ["## Times and memory", table_markdown(times)]
-    blocks += ["## Views", "\n".join(f"- {escaped(name)}: {escaped(text)}" for name, text in views_of(report))]
-    blocks += _listed("## Definitions", report.get("definitions", {}))
+    objects, times = object_tables(report), stage_table(report)
+    blocks = [
+        f"# {escaped(report['capture'])}: missing viewpoints",
+        ", ".join(f"{escaped(key)} {escaped(value)}" for key, value in facts_of(report)),
+        "## Scores",
+        *(block for table in set_tables(report) for block in (f"### {escaped(table.title)}", table_markdown(table))),
+        *_listed("Not measured:", report.get("absent", {})),
+        *(["## Objects"] if objects else []),
+        *(block for one in objects for block in (f"### {escaped(one.title)}", escaped(one.note), table_markdown(one))),
+        *(["## Times and memory", table_markdown(times)] if times.rows else []),
+        "## Views",
+        "\n".join(f"- {escaped(name)}: {escaped(text)}" for name, text in views_of(report)),
+        *_listed("## Definitions", report.get("definitions", {})),
+    ]
     return "\n\n".join(blocks) + "\n"
+
+
+def comparison_markdown(title: str, note: str, tables: Sequence[Table]) -> str:
+    """A comparison of several reports."""
+    blocks = (block for table in tables for block in (f"## {escaped(table.title)}", table_markdown(table)))
+    return "\n\n".join((f"# {title}", note, *blocks)) + "\n"
 
 
 def table_markdown(table: Table) -> str:
@@ -52,7 +57,7 @@ def escaped(text: str) -> str:
 
 def _texts(table: Table) -> Iterator[list[str]]:
     """The rows as text; heads that repeat those of the row above are left out."""
-    for row, spans in zip(table.rows, head_spans(table), strict=True):
+    for row, spans in table.spanned:
         heads = [escaped(cell.text) if span else "" for cell, span in zip(row, spans, strict=False)]
         yield [*heads, *map(_text, row[table.num_heads :])]
 

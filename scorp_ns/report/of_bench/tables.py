@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scorp_ns.report.kit.facts import Number
-from scorp_ns.report.kit.tables import NOTHING, Cell, Table, shown
-from scorp_ns.report.of_bench.facts import SETS
+from scorp_ns.report.kit.tables import NOTHING, Cell, Table, cost_table, shown, time_text
+from scorp_ns.report.of_bench.facts import SETS, STAGES
 
 ALONE = "alone"
 """The set whose scores stand in the split itself."""
@@ -93,7 +93,7 @@ def measured_metrics(scores: Iterable[Mapping[str, Any]]) -> list[str]:
     found = {
         name: None
         for entry in scores
-        for stage in ("before", "after")
+        for stage in STAGES
         for name, value in entry.get(stage, {}).items()
         if value is not None
     }
@@ -102,7 +102,10 @@ def measured_metrics(scores: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def set_tables(report: Mapping[str, Any]) -> list[Table]:
     """A table in the paper's form for each set of views that was measured: split x (before, after, gain)."""
-    tables = [_set_table(report, name) for name in (ALONE, *SETS)]
+    return _filled(_set_table(report, name) for name in (ALONE, *SETS))
+
+
+def _filled(tables: Iterable[Table]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
@@ -112,25 +115,162 @@ def _set_table(report: Mapping[str, Any], name: str) -> Table:
         for label, part in parts_with_average(report)
     ]
     metrics = measured_metrics(scores for _, scores, _ in parts)
-    rows = [row for part in parts for row in _stage_rows(*part, metrics)] if metrics else []
+    rows = [[Cell(part[0]), *row] for part in parts for row in _stage_rows(*part[1:], metrics) if metrics]
     columns = ["missing", "stage", *(metric_of(metric).heading for metric in metrics)]
     return Table(name, report.get("definitions", {}).get(name, ""), columns, rows, num_heads=2)
 
 
-def _stage_rows(
-    label: str, scores: Mapping[str, Any], spread: Mapping[str, Any], metrics: list[str]
-) -> Iterator[list[Cell]]:
-    before, after = scores.get("before", {}), scores.get("after", {})
-    for stage, values, others in (("before", before, after), ("after", after, before)):
+def _stage_rows(scores: Mapping[str, Any], spread: Mapping[str, Any], metrics: list[str]) -> Iterator[list[Cell]]:
+    """Before refinement, after it, and the gain."""
+    before, after = (scores.get(stage, {}) for stage in STAGES)
+    for stage, values, others in zip(STAGES, (before, after), (after, before), strict=True):
+        deviations = spread.get(stage, {})
         if values:
-            deviations = spread.get(stage, {})
-            yield [
-                Cell(label),
-                Cell(stage),
-                *(score_cell(key, values.get(key), others.get(key), deviations.get(key)) for key in metrics),
-            ]
+            scored = (score_cell(key, values.get(key), others.get(key), deviations.get(key)) for key in metrics)
+            yield [Cell(stage), *scored]
     if before and after:
-        yield [Cell(label), Cell("gain"), *(gain_cell(key, before.get(key), after.get(key)) for key in metrics)]
+        yield [Cell("gain"), *(gain_cell(key, before.get(key), after.get(key)) for key in metrics)]
+
+
+Entry = Mapping[str, Any]
+"""What was measured of an object in a split."""
+
+Columns = Sequence[tuple[str, Callable[[Entry], Cell]]]
+"""Headings, and what stands below each."""
+
+
+def object_tables(report: Mapping[str, Any]) -> list[Table]:
+    """How each object looks, how near its surface is to the true one, and how well it was placed."""
+    parts = list(parts_with_average(report))
+    names = dict.fromkeys(name for _, part in parts for name in part.get("objects", {}))
+    found = [(name, label, part.get("objects", {}).get(name)) for name in names for label, part in parts]
+    heads = [([Cell(name), Cell(label)], entry) for name, label, entry in found if entry is not None]
+    entries = [entry for _, entry in heads]
+
+    def table(title: str, note: str, columns: Columns, has_row: Callable[[Entry], Any], num_heads: int = 2) -> Table:
+        rows = [[*head, *(cell(entry) for _, cell in columns)] for head, entry in heads if has_row(entry)]
+        return Table(title, note, ["object", "missing", *(name for name, _ in columns)], rows, num_heads)
+
+    looks = "Each object by the definition of alone, unless the column says which views."
+    proxies = "How long each took to make, and what its generator says of it."
+    geometry, pose = _pairs(entries, "geometry", "", None), _numbers(entries, "pose")
+    return _filled(
+        (
+            table("failed", "", [("reason", lambda entry: Cell(entry["failed"]))], lambda one: one.get("failed"), 3),
+            table("looks", looks, _looks(entries), lambda one: set(one) - {"failed", "geometry", "proxy", "pose"}),
+            table(
+                "geometry", "Each surface against the true one.", geometry, lambda one: geometry and one.get("geometry")
+            ),
+            table("proxies", proxies, _proxy(entries), lambda one: one.get("proxy")),
+            table("pose", "Errors of placing, modulo declared symmetries.", pose, lambda one: pose and one.get("pose")),
+        )
+    )
+
+
+def _looks(entries: Sequence[Entry]) -> Columns:
+    sets = [column for name in SETS for column in _pairs(entries, name, f"{name} ", ("psnr", "miou"))]
+    return [*_pairs(entries, ALONE, "", None), *sets, *_numbers(entries, "lift")]
+
+
+def _pairs(entries: Sequence[Entry], part: str, prefix: str, only: Sequence[str] | None) -> Columns:
+    """Metrics before and after refinement in one column each."""
+    metrics = measured_metrics(scores_of(entry, part) for entry in entries)
+    return [
+        (f"{prefix}{metric_of(key).heading}", lambda entry, key=key: pair_cell(key, scores_of(entry, part)))
+        for key in metrics
+        if only is None or key in only
+    ]
+
+
+def _numbers(entries: Sequence[Entry], part: str) -> Columns:
+    """Numbers that have no before and after, where any entry has them."""
+    found = (key for entry in entries for key, value in entry.get(part, {}).items() if value is not None)
+    return [
+        (
+            metric_of(key).heading,
+            lambda entry, key=key: Cell(shown(entry.get(part, {}).get(key), metric_of(key).digits)),
+        )
+        for key in dict.fromkeys(found)
+    ]
+
+
+def _proxy(entries: Sequence[Entry]) -> Columns:
+    facts = dict.fromkeys(fact for entry in entries for fact in entry.get("proxy", {}).get("evidence", {}))
+    told = [
+        (fact, lambda entry, fact=fact: Cell(shown(entry["proxy"].get("evidence", {}).get(fact), 3))) for fact in facts
+    ]
+    return [("time", lambda entry: Cell(time_text(entry["proxy"].get("seconds")))), *told]
+
+
+def stage_table(report: Mapping[str, Any]) -> Table:
+    """Times of the stages in every split, their mean, and the most memory each took."""
+    splits, overall = ordered_splits(report), report.get("stages", {})
+    timed = {split_label(name): _costs(split.get("stages", {}), "seconds") for name, split in splits}
+    timed |= {"mean": _costs(overall, "seconds")} if len(splits) > 1 else {}
+    memory = _costs(overall or splits[0][1].get("stages", {}), "peak_mb")
+    table = cost_table(
+        "Time of each stage by missing share, and the most memory in use.", timed, {"peak memory": memory}
+    )
+    sums = [Cell(time_text(sum(seconds or 0 for seconds in costs.values()))) for costs in timed.values()]
+    return replace(table, rows=[*table.rows, [Cell("all"), *sums, Cell("")]]) if len(table.rows) > 1 else table
+
+
+def _costs(stages: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, Number | None]:
+    return {stage: costs.get(kind) for stage, costs in stages.items()}
+
+
+def compare(reports: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """A table for each missing share, and for their average where all runs measured the same shares.
+
+    Rows are metrics before and after, and their gains; columns are runs; the best run of each row is marked.
+    """
+    names = dict.fromkeys(name for report in reports for name, _ in ordered_splits(report))
+    parts = {split_label(name): [report["splits"].get(name, {}) for report in reports] for name in names}
+    if len(names) > 1 and all(set(report["splits"]) == set(names) for report in reports):
+        parts[AVERAGE] = [report.get("average", {}) for report in reports]
+    columns = ["views", "metric", "stage", *run_names(reports)]
+    return [Table(label, "", columns, list(_run_rows(part)), num_heads=3) for label, part in parts.items()]
+
+
+def run_names(reports: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each run is called: its name, or what tells it from the others; numbered where nothing does."""
+    keys = ("capture", "method", "generator", "mode", "iterations", "date")
+    telling = [key for key in keys if len({str(report.get(key)) for report in reports}) > 1]
+    names = [
+        str(report.get("name") or ", ".join(str(report[key]) for key in telling if report.get(key) is not None))
+        for report in reports
+    ]
+    return [
+        name if name and names.count(name) == 1 else f"{name} run {number}".strip()
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def _run_rows(parts: Sequence[Mapping[str, Any]]) -> Iterator[list[Cell]]:
+    """The rows for one missing share; `parts` has each run's scores there."""
+    for name in (ALONE, *SETS):
+        scores = [scores_of(part, name) for part in parts]
+        spreads = [scores_of(part.get("spread", {}), name) for part in parts]
+        for key in measured_metrics(scores):
+            heads = [Cell(name), Cell(metric_of(key).heading)]
+            pairs = [tuple(one.get(stage, {}).get(key) for stage in STAGES) for one in scores]
+            rows = {}
+            for index, stage in enumerate(STAGES):
+                values, spread = [pair[index] for pair in pairs], [one.get(stage, {}).get(key) for one in spreads]
+                cells = [score_cell(key, value, None, other) for value, other in zip(values, spread, strict=True)]
+                rows[stage] = (values, cells)
+            gains = [None if None in pair else pair[1] - pair[0] for pair in pairs]
+            rows["gain"] = (gains, [gain_cell(key, *pair) for pair in pairs])
+            for stage, (values, cells) in rows.items():
+                if any(value is not None for value in values):
+                    yield [*heads, Cell(stage), *_best_marked(key, values, cells)]
+
+
+def _best_marked(key: str, values: Sequence[Number | None], cells: Sequence[Cell]) -> Iterator[Cell]:
+    """The cells, with those marked that are behind none and ahead of one."""
+    for value, cell in zip(values, cells, strict=True):
+        leads = [change(key, other, value) for other in values]
+        yield replace(cell, is_best=max(leads) > 0 and min(leads) >= 0)
 
 
 def score_cell(key: str, value: Number | None, other: Number | None, spread: Number | None = None) -> Cell:

@@ -17,8 +17,8 @@ from scorp_ns.errors import ScorpError
 from scorp_ns.report.kit.facts import Number, plain_json
 from scorp_ns.report.kit.writing import document_text, write_text
 from scorp_ns.report.of_bench.facts import NUMBERS, check_report
-from scorp_ns.report.of_bench.html import report_html
 from scorp_ns.report.of_bench.markdown import report_markdown
+from scorp_ns.report.of_bench.page import report_html
 
 HIGHEST = ("peak_mb", "peak_gpu_mb")
 """Of these the highest counts, not the mean."""

@@ -1,0 +1,147 @@
+"""The report of a bench, and a comparison of several, as HTML files that open from disk and load nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from scorp_ns.report.kit.pages import render_page
+from scorp_ns.report.kit.pictures import Embedded, Figure, embedded
+from scorp_ns.report.kit.tables import shown
+from scorp_ns.report.kit.writing import write_text
+from scorp_ns.report.of_bench.facts import PICTURES, STAGES
+from scorp_ns.report.of_bench.markdown import comparison_markdown
+from scorp_ns.report.of_bench.plots import Line, Plot, equal_spans
+from scorp_ns.report.of_bench.tables import (
+    ALONE,
+    compare,
+    facts_of,
+    gain_cell,
+    metric_of,
+    object_tables,
+    ordered_splits,
+    parts_with_average,
+    scores_of,
+    set_tables,
+    split_label,
+    stage_table,
+    views_of,
+)
+
+PLOTTED_SETS = (ALONE, "back", "in_arc", "training")
+
+PLOTTED = {"psnr": 2.0, "miou": 0.05}
+"""The metrics that are plotted, and the least that a plot's height spans, so that noise looks small."""
+
+UNITS = {"psnr": " dB"}
+
+LONGER_SIDE = 720
+"""Larger pictures are made smaller, in pixels."""
+
+COMPARED = "Runs compared"
+COMPARED_NOTE = (
+    "Runs that train a scene of their own differ before refinement already: compare their gains, which are each "
+    "over the run's own scene."
+)
+
+
+def report_html(report: Mapping[str, Any], folder: Path) -> str:
+    """The whole page; `folder` is where the report's pictures are."""
+    label, part = list(parts_with_average(report))[-1]
+    plots = {heading: panels for key in PLOTTED if (panels := _panels(report, key)) for heading in [_heading(key)]}
+    lines = [line for panels in plots.values() for plot in panels.values() for line in plot.lines]
+    return render_page(
+        "bench.html",
+        report=report,
+        facts=dict(facts_of(report)),
+        over=f"{label} missing" if len(report["splits"]) == 1 else "mean over missing shares",
+        tiles=[
+            tile for name in (ALONE, "back") for key in PLOTTED for tile in _tiles(key, name, scores_of(part, name))
+        ],
+        plots=plots.items(),
+        plotted_stages=[stage for stage in STAGES if any(line.name == stage for line in lines)],
+        has_spread=any(any(line.spreads) for line in lines),
+        scores=set_tables(report),
+        pictures=list(_pictures(report, folder)),
+        objects=object_tables(report),
+        times=stage_table(report),
+        views=dict(views_of(report)),
+    )
+
+
+def write_comparison(reports: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """Write comparison.md and comparison.html; the path of the second."""
+    tables = compare(reports)
+    write_text(folder / "comparison.md", comparison_markdown(COMPARED, COMPARED_NOTE, tables))
+    page = render_page("comparison.html", title=COMPARED, note=COMPARED_NOTE, tables=tables)
+    return write_text(folder / "comparison.html", page)
+
+
+def _tiles(key: str, name: str, scores: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """The tile of a score that matters most, if it was measured."""
+    before, after = (scores.get(stage, {}).get(key) for stage in STAGES)
+    value, metric = before if after is None else after, metric_of(key)
+    if value is None:
+        return
+    what, text = f"{metric.label} {name}", f"{shown(value, metric.digits)}{UNITS.get(key, '')}"
+    gain = gain_cell(key, before, after)
+    if after is None:
+        yield what, text, "before refinement", "", ""
+    else:
+        yield what, text, f"from {shown(before, metric.digits)}", gain.tone, gain.text
+
+
+def _heading(key: str) -> str:
+    return metric_of(key).label + UNITS.get(key, "").replace(" ", " in ")
+
+
+def _panels(report: Mapping[str, Any], key: str) -> dict[str, Plot]:
+    """A plot for each set of views in which the metric was measured."""
+    panels = {name: lines for name in PLOTTED_SETS if (lines := list(_lines(report, name, key)))}
+    places, label = [split_label(name) for name, _ in ordered_splits(report)], metric_of(key).label
+    spans = equal_spans(list(panels.values()), PLOTTED[key]) if panels else []
+    return {
+        name: Plot(f"{label} {name} by missing share", places, lines, *bounds)
+        for (name, lines), bounds in zip(panels.items(), spans, strict=True)
+    }
+
+
+def _lines(report: Mapping[str, Any], name: str, key: str) -> Iterator[Line]:
+    splits = [split for _, split in ordered_splits(report)]
+    for stage in STAGES:
+        values = [scores_of(split, name).get(stage, {}).get(key) for split in splits]
+        spreads = [scores_of(split.get("spread", {}), name).get(stage, {}).get(key) for split in splits]
+        if any(value is not None for value in values):
+            yield Line(stage, values, spreads)
+
+
+def _pictures(report: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, dict[str, list[Figure]]]]:
+    """All views with pictures, by split and set of views."""
+    for name, split in ordered_splits(report):
+        rows = split.get("pictures", [])
+        sets = dict.fromkeys(row["set"] for row in rows)
+        if rows:
+            yield split_label(name), {one: [_figure(row, folder) for row in rows if row["set"] == one] for one in sets}
+
+
+def _figure(row: Mapping[str, str], folder: Path) -> Figure:
+    """The pictures of one view."""
+    pictures = []
+    for name in (name for name in PICTURES if row.get(name)):
+        caption = "error before" if name == "error" and row.get("error_after") else name.replace("_", " ")
+        source = embedded_file(folder / row[name])
+        said = f"{caption}, {row['view']}, {row['set']}".replace("_", " ")
+        pictures.append(Embedded(name, caption, f"{row[name]} is not there" if source is None else said, source))
+    return Figure(row["view"], pictures)
+
+
+def embedded_file(path: Path) -> str | None:
+    """The picture as the address of itself; None where there is no picture that can be read."""
+    try:
+        with Image.open(path) as picture:
+            return embedded(picture, LONGER_SIDE)
+    except (OSError, ValueError):
+        return None
