@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.match.matcher import Matches
 
 WIDTH, HEIGHT = 256, 224
@@ -49,6 +50,6 @@ def example_pair() -> ExamplePair:
     middle, aim = np.array([WIDTH / 2, HEIGHT / 2]), np.array([HEIGHT / 2, WIDTH / 2])
     to_second = np.concatenate([linear, (aim - linear @ middle)[:, None]], axis=1)
     between_middles = to_second.copy()
-    between_middles[:, 2] += linear @ [0.5, 0.5] - 0.5
+    between_middles[:, 2] += linear @ [PIXEL_CENTER, PIXEL_CENTER] - PIXEL_CENTER
     second = cv2.warpAffine(first, between_middles, (HEIGHT, WIDTH), flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
     return ExamplePair(first, second.astype(np.uint8), to_second)
