@@ -67,10 +67,8 @@ def shoot(
 
 def project(points: Float[Tensor, "n 3"], view: CapturedView) -> Float64[np.ndarray, "m 2"]:
     """The pixels in which a view shows those points that are before its camera."""
-    camera = view.camera.exact()
-    local = camera.to_camera(points.double().cpu())
-    homogeneous = camera.homogeneous(local[local[:, 2] > NEAR])
-    return (homogeneous[:, :2] / homogeneous[:, 2:]).numpy()
+    camera, exact = view.camera.exact(), points.double().cpu()
+    return camera.project(exact)[camera.to_camera(exact)[:, 2] > NEAR].numpy()
 
 
 def window_around(pixels: Sequence[Float64[np.ndarray, "_ 2"]], view: CapturedView) -> Window | None:
