@@ -40,6 +40,7 @@ def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: S
         decisions=DECISIONS,
         tone_of=tone_of,
         told=told,
+        remarks=lambda entry: [remark for stage in stages for remark in entry.of(stage).remarks()],
         chapters=lambda name: _chapters(name, pictures.get(name, ())),
         times=_times(report),
         settings=_settings(report),
