@@ -42,9 +42,18 @@ def json_or_none(path: Path) -> Any:
 
 def write_json(path: Path, content: Any) -> None:
     """Write all of the file or nothing, in folders that are made where they are missing; an OSError if that fails."""
+    write_whole(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """The content as our files have it."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write all of a text or nothing, as `write_json` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     try:
         # Names of files on disk need not be text.
         unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))

@@ -18,10 +18,11 @@ from scorp_ns import __version__
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.json_files import json_text
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.products import LiftedObject
 from scorp_ns.report.kit.facts import plain_json
-from scorp_ns.report.kit.writing import document_text, write_text
+from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_run.facts import (
     FORMAT,
     Cost,
@@ -83,7 +84,7 @@ class ReportFlow:
             pictures = self._pictures(entries)
         document = plain_json(self._report(entries, interrupted_at))
         report = check_run_report(document)
-        write_text(self.folder / REPORT_FILE, document_text(document))
+        write_text(self.folder / REPORT_FILE, json_text(document))
         page = write_text(self.folder / PAGE_FILE, run_page(report, pictures))
         CONSOLE.print(f"What became of the run and its objects: {page}", markup=False)
 

@@ -147,7 +147,7 @@ def test_an_object_is_shown_from_different_sides_with_its_outline_and_before_and
     shares = {view.name: 0.5 for view in views} | {views[4].name: 0.6}
     rows, overlays = picture_object(subject(True, ball(), shares), scenes, album_for(2))
     assert [each.view for each in overlays] == [views[4].name, views[0].name, views[8].name]
-    kinds = [picture.kind for row in rows for picture in row.pictures]
+    kinds = [picture.name for row in rows for picture in row.pictures]
     assert kinds.count("outline") == 3 and kinds.count("turn") == 8
     assert kinds.count("before") == kinds.count("after") == 3 + 2 + 2
     assert any("135 degrees" in row.title for row in rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from pathlib import PurePosixPath
@@ -36,14 +36,18 @@ Matrix = Sequence[Sequence[Real]] | None
 Facts = Mapping[Annotated[str, "<fact>"], Value] | None
 """Types of fields that may be absent; the key of a mapping is annotated with its place holder in the documentation."""
 
-KINDS: dict[Any, tuple[str, str]] = {
-    Number: ("number", "a number or null"),
-    int: ("whole", "a whole number"),
-    str: ("text", "a string"),
-    InsidePath: ("path", "a path with forward slashes that stays in the report's folder"),
-    Value: ("any", "a string, a number, a truth value or null"),
-}
-"""The types of single values, by their names in the documentation and in errors."""
+KINDS: dict[Any, tuple[str, str, Callable[[Any], bool]]] = {
+    Number: ("number", "a number or null", lambda value: value is None or isinstance(value, float) or _is_whole(value)),
+    int: ("whole", "a whole number", lambda value: _is_whole(value)),
+    str: ("text", "a string", lambda value: isinstance(value, str)),
+    InsidePath: (
+        "path", "a path with forward slashes that stays in the report's folder", lambda value: _stays_inside(value)
+    ),
+    Value: (
+        "any", "a string, a number, a truth value or null", lambda value: isinstance(value, (str, int, float, NoneType))
+    ),
+}  # fmt: skip
+"""The types of single values: their names in the documentation and in errors, and which values they have."""
 
 
 @cache
@@ -68,7 +72,7 @@ def rows_of(kind: Any, path: str = "", meaning: str = "") -> Iterator[tuple[str,
     else:
         raise ScorpError(
             f"The fact '{path}' is declared as {kind}.",
-            f"Facts are {', '.join(name for name, _ in KINDS.values())}, annotated with what they mean.",
+            f"Facts are {', '.join(name for name, *_ in KINDS.values())}, annotated with what they mean.",
             "Correct the declaration.",
         )
 
@@ -86,8 +90,8 @@ def checked(value: Any, kind: Any, path: str, only_known_keys: bool = True, mean
             raise wrong(f"{path} is {_described(value)}", "It has to be a list.")
         items, of = enumerate(value), get_args(bare)[0]
         return [checked(item, of, f"{path}[{index}]", only_known_keys, meaning) for index, item in items]
-    kind, said = KINDS[bare]
-    if not _is_kind(value, kind):
+    _, said, has = KINDS[bare]
+    if not has(value):
         raise wrong(f"{path} is {_described(value)}", f"It has to be {said}: {meaning}.")
     return value
 
@@ -147,18 +151,13 @@ def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _is_kind(value: Any, kind: str) -> bool:
-    if kind in ("number", "whole"):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole or (kind == "number" and (value is None or isinstance(value, float)))
-    if kind == "path":
-        return isinstance(value, str) and _stays_inside(value)
-    return isinstance(value, str) or (kind == "any" and isinstance(value, (int, float, type(None))))
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _stays_inside(text: str) -> bool:
-    path = PurePosixPath(text)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\\", ":"} & set(text)
+def _stays_inside(value: Any) -> bool:
+    path = PurePosixPath(value) if isinstance(value, str) else PurePosixPath()
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not {"\\", ":"} & set(value)
 
 
 def _described(value: Any) -> str:

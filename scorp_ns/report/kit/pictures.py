@@ -1,38 +1,14 @@
-"""Pictures inside a page: embedded, and laid side by side."""
+"""Pictures inside a page."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PIL import Image
 
 QUALITY = 85
 """Of the embedded JPEG pictures."""
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """One picture of a figure, or what stands in the place of one that there is not."""
-
-    name: str
-    """Its class in the page's style."""
-    caption: str
-    said: str
-    """What it shows, for those who do not see it; without a source, why there is none."""
-    source: str | None
-    """Its address: the picture itself."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Pictures in a row under their title, which are swapped in place for each other where one is shown large."""
-
-    title: str
-    pictures: Sequence[Embedded]
-    is_small: bool = False
 
 
 def embedded(picture: Image.Image, longer_side: int) -> str:

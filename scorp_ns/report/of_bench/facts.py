@@ -20,9 +20,6 @@ SETS = ("back", "context", "in_arc", "training")
 STAGES = ("before", "after")
 """Before refinement, and the composite after it, from the same trained scene."""
 
-PICTURES = ("truth", "before", "after", "error", "error_after")
-"""The pictures that a view may have."""
-
 
 def _scores(what: str, **more: Any) -> Any:
     """The type of scores before and after refinement, with more fields."""
@@ -118,19 +115,24 @@ class Measured(Spread):
     stages: Costs | None = None
 
 
+PictureFile = Annotated[InsidePath | None, "picture, relative to the report's folder"]
+
+
 @dataclass(frozen=True)
-class ViewPictures(
-    make_dataclass(
-        "Pictures",
-        [(name, Annotated[InsidePath, "picture, relative to the report's folder"], None) for name in PICTURES],
-        frozen=True,
-        kw_only=True,
-    )
-):
+class ViewPictures:
     """The pictures of one view."""
 
     view: Annotated[str, "the photograph's name in the capture"]
     set: Annotated[str, "the set of views that it is one of"]
+    truth: PictureFile = None
+    before: PictureFile = None
+    after: PictureFile = None
+    error: PictureFile = None
+    error_after: PictureFile = None
+
+
+PICTURES = tuple(field.name for field in fields(ViewPictures) if field.default is None)
+"""The pictures that a view may have."""
 
 
 @dataclass(frozen=True, kw_only=True)

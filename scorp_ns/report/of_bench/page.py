@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from scorp_ns.report.kit.pages import render_page
-from scorp_ns.report.kit.pictures import Embedded, Figure, embedded
+from scorp_ns.report.kit.pictures import embedded
 from scorp_ns.report.kit.tables import shown
 from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_bench.facts import PICTURES, STAGES
@@ -30,6 +31,26 @@ from scorp_ns.report.of_bench.tables import (
     stage_table,
     views_of,
 )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a view, or what stands in the place of one that there is not."""
+
+    name: str
+    caption: str
+    said: str
+    """What it shows, for those who do not see it; without a source, why there is none."""
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The pictures of a view."""
+
+    title: str
+    pictures: Sequence[Picture]
+
 
 PLOTTED_SETS = (ALONE, "back", "in_arc", "training")
 
@@ -134,7 +155,7 @@ def _figure(row: Mapping[str, str], folder: Path) -> Figure:
         caption = "error before" if name == "error" and row.get("error_after") else name.replace("_", " ")
         source = embedded_file(folder / row[name])
         said = f"{caption}, {row['view']}, {row['set']}".replace("_", " ")
-        pictures.append(Embedded(name, caption, f"{row[name]} is not there" if source is None else said, source))
+        pictures.append(Picture(name, caption, f"{row[name]} is not there" if source is None else said, source))
     return Figure(row["view"], pictures)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from scorp_ns.report.kit.facts import Number
@@ -14,6 +15,9 @@ ALONE = "alone"
 """The set whose scores stand in the split itself."""
 
 AVERAGE = "average"
+
+TONES = {1: "better", -1: "worse", 0: ""}
+"""The tones for changes."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,7 @@ def measured_metrics(scores: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def set_tables(report: Mapping[str, Any]) -> list[Table]:
     """A table in the paper's form for each set of views that was measured: split x (before, after, gain)."""
-    return _filled(_set_table(report, name) for name in (ALONE, *SETS))
-
-
-def _filled(tables: Iterable[Table]) -> list[Table]:
-    return [table for table in tables if table.rows]
+    return [table for name in (ALONE, *SETS) if (table := _set_table(report, name)).rows]
 
 
 def _set_table(report: Mapping[str, Any], name: str) -> Table:
@@ -144,62 +144,59 @@ def object_tables(report: Mapping[str, Any]) -> list[Table]:
     parts = list(parts_with_average(report))
     names = dict.fromkeys(name for _, part in parts for name in part.get("objects", {}))
     found = [(name, label, part.get("objects", {}).get(name)) for name in names for label, part in parts]
-    heads = [([Cell(name), Cell(label)], entry) for name, label, entry in found if entry is not None]
+    heads = [([Cell(name), Cell(label)], entry) for name, label, entry in found if entry]
     entries = [entry for _, entry in heads]
 
-    def table(title: str, note: str, columns: Columns, has_row: Callable[[Entry], Any], num_heads: int = 2) -> Table:
-        rows = [[*head, *(cell(entry) for _, cell in columns)] for head, entry in heads if has_row(entry)]
+    def table(title: str, note: str, columns: Columns, parts: Sequence[str], num_heads: int = 2) -> Table:
+        """Of the objects with any of these parts, or without rows where nothing was measured."""
+        shown_heads = [(head, entry) for head, entry in heads if columns and any(entry.get(part) for part in parts)]
+        rows = [[*head, *(cell(entry) for _, cell in columns)] for head, entry in shown_heads]
         return Table(title, note, ["object", "missing", *(name for name, _ in columns)], rows, num_heads)
 
-    looks = "Each object by the definition of alone, unless the column says which views."
-    proxies = "How long each took to make, and what its generator says of it."
-    geometry, pose = _pairs(entries, "geometry", "", None), _numbers(entries, "pose")
-    return _filled(
-        (
-            table("failed", "", [("reason", lambda entry: Cell(entry["failed"]))], lambda one: one.get("failed"), 3),
-            table("looks", looks, _looks(entries), lambda one: set(one) - {"failed", "geometry", "proxy", "pose"}),
-            table(
-                "geometry", "Each surface against the true one.", geometry, lambda one: geometry and one.get("geometry")
-            ),
-            table("proxies", proxies, _proxy(entries), lambda one: one.get("proxy")),
-            table("pose", "Errors of placing, modulo declared symmetries.", pose, lambda one: pose and one.get("pose")),
-        )
+    of_alone = "Each object by the definition of alone, unless the column says which views."
+    of_proxy = "How long each took to make, and what its generator says of it."
+    of_truth, of_place = "Each surface against the true one.", "Errors of placing, modulo declared symmetries."
+    tables = (
+        table("failed", "", [("reason", lambda entry: Cell(entry["failed"]))], ["failed"], num_heads=3),
+        table("looks", of_alone, _looks(entries), [*STAGES, *SETS, "lift"]),
+        table("geometry", of_truth, _pairs(entries, "geometry"), ["geometry"]),
+        table("proxies", of_proxy, _proxy(entries), ["proxy"]),
+        table("pose", of_place, _numbers(entries, "pose"), ["pose"]),
     )
+    return [table for table in tables if table.rows]
 
 
 def _looks(entries: Sequence[Entry]) -> Columns:
-    sets = [column for name in SETS for column in _pairs(entries, name, f"{name} ", ("psnr", "miou"))]
-    return [*_pairs(entries, ALONE, "", None), *sets, *_numbers(entries, "lift")]
+    sets = [column for name in SETS for column in _pairs(entries, name, f"{name} ", only=("psnr", "miou"))]
+    return [*_pairs(entries, ALONE), *sets, *_numbers(entries, "lift")]
 
 
-def _pairs(entries: Sequence[Entry], part: str, prefix: str, only: Sequence[str] | None) -> Columns:
+def _pairs(entries: Sequence[Entry], part: str, prefix: str = "", only: Sequence[str] = ()) -> Columns:
     """Metrics before and after refinement in one column each."""
-    metrics = measured_metrics(scores_of(entry, part) for entry in entries)
     return [
         (f"{prefix}{metric_of(key).heading}", lambda entry, key=key: pair_cell(key, scores_of(entry, part)))
-        for key in metrics
-        if only is None or key in only
+        for key in measured_metrics(scores_of(entry, part) for entry in entries)
+        if not only or key in only
     ]
 
 
 def _numbers(entries: Sequence[Entry], part: str) -> Columns:
     """Numbers that have no before and after, where any entry has them."""
     found = (key for entry in entries for key, value in entry.get(part, {}).items() if value is not None)
+    metrics = {key: metric_of(key) for key in found}
     return [
-        (
-            metric_of(key).heading,
-            lambda entry, key=key: Cell(shown(entry.get(part, {}).get(key), metric_of(key).digits)),
-        )
-        for key in dict.fromkeys(found)
+        (metric.heading, lambda entry, key=key: Cell(shown(entry.get(part, {}).get(key), metrics[key].digits)))
+        for key, metric in metrics.items()
     ]
 
 
 def _proxy(entries: Sequence[Entry]) -> Columns:
+    def of(entry: Entry, fact: str) -> Cell:
+        return Cell(shown(entry["proxy"].get("evidence", {}).get(fact), 3))
+
     facts = dict.fromkeys(fact for entry in entries for fact in entry.get("proxy", {}).get("evidence", {}))
-    told = [
-        (fact, lambda entry, fact=fact: Cell(shown(entry["proxy"].get("evidence", {}).get(fact), 3))) for fact in facts
-    ]
-    return [("time", lambda entry: Cell(time_text(entry["proxy"].get("seconds")))), *told]
+    time = ("time", lambda entry: Cell(time_text(entry["proxy"].get("seconds"))))
+    return [time, *((fact, partial(of, fact=fact)) for fact in facts)]
 
 
 def stage_table(report: Mapping[str, Any]) -> Table:
@@ -208,9 +205,8 @@ def stage_table(report: Mapping[str, Any]) -> Table:
     timed = {split_label(name): _costs(split.get("stages", {}), "seconds") for name, split in splits}
     timed |= {"mean": _costs(overall, "seconds")} if len(splits) > 1 else {}
     memory = _costs(overall or splits[0][1].get("stages", {}), "peak_mb")
-    table = cost_table(
-        "Time of each stage by missing share, and the most memory in use.", timed, {"peak memory": memory}
-    )
+    note = "Time of each stage by missing share, and the most memory in use."
+    table = cost_table(note, timed, {"peak memory": memory})
     sums = [Cell(time_text(sum(seconds or 0 for seconds in costs.values()))) for costs in timed.values()]
     return replace(table, rows=[*table.rows, [Cell("all"), *sums, Cell("")]]) if len(table.rows) > 1 else table
 
@@ -285,17 +281,16 @@ def gain_cell(key: str, before: Number | None, after: Number | None) -> Cell:
     digits = metric_of(key).digits
     gain = round(after - before, digits)
     sign = {True: "+", False: "−"}[gain > 0] if gain else ""
-    return Cell(sign + shown(abs(gain), digits), tone=tone_of(change(key, 0.0, gain)))
+    return Cell(sign + shown(abs(gain), digits), tone=TONES[change(key, 0.0, gain)])
 
 
 def pair_cell(key: str, scores: Mapping[str, Any]) -> Cell:
     """Before and after in one cell, or the one there is."""
-    digits = metric_of(key).digits
-    before, after = (scores.get(stage, {}).get(key) for stage in ("before", "after"))
+    before, after = (scores.get(stage, {}).get(key) for stage in STAGES)
+    digits, changed = metric_of(key).digits, change(key, before, after)
     if before is None or after is None:
         return Cell(shown(before if after is None else after, digits))
-    gained = change(key, before, after)
-    return Cell(shown(after, digits), shown(before, digits), is_best=gained > 0, tone=tone_of(gained))
+    return Cell(shown(after, digits), shown(before, digits), is_best=changed > 0, tone=TONES[changed])
 
 
 def change(key: str, before: Number | None, after: Number | None) -> int:
@@ -305,11 +300,6 @@ def change(key: str, before: Number | None, after: Number | None) -> int:
         return 0
     difference = round(after, metric.digits) - round(before, metric.digits)
     return metric.better * ((difference > 0) - (difference < 0))
-
-
-def tone_of(changed: int) -> str:
-    """The tone for a change."""
-    return {1: "better", -1: "worse"}.get(changed, "")
 
 
 def facts_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -14,8 +13,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from scorp_ns.errors import ScorpError
+from scorp_ns.json_files import json_text, read_json
 from scorp_ns.report.kit.facts import Number, plain_json
-from scorp_ns.report.kit.writing import document_text, write_text
+from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_bench.facts import NUMBERS, check_report
 from scorp_ns.report.of_bench.markdown import report_markdown
 from scorp_ns.report.of_bench.page import report_html
@@ -62,21 +62,15 @@ def write_report(report: Mapping[str, Any], folder: Path) -> Path:
     """Write report.json, report.md and report.html; the path of the last. Numbers that are not finite become null."""
     plain = plain_json(report)
     check_report(plain)
-    write_text(folder / "report.json", document_text(plain))
+    write_text(folder / "report.json", json_text(plain))
     write_text(folder / "report.md", report_markdown(plain))
     return write_text(folder / "report.html", report_html(plain, folder))
 
 
 def read_report(path: Path) -> dict[str, Any]:
     """The report in a report.json, checked. Keys that a later version of scorp has added are let through."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ScorpError(
-            f"{path} cannot be read ({error}).",
-            "A report.json that scorp bench has written is needed.",
-            "Check the path, or run the bench again.",
-        ) from error
+    needed = "A report.json that scorp bench has written is needed."
+    report = read_json(path, ScorpError, needed, "Check the path, or run the bench again.")
     check_report(report, only_known_keys=False)
     return report
 

@@ -7,11 +7,10 @@ from itertools import groupby
 from pathlib import PurePath
 
 from scorp_ns.report.kit.pages import render_page
-from scorp_ns.report.kit.pictures import Embedded, Figure, embedded
 from scorp_ns.report.kit.tables import NOTHING, Cell, Table, cost_table, memory_text, shown, time_text
 from scorp_ns.report.of_run.facts import ACCEPTED, BUILT_IN, DONE, FAILED, REJECTED, RunReport, StageText
 from scorp_ns.report.of_run.outcome import told, tone_of
-from scorp_ns.report.of_run.pictures import LARGEST, MOST_FULL, Row
+from scorp_ns.report.of_run.pictures import MOST_FULL, Row
 
 DECISIONS = {
     ACCEPTED: "Somebody at the viewer put its proxy where it stands.",
@@ -20,9 +19,6 @@ DECISIONS = {
 
 MARKS = {DONE: ("✓", "better"), FAILED: ("✗", "worse")}
 """How stages are marked in the table, and in which tone; others are not known."""
-
-SMALL, MANY = 200, 6
-"""Pictures of at most so many pixels a side are shown small, and so are those of rows that have more than so many."""
 
 
 def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: Sequence[StageText] = BUILT_IN) -> str:
@@ -41,7 +37,7 @@ def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: S
         tone_of=tone_of,
         told=told,
         remarks=lambda entry: [remark for stage in stages for remark in entry.of(stage).remarks()],
-        chapters=lambda name: _chapters(name, pictures.get(name, ())),
+        chapters=lambda name: groupby(pictures.get(name, ()), key=lambda row: (row.chapter, row.note)),
         times=_times(report),
         settings=_settings(report),
         versions={name: str(value) for name, value in versions.items()},
@@ -99,19 +95,3 @@ def _settings(report: RunReport) -> Table:
     rows = [[Cell(f"--{name}"), Cell(str(value))] for name, value in (report.settings or {}).items()]
     note = "Options that decide what objects become; config.yml beside this page has all."
     return Table("", note, ["option", "value"], rows, num_heads=1)
-
-
-def _chapters(name: str, rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], list[Figure]]]:
-    """The rows of pictures, under what they have in common."""
-    for chapter, same in groupby(rows, key=lambda row: (row.chapter, row.note)):
-        yield chapter, [_figure(name, row) for row in same]
-
-
-def _figure(name: str, row: Row) -> Figure:
-    where = f", {row.title}" if row.title else ""
-    pictures = [
-        Embedded(one.kind, one.caption, f"{name}: {one.caption}{where}", embedded(one.image, LARGEST))
-        for one in row.pictures
-    ]
-    is_small = len(pictures) > MANY or max(one.image.width for one in row.pictures) <= SMALL
-    return Figure(row.title, pictures, is_small)

@@ -15,8 +15,12 @@ from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView, ObjectView
+from scorp_ns.report.kit.pictures import embedded
 from scorp_ns.report.of_run.outlines import Overlay, cut_photograph, overlay
 from scorp_ns.report.of_run.shots import Orbit, Shot, Window, orbit_around, project, shoot, window_around
+
+SMALL, MANY = 200, 6
+"""Pictures of at most so many pixels a side are shown small, and so are those of rows that have more than so many."""
 
 NUM_VIEWS = 3
 """Photographs that an object is shown in."""
@@ -111,10 +115,15 @@ class Subject:
 class Picture:
     """One picture of a row."""
 
-    kind: str
-    """What the page's style calls it: `photograph`, `outline`, `before`, `after`, `render`, `crop` or `turn`."""
+    name: str
+    """Its class in the page's style: `photograph`, `outline`, `before`, `after`, `render`, `crop` or `turn`."""
     caption: str
     image: Image.Image
+
+    @property
+    def source(self) -> str:
+        """The picture as the page embeds it."""
+        return embedded(self.image, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,11 @@ class Row:
     """What is to be known of the chapter's pictures."""
     title: str
     pictures: tuple[Picture, ...]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the page shows them small: because they are, or because there are many."""
+        return len(self.pictures) > MANY or max(one.image.width for one in self.pictures) <= SMALL
 
 
 def picture_object(subject: Subject, scenes: Scenes, album: Album) -> tuple[list[Row], list[Overlay]]:
@@ -237,17 +251,21 @@ def _unphotographed(subject: Subject, scenes: Scenes, orbit: Orbit, album: Album
 
 
 def _alone(subject: Subject, shot: Shot, antialiased: bool) -> list[Picture]:
-    if not subject.is_composed:
-        return [_picture("render", "alone, as it was lifted", subject.own, shot, antialiased)]
-    stages = {"before": subject.own, "after": subject.shown}
-    return [_picture(kind, f"{kind}, alone", shown, shot, antialiased) for kind, shown in stages.items()]
+    where = "alone" if subject.is_composed else "alone, as it was lifted"
+    return _staged(subject, where, subject.own, subject.shown, shot, antialiased)
 
 
 def _in_scene(subject: Subject, scenes: Scenes, shot: Shot) -> list[Picture]:
+    return _staged(subject, "in the scene", scenes.before, scenes.after, shot, scenes.antialiased)
+
+
+def _staged(
+    subject: Subject, where: str, before: Gaussians, after: Gaussians, shot: Shot, antialiased: bool
+) -> list[Picture]:
     if not subject.is_composed:
-        return [_picture("render", "in the scene", scenes.after, shot, scenes.antialiased)]
-    stages = {"before": scenes.before, "after": scenes.after}
-    return [_picture(kind, f"{kind}, in the scene", shown, shot, scenes.antialiased) for kind, shown in stages.items()]
+        return [_picture("render", where, after, shot, antialiased)]
+    stages = {"before": before, "after": after}
+    return [_picture(kind, f"{kind}, {where}", shown, shot, antialiased) for kind, shown in stages.items()]
 
 
 def _turned(proxy: Gaussians, orbit: Orbit, album: Album) -> Row:
