@@ -28,7 +28,6 @@ from scorp_ns.report.of_run.facts import (
     Cost,
     MasksFacts,
     ObjectEntry,
-    Outlined,
     RunReport,
     SceneFacts,
     check_run_report,
@@ -144,8 +143,7 @@ class ReportFlow:
         for one in track(objects, "Picturing objects", console=CONSOLE, transient=True):
             rows[one.name], overlays = picture_object(self._subject(one, scenes), scenes, album)
             if overlays:
-                outlined = [Outlined(each.view, each.iou) for each in overlays]
-                entries[one.name] = entries[one.name].outlined(outlined)
+                entries[one.name] = entries[one.name].outlined(overlays)
         return rows
 
     def _scenes(self) -> Scenes:

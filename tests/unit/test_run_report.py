@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
 import math
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -16,8 +19,16 @@ from PIL import Image
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
-from scorp_ns.report.kit.facts import checked
-from scorp_ns.report.of_run.facts import BUILT_IN, RunReport, check_run_report, run_schema_rows
+from scorp_ns.report.kit.facts import checked, plain_json
+from scorp_ns.report.of_run.facts import (
+    BUILT_IN,
+    RunReport,
+    StageFacts,
+    StageText,
+    Told,
+    check_run_report,
+    run_schema_rows,
+)
 from scorp_ns.report.of_run.outcome import outcome_of
 from scorp_ns.report.of_run.outlines import overlay
 from scorp_ns.report.of_run.page import run_page
@@ -146,7 +157,7 @@ def test_an_object_is_shown_from_different_sides_with_its_outline_and_before_and
     scenes = Scenes(ball(), ball(radius=0.45), views, UP, antialiased=False)
     shares = {view.name: 0.5 for view in views} | {views[4].name: 0.6}
     rows, overlays = picture_object(subject(True, ball(), shares), scenes, album_for(2))
-    assert [each.view for each in overlays] == [views[4].name, views[0].name, views[8].name]
+    assert [each.photograph for each in overlays] == [views[4].name, views[0].name, views[8].name]
     kinds = [picture.name for row in rows for picture in row.pictures]
     assert kinds.count("outline") == 3 and kinds.count("turn") == 8
     assert kinds.count("before") == kinds.count("after") == 3 + 2 + 2
@@ -251,6 +262,49 @@ def test_a_page_shows_every_object_with_its_reasons_word_for_word_whatever_its_n
     assert page.seen.count("article") == 2 and page.seen.count("script") == 1
     assert REASON in page.text and page.text.count(HOSTILE) >= 3
     assert "CC0" in page.text and "A hole was closed." in page.text and "96.0%" in page.text
+
+
+def test_a_page_runs_its_own_script_and_no_other():
+    page = run_page(report_of(), {})
+    script = page[page.index("<script>") + len("<script>") : page.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+@dataclass(frozen=True, kw_only=True)
+class WashFacts(StageFacts):
+    """The facts of a stage that a plug-in adds."""
+
+    spots: Annotated[int | None, "spots that were washed off", Told("spots")] = None
+    is_clean: Annotated[bool | None, "whether it is clean"] = None
+
+
+def test_a_stage_that_a_plug_in_adds_is_told_like_all_others():
+    wash = StageText("wash", "washed", "It stays as dirty as it was.", WashFacts)
+    stages = (*BUILT_IN[:4], wash, *BUILT_IN[4:])
+    assert ("objects.<object>.wash.spots", "whole", "spots that were washed off") in run_schema_rows(stages)
+    done, failed = plain_json(WashFacts(state="done", spots=7)), {"state": "failed", "reason": REASON}
+    document = report(mug=entry() | {"wash": done}, cup=entry() | {"wash": failed})
+    page = parsed(run_page(check_run_report(document, stages), {}, stages))
+    assert "spots7" in page.text and f"washed: {REASON}" in page.text
+    facts = {stage.name: stage.facts(state="done" if stage.name == "lift" else "skipped") for stage in stages}
+    assert outcome_of(facts | {"wash": WashFacts(state="failed")}, stages) == wash.on_failure
+    with pytest.raises(ScorpError, match=r"cup\.wash\.spots is a string"):
+        check_run_report(report(cup=entry() | {"wash": done | {"spots": "many"}}), stages)
+    with pytest.raises(ScorpError, match="wash is unknown"):
+        check_run_report(document)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeighFacts(StageFacts):
+    """Facts without a meaning."""
+
+    weight: complex | None = None
+
+
+def test_facts_that_cannot_be_told_of_are_refused_at_once():
+    with pytest.raises(ScorpError, match=r"weigh\.weight.*annotated with what they mean"):
+        StageText("weigh", "weighed", "It has no weight.", WeighFacts)
 
 
 def test_what_somebody_decided_is_said():

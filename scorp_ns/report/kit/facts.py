@@ -36,9 +36,13 @@ Matrix = Sequence[Sequence[Real]] | None
 Facts = Mapping[Annotated[str, "<fact>"], Value] | None
 """Types of fields that may be absent; the key of a mapping is annotated with its place holder in the documentation."""
 
+NUMBER = ("number", "a number or null", lambda value: value is None or isinstance(value, float) or _is_whole(value))
+
 KINDS: dict[Any, tuple[str, str, Callable[[Any], bool]]] = {
-    Number: ("number", "a number or null", lambda value: value is None or isinstance(value, float) or _is_whole(value)),
+    Number: NUMBER,
+    float: NUMBER,
     int: ("whole", "a whole number", lambda value: _is_whole(value)),
+    bool: ("truth", "true or false", lambda value: isinstance(value, bool)),
     str: ("text", "a string", lambda value: isinstance(value, str)),
     InsidePath: (
         "path", "a path with forward slashes that stays in the report's folder", lambda value: _stays_inside(value)
@@ -70,9 +74,10 @@ def rows_of(kind: Any, path: str = "", meaning: str = "") -> Iterator[tuple[str,
     elif bare in KINDS and meaning:
         yield path, KINDS[bare][0], meaning
     else:
+        known = ", ".join(dict.fromkeys(name for name, *_ in KINDS.values()))
         raise ScorpError(
             f"The fact '{path}' is declared as {kind}.",
-            f"Facts are {', '.join(name for name, *_ in KINDS.values())}, annotated with what they mean.",
+            f"Facts are {known}, annotated with what they mean.",
             "Correct the declaration.",
         )
 
@@ -124,7 +129,7 @@ def _bare(kind: Any, meaning: str) -> tuple[Any, str]:
         meaning = next((one for one in annotations if isinstance(one, str)), meaning)
     if kind not in KINDS and NoneType in get_args(kind):
         kind = reduce(or_, (one for one in get_args(kind) if one is not NoneType))
-    return kind, meaning
+    return _bare(kind, meaning) if get_origin(kind) is Annotated else (kind, meaning)
 
 
 def _checked_fields(value: Any, facts: type, path: str, only_known_keys: bool) -> dict[str, Any]:

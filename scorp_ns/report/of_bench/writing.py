@@ -1,6 +1,6 @@
 """Reports of a bench: put together from results, written, and read.
 
-`report_schema` says what is in one.
+`BenchReport` says what is in one.
 """
 
 from __future__ import annotations

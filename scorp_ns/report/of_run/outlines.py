@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -11,6 +9,7 @@ from PIL import Image
 
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
+from scorp_ns.report.of_run.facts import Outlined
 from scorp_ns.report.of_run.shots import Window, shoot
 
 SOLID = 0.5
@@ -29,23 +28,15 @@ OUTSIDE = 235
 """What is shown beyond the edges of a photograph."""
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """A proxy against a photograph."""
-
-    view: str
-    """The photograph's name."""
-    iou: float | None
-    """Of the proxy's silhouette with the mask, where others' masks hide nothing; None without a mask."""
-
-
 def cut_photograph(view: CapturedView, window: Window, size: int) -> Image.Image:
     """The window of the photograph as a picture of so many pixels a side."""
     square = _cut(view.photograph.cpu().numpy(), window, OUTSIDE)
     return Image.fromarray(square).resize((size, size), Image.Resampling.LANCZOS)
 
 
-def overlay(proxy: Gaussians, label: int, view: CapturedView, window: Window, size: int) -> tuple[Image.Image, Overlay]:
+def overlay(
+    proxy: Gaussians, label: int, view: CapturedView, window: Window, size: int
+) -> tuple[Image.Image, Outlined]:
     """The photograph with the outlines of proxy and mask, and how well the two agree."""
     fine = FINER * size
     _, opacity = shoot(proxy, window.shot(view, fine), antialiased=False)
@@ -55,7 +46,7 @@ def overlay(proxy: Gaussians, label: int, view: CapturedView, window: Window, si
     _draw(canvas, mask, MASK_INK, FINER)
     _draw(canvas, silhouette, PROXY_INK, 2 * FINER)
     drawn = Image.fromarray(canvas).resize((size, size), Image.Resampling.LANCZOS)
-    return drawn, Overlay(view.name, _iou(silhouette & counts, mask & counts))
+    return drawn, Outlined(view.name, _iou(silhouette & counts, mask & counts))
 
 
 def _masks(
@@ -72,6 +63,7 @@ def _masks(
 
 
 def _iou(one: Bool[np.ndarray, "h w"], other: Bool[np.ndarray, "h w"]) -> float | None:
+    """Of silhouette and mask, where others' masks hide nothing; None without a mask."""
     return float((one & other).sum() / (one | other).sum()) if other.any() else None
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView, ObjectView
 from scorp_ns.report.kit.pictures import embedded
-from scorp_ns.report.of_run.outlines import Overlay, cut_photograph, overlay
+from scorp_ns.report.of_run.facts import Outlined
+from scorp_ns.report.of_run.outlines import cut_photograph, overlay
 from scorp_ns.report.of_run.shots import Orbit, Shot, Window, orbit_around, project, shoot, window_around
 
 SMALL, MANY = 200, 6
@@ -143,7 +144,7 @@ class Row:
         return len(self.pictures) > MANY or max(one.image.width for one in self.pictures) <= SMALL
 
 
-def picture_object(subject: Subject, scenes: Scenes, album: Album) -> tuple[list[Row], list[Overlay]]:
+def picture_object(subject: Subject, scenes: Scenes, album: Album) -> tuple[list[Row], list[Outlined]]:
     """All rows of an object's pictures, and how well its proxy agrees with the photographs in them."""
     views = _telling_views(subject, scenes.views)
     rows, overlays = [*_crops(subject, album)] if album.is_full else [], []
@@ -196,7 +197,7 @@ def _crops(subject: Subject, album: Album) -> Iterator[Row]:
 
 def _photographed(
     subject: Subject, scenes: Scenes, view: CapturedView, album: Album
-) -> tuple[list[Row], list[Overlay]]:
+) -> tuple[list[Row], list[Outlined]]:
     """A photograph, outlines over it, and what the scene was and is there."""
     window = _window(subject, view)
     if window is None:
