@@ -37,16 +37,18 @@ def comparison_markdown(title: str, note: str, tables: Sequence[Table]) -> str:
 
 def table_markdown(table: Table) -> str:
     """The table, with columns as wide as what stands in them."""
-    head = [escaped(column) for column in table.columns]
-    rows = [head, *_texts(table)]
-    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(head))]
-    rule = ["-" * width if column < table.num_heads else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
-    lines = [head, rule, *rows[1:]]
-    return "\n".join(
-        "| " + " | ".join(_padded(text, widths[column], column < table.num_heads) for column, text in enumerate(line))
-        + " |"
-        for line in lines
-    )  # fmt: skip
+    lines = [[escaped(column) for column in table.columns], *_texts(table)]
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    is_head = [column < table.num_heads for column in range(len(widths))]
+    rule = ["-" * width if head else "-" * (width - 1) + ":" for head, width in zip(is_head, widths, strict=True)]
+    padded = (
+        (
+            text.ljust(width) if head else text.rjust(width)
+            for text, head, width in zip(line, is_head, widths, strict=True)
+        )
+        for line in (lines[0], rule, *lines[1:])
+    )
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
 
 
 def escaped(text: str) -> str:
@@ -65,10 +67,6 @@ def _texts(table: Table) -> Iterator[list[str]]:
 def _text(cell: Cell) -> str:
     text = f"**{escaped(cell.text)}**" if cell.is_best else escaped(cell.text)
     return f"{escaped(cell.before)} → {text}" if cell.before else text
-
-
-def _padded(text: str, width: int, is_head: bool) -> str:
-    return text.ljust(width) if is_head else text.rjust(width)
 
 
 def _listed(heading: str, texts: Mapping[str, str]) -> list[str]:

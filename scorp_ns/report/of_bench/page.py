@@ -9,8 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from scorp_ns.report.kit.pages import render_page
-from scorp_ns.report.kit.pictures import embedded
+from scorp_ns.report.kit.pages import embedded, render_page
 from scorp_ns.report.kit.tables import shown
 from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_bench.facts import PICTURES, STAGES
@@ -24,10 +23,11 @@ from scorp_ns.report.of_bench.tables import (
     metric_of,
     object_tables,
     ordered_splits,
+    pair_of,
     parts_with_average,
-    scores_of,
     set_tables,
     split_label,
+    spread_of,
     stage_table,
     views_of,
 )
@@ -72,16 +72,14 @@ COMPARED_NOTE = (
 def report_html(report: Mapping[str, Any], folder: Path) -> str:
     """The whole page; `folder` is where the report's pictures are."""
     label, part = list(parts_with_average(report))[-1]
-    plots = {heading: panels for key in PLOTTED if (panels := _panels(report, key)) for heading in [_heading(key)]}
+    plots = {_heading(key): panels for key in PLOTTED if (panels := _panels(report, key))}
     lines = [line for panels in plots.values() for plot in panels.values() for line in plot.lines]
     return render_page(
         "bench.html",
         report=report,
         facts=dict(facts_of(report)),
         over=f"{label} missing" if len(report["splits"]) == 1 else "mean over missing shares",
-        tiles=[
-            tile for name in (ALONE, "back") for key in PLOTTED for tile in _tiles(key, name, scores_of(part, name))
-        ],
+        tiles=[tile for name in (ALONE, "back") for key in PLOTTED for tile in _tiles(part, name, key)],
         plots=plots.items(),
         plotted_stages=[stage for stage in STAGES if any(line.name == stage for line in lines)],
         has_spread=any(any(line.spreads) for line in lines),
@@ -101,18 +99,15 @@ def write_comparison(reports: Sequence[Mapping[str, Any]], folder: Path) -> Path
     return write_text(folder / "comparison.html", page)
 
 
-def _tiles(key: str, name: str, scores: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+def _tiles(part: Mapping[str, Any], name: str, key: str) -> Iterator[tuple[str, str, str, str, str]]:
     """The tile of a score that matters most, if it was measured."""
-    before, after = (scores.get(stage, {}).get(key) for stage in STAGES)
+    before, after = pair_of(part, name, key)
     value, metric = before if after is None else after, metric_of(key)
     if value is None:
         return
     what, text = f"{metric.label} {name}", f"{shown(value, metric.digits)}{UNITS.get(key, '')}"
-    gain = gain_cell(key, before, after)
-    if after is None:
-        yield what, text, "before refinement", "", ""
-    else:
-        yield what, text, f"from {shown(before, metric.digits)}", gain.tone, gain.text
+    gain, below = gain_cell(key, before, after), f"from {shown(before, metric.digits)}"
+    yield (what, text, "before refinement", "", "") if after is None else (what, text, below, gain.tone, gain.text)
 
 
 def _heading(key: str) -> str:
@@ -132,9 +127,8 @@ def _panels(report: Mapping[str, Any], key: str) -> dict[str, Plot]:
 
 def _lines(report: Mapping[str, Any], name: str, key: str) -> Iterator[Line]:
     splits = [split for _, split in ordered_splits(report)]
-    for stage in STAGES:
-        values = [scores_of(split, name).get(stage, {}).get(key) for split in splits]
-        spreads = [scores_of(split.get("spread", {}), name).get(stage, {}).get(key) for split in splits]
+    for now, stage in enumerate(STAGES):
+        values, spreads = ([of(split, name, key)[now] for split in splits] for of in (pair_of, spread_of))
         if any(value is not None for value in values):
             yield Line(stage, values, spreads)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -50,11 +50,8 @@ METRICS = {
     "emd": Metric("EMD", 4, -1),
     "emd_pct": Metric("EMD %", 2, -1),
     "fscore": Metric("F-score", 3, 1),
-    "f_score": Metric("F-score", 3, 1),
     "c2": Metric("completeness", 3, 1),
-    "completeness": Metric("completeness", 3, 1),
     "p2": Metric("precision", 3, 1),
-    "precision": Metric("precision", 3, 1),
     "rotation_deg": Metric("rotation °", 2, -1),
     "scale_pct": Metric("scale %", 2, -1),
     "translation_pct": Metric("translation %", 2, -1),
@@ -79,9 +76,19 @@ def split_label(name: str) -> str:
     return f"{parts[1]}/{parts[2]}" if fits else name
 
 
-def scores_of(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The `before` and `after` of a set of views within a split, an object, an average or a spread."""
-    return part if name == ALONE else part.get(name, {})
+def numbers_of(part: Mapping[str, Any], name: str, stage: str) -> Mapping[str, Number | None]:
+    """The metrics of a set of views, before or after refinement, within a split, an object, an average or a spread."""
+    return (part if name == ALONE else part.get(name, {})).get(stage, {})
+
+
+def pair_of(part: Mapping[str, Any], name: str, key: str) -> list[Number | None]:
+    """A metric before and after refinement."""
+    return [numbers_of(part, name, stage).get(key) for stage in STAGES]
+
+
+def spread_of(part: Mapping[str, Any], name: str, key: str) -> list[Number | None]:
+    """The standard deviations over seeds of a metric before and after refinement."""
+    return pair_of(part.get("spread", {}), name, key)
 
 
 def parts_with_average(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -92,16 +99,11 @@ def parts_with_average(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
         yield AVERAGE, report["average"]
 
 
-def measured_metrics(scores: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The metrics with a number anywhere in these, known ones first."""
-    found = {
-        name: None
-        for entry in scores
-        for stage in STAGES
-        for name, value in entry.get(stage, {}).items()
-        if value is not None
-    }
-    return [name for name in METRICS if name in found] + [name for name in found if name not in METRICS]
+def measured_metrics(parts: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """The metrics with a number anywhere in this set of views, known ones first."""
+    found = [numbers.items() for part in parts for stage in STAGES if (numbers := numbers_of(part, name, stage))]
+    measured = dict.fromkeys(key for numbers in found for key, value in numbers if value is not None)
+    return [*(key for key in METRICS if key in measured), *(key for key in measured if key not in METRICS)]
 
 
 def set_tables(report: Mapping[str, Any]) -> list[Table]:
@@ -110,26 +112,23 @@ def set_tables(report: Mapping[str, Any]) -> list[Table]:
 
 
 def _set_table(report: Mapping[str, Any], name: str) -> Table:
-    parts = [
-        (label, scores_of(part, name), scores_of(part.get("spread", {}), name))
-        for label, part in parts_with_average(report)
-    ]
-    metrics = measured_metrics(scores for _, scores, _ in parts)
-    rows = [[Cell(part[0]), *row] for part in parts for row in _stage_rows(*part[1:], metrics) if metrics]
-    columns = ["missing", "stage", *(metric_of(metric).heading for metric in metrics)]
+    parts = list(parts_with_average(report))
+    metrics = measured_metrics([part for _, part in parts], name)
+    rows = [[Cell(label), *row] for label, part in parts if metrics for row in _stage_rows(part, name, metrics)]
+    columns = ["missing", "stage", *(metric_of(key).heading for key in metrics)]
     return Table(name, report.get("definitions", {}).get(name, ""), columns, rows, num_heads=2)
 
 
-def _stage_rows(scores: Mapping[str, Any], spread: Mapping[str, Any], metrics: list[str]) -> Iterator[list[Cell]]:
+def _stage_rows(part: Mapping[str, Any], name: str, metrics: Sequence[str]) -> Iterator[list[Cell]]:
     """Before refinement, after it, and the gain."""
-    before, after = (scores.get(stage, {}) for stage in STAGES)
-    for stage, values, others in zip(STAGES, (before, after), (after, before), strict=True):
-        deviations = spread.get(stage, {})
-        if values:
-            scored = (score_cell(key, values.get(key), others.get(key), deviations.get(key)) for key in metrics)
-            yield [Cell(stage), *scored]
-    if before and after:
-        yield [Cell("gain"), *(gain_cell(key, before.get(key), after.get(key)) for key in metrics)]
+    pairs = {key: (pair_of(part, name, key), spread_of(part, name, key)) for key in metrics}
+    measured = [stage for stage in STAGES if numbers_of(part, name, stage)]
+    for stage in measured:
+        now = STAGES.index(stage)
+        scored = (score_cell(key, pair[now], pair[1 - now], spread[now]) for key, (pair, spread) in pairs.items())
+        yield [Cell(stage), *scored]
+    if len(measured) == len(STAGES):
+        yield [Cell("gain"), *(gain_cell(key, *pair) for key, (pair, _) in pairs.items())]
 
 
 Entry = Mapping[str, Any]
@@ -174,8 +173,8 @@ def _looks(entries: Sequence[Entry]) -> Columns:
 def _pairs(entries: Sequence[Entry], part: str, prefix: str = "", only: Sequence[str] = ()) -> Columns:
     """Metrics before and after refinement in one column each."""
     return [
-        (f"{prefix}{metric_of(key).heading}", lambda entry, key=key: pair_cell(key, scores_of(entry, part)))
-        for key in measured_metrics(scores_of(entry, part) for entry in entries)
+        (f"{prefix}{metric_of(key).heading}", lambda entry, key=key: pair_cell(key, *pair_of(entry, part, key)))
+        for key in measured_metrics(entries, part)
         if not only or key in only
     ]
 
@@ -244,22 +243,19 @@ def run_names(reports: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _run_rows(parts: Sequence[Mapping[str, Any]]) -> Iterator[list[Cell]]:
     """The rows for one missing share; `parts` has each run's scores there."""
-    for name in (ALONE, *SETS):
-        scores = [scores_of(part, name) for part in parts]
-        spreads = [scores_of(part.get("spread", {}), name) for part in parts]
-        for key in measured_metrics(scores):
-            heads = [Cell(name), Cell(metric_of(key).heading)]
-            pairs = [tuple(one.get(stage, {}).get(key) for stage in STAGES) for one in scores]
-            rows = {}
-            for index, stage in enumerate(STAGES):
-                values, spread = [pair[index] for pair in pairs], [one.get(stage, {}).get(key) for one in spreads]
-                cells = [score_cell(key, value, None, other) for value, other in zip(values, spread, strict=True)]
-                rows[stage] = (values, cells)
-            gains = [None if None in pair else pair[1] - pair[0] for pair in pairs]
-            rows["gain"] = (gains, [gain_cell(key, *pair) for pair in pairs])
-            for stage, (values, cells) in rows.items():
-                if any(value is not None for value in values):
-                    yield [*heads, Cell(stage), *_best_marked(key, values, cells)]
+    for name, key in [(of, key) for of in (ALONE, *SETS) for key in measured_metrics(parts, of)]:
+        pairs, spreads = ([of(part, name, key) for part in parts] for of in (pair_of, spread_of))
+        rows: dict[str, tuple[list[Number | None], list[Cell]]] = {}
+        for now, stage in enumerate(STAGES):
+            values = [pair[now] for pair in pairs]
+            cells = [score_cell(key, pair[now], None, spread[now]) for pair, spread in zip(pairs, spreads, strict=True)]
+            rows[stage] = values, cells
+        gains = [None if before is None or after is None else after - before for before, after in pairs]
+        rows["gain"] = gains, [gain_cell(key, *pair) for pair in pairs]
+        for stage, (values, cells) in rows.items():
+            if any(value is not None for value in values):
+                heads = [Cell(name), Cell(metric_of(key).heading), Cell(stage)]
+                yield [*heads, *_best_marked(key, values, cells)]
 
 
 def _best_marked(key: str, values: Sequence[Number | None], cells: Sequence[Cell]) -> Iterator[Cell]:
@@ -284,9 +280,8 @@ def gain_cell(key: str, before: Number | None, after: Number | None) -> Cell:
     return Cell(sign + shown(abs(gain), digits), tone=TONES[change(key, 0.0, gain)])
 
 
-def pair_cell(key: str, scores: Mapping[str, Any]) -> Cell:
+def pair_cell(key: str, before: Number | None, after: Number | None) -> Cell:
     """Before and after in one cell, or the one there is."""
-    before, after = (scores.get(stage, {}).get(key) for stage in STAGES)
     digits, changed = metric_of(key).digits, change(key, before, after)
     if before is None or after is None:
         return Cell(shown(before if after is None else after, digits))

@@ -30,8 +30,8 @@ OUTSIDE = 235
 
 def cut_photograph(view: CapturedView, window: Window, size: int) -> Image.Image:
     """The window of the photograph as a picture of so many pixels a side."""
-    square = _cut(view.photograph.cpu().numpy(), window, OUTSIDE)
-    return Image.fromarray(square).resize((size, size), Image.Resampling.LANCZOS)
+    square = _cut(view.photograph.cpu().numpy(), window, (OUTSIDE,) * 3)
+    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def overlay(
@@ -57,7 +57,7 @@ def _masks(
         return np.zeros((size, size), bool), np.zeros((size, size), bool)
     labels = view.labels.cpu().numpy()
     known = (labels == label) | (labels == 0)
-    cut = (Image.fromarray(_cut(part.astype(np.uint8) * 255, window, 0)) for part in (labels == label, known))
+    cut = (_cut(part.astype(np.uint8) * 255, window, 0) for part in (labels == label, known))
     mask, counts = (np.asarray(part.resize((size, size), Image.Resampling.BILINEAR)) > HALF for part in cut)
     return mask, counts
 
@@ -76,12 +76,9 @@ def _draw(
         cv2.drawContours(canvas, contours, -1, color, thickness, cv2.LINE_AA)
 
 
-def _cut(image: UInt8[np.ndarray, "h w *c"], window: Window, outside: int) -> np.ndarray:
+def _cut(image: UInt8[np.ndarray, "h w *c"], window: Window, outside: int | tuple[int, ...]) -> Image.Image:
     """The window of the image; what lies beyond the image is filled."""
-    left, top, side = window.left, window.top, window.side
-    cut = np.full((side, side, *image.shape[2:]), outside, image.dtype)
-    rows = slice(max(0, top), max(0, min(image.shape[0], top + side)))
-    columns = slice(max(0, left), max(0, min(image.shape[1], left + side)))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        cut[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = image[rows, columns]
+    whole = Image.fromarray(image)
+    cut = Image.new(whole.mode, (window.side, window.side), outside)
+    cut.paste(whole, (-window.left, -window.top))
     return cut

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView, ObjectView
-from scorp_ns.report.kit.pictures import embedded
+from scorp_ns.report.kit.pages import embedded
 from scorp_ns.report.of_run.facts import Outlined
 from scorp_ns.report.of_run.outlines import cut_photograph, overlay
 from scorp_ns.report.of_run.shots import Orbit, Shot, Window, orbit_around, project, shoot, window_around
