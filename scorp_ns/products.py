@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from scorp_ns.cameras import Camera
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
+from scorp_ns.old_paths import keep_old_names, warn_of_old_name
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 UNKNOWN = -1
@@ -35,12 +34,6 @@ hide it; the last is also the value of pixels without a known label."""
 
 LabelMap = Int16[np.ndarray, "h w"]
 """One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where nobody says."""
-
-
-@cache
-def _warn_of_old_name(old: str, new: str) -> None:
-    """Tell generators of others, once, that a field has a new name."""
-    warnings.warn(f"{old} is called `{new}` now; the old name will go.", DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -203,7 +196,7 @@ class ObjectView:
     @property
     def roles(self) -> UInt8[np.ndarray, "s s"]:
         """The trimap, under its name of before."""
-        _warn_of_old_name("ObjectView.roles", "trimap")
+        warn_of_old_name("ObjectView.roles", "trimap")
         return self.trimap
 
 
@@ -278,7 +271,7 @@ class ObjectCrop:
     @property
     def roles(self) -> UInt8[np.ndarray, "h w"]:
         """The trimap, under its name of before."""
-        _warn_of_old_name("ObjectCrop.roles", "trimap")
+        warn_of_old_name("ObjectCrop.roles", "trimap")
         return self.trimap
 
 
@@ -312,7 +305,7 @@ class ProxyRequest:
     @property
     def sights(self) -> tuple[ObjectCrop, ...]:
         """The windows, under their name of before."""
-        _warn_of_old_name("ProxyRequest.sights", "windows")
+        warn_of_old_name("ProxyRequest.sights", "windows")
         return self.windows
 
 
@@ -399,3 +392,6 @@ class ComposedObject:
     def __post_init__(self) -> None:
         assert int(self.kept.sum()) + len(self.fill) > 0
         assert len(self.seen) == len(self.fill)
+
+
+keep_old_names(__name__, Sight="ObjectCrop")

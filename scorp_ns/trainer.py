@@ -27,6 +27,7 @@ from scorp_ns.host.checkpoint import (
     write_checkpoint,
 )
 from scorp_ns.host.optimizers import RunLengthDecayConfig
+from scorp_ns.host.saved_configs import fill_in_defaults
 from scorp_ns.render.cpu.threads import cores_for_kernels
 from scorp_ns.run.lifting import capture_to_world
 from scorp_ns.run.stage_clock import StageClock
@@ -49,6 +50,11 @@ class ScorpTrainerConfig(TrainerConfig):
     """Write each object's Gaussians, crops, proxy and findings to the run's folder `scorp/<object>`."""
     regenerate: tuple[str, ...] = ()
     """Objects of a resumed run whose proxies are generated anew, whatever is stored of them; `all` for every one."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the settings of a config.yml, which may be of another version."""
+        vars(self).update(state)
+        fill_in_defaults(self)
 
     def save_config(self) -> None:
         """Write the run's configuration, or say why the output folder cannot be used.

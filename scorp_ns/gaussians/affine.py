@@ -12,6 +12,7 @@ from torch import Tensor
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import rotate_harmonics
+from scorp_ns.old_paths import keep_old_names
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,6 @@ def place_gaussians(gaussians: Gaussians, placement: Affine) -> Gaussians:
         scales=lengths.to(device, gaussians.scales.dtype),
         harmonics=rotate_harmonics(gaussians.harmonics, placement.rotation),
     )
+
+
+keep_old_names(__name__, Placement="Affine")
