@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import trimesh
 
-from scorp_ns.appearance.tuned_color import tuned_color
+from scorp_ns.appearance.color_map import tuned_color
 from scorp_ns.evaluate.geometry import geometry_scores, sample_mesh
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.finished.choices import ExportChoices

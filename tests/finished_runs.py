@@ -11,7 +11,7 @@ import yaml
 from ball_proxies import BALL_RADIUS, COARSE, ball_proxy
 from captures import BALL_CENTERS, BALL_NAMES, BALL_RADII, floor_color
 
-from scorp_ns.appearance.tuned_color import tuned_color
+from scorp_ns.appearance.color_map import tuned_color
 from scorp_ns.fields.surface_gaussians import surface_gaussians
 from scorp_ns.finished.finished_run import MODEL, FinishedRun, load_finished_run
 from scorp_ns.gaussians.seeding import SH_C0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from scorp_ns.fields.proxy_field import ProxyField
 
 STEPS = 5
 """Rounds of giving less weight to what does not fit, such as highlights and pixels of something else."""
@@ -16,6 +19,12 @@ TOLERANCE = 0.1
 
 STIFFNESS = (0.005, 0.005, 0.005, 0.0005)
 """Weight of staying the identity, per point: of the three colours that are mixed, and of the offset."""
+
+CHUNK = 1 << 18
+"""Points a field is asked about at once, which bounds memory."""
+
+ColorAt = Callable[[Float[Tensor, "n 3"]], Float[Tensor, "n 3"]]
+"""Colours as pictures store them (sRGB), in [0, 1], at points of a proxy's own frame."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +60,14 @@ def fit_color_map(base: Float[Tensor, "n 3"], observed: Float[Tensor, "n 3"], we
         errors = (sources @ solution - observed).norm(dim=1)
         trust = weights.double() * (TOLERANCE / errors.clamp_min(TOLERANCE))
     return ColorMap(solution[:3].T.float(), solution[3].float())
+
+
+def tuned_color(field: ProxyField) -> ColorAt:
+    """The colours of the field as they were made to match; as they were generated where it was not tuned."""
+
+    @torch.no_grad()
+    def color_at(points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        parts = points.to(field.low).split(CHUNK)
+        return torch.cat([field.color(part) for part in parts]).cpu()
+
+    return color_at

@@ -10,8 +10,7 @@ from typing import Any
 
 from scorp_ns.cli.bench import Bench
 from scorp_ns.cli.doctor import Doctor
-from scorp_ns.cli.export import Export
-from scorp_ns.cli.extract import Extract
+from scorp_ns.cli.export import Export, Extract
 from scorp_ns.cli.remove import Remove
 from scorp_ns.errors import ScorpError
 

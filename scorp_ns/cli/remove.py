@@ -21,7 +21,7 @@ class Remove:
 
     def main(self) -> int:
         """Write the files; 0 as exit code."""
-        from scorp_ns.cli.exported import tell
+        from scorp_ns.cli.export import tell
         from scorp_ns.errors import ScorpError
         from scorp_ns.finished.removing import remove_objects
 

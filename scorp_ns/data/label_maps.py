@@ -16,7 +16,7 @@ from nerfstudio.data.datamanagers.full_images_datamanager import _undistort_imag
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from torch import Tensor
 
-from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.pixels import resize_nearest
 from scorp_ns.masks.snapping import snap_to_edges
 from scorp_ns.masks.source import Frame
 from scorp_ns.messages import counted

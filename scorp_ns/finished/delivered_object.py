@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from scorp_ns.appearance.tuned_color import tuned_color
+from scorp_ns.appearance.color_map import tuned_color
 from scorp_ns.errors import GenerationError, OutputError
 from scorp_ns.export.baking import bake
 from scorp_ns.export.closed_meshes import closed_mesh

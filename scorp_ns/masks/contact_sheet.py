@@ -15,7 +15,7 @@ from scorp_ns.masks.check import MaskCheck
 from scorp_ns.masks.matching import distinct_images
 from scorp_ns.masks.measuring import small_image, small_size
 from scorp_ns.masks.parallel import map_files
-from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.pixels import resize_nearest
 from scorp_ns.masks.source import Frame
 from scorp_ns.masks.text_drawing import Color, text_length, write_text
 from scorp_ns.products import UNKNOWN, LabelMap, ObjectMasks

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from jaxtyping import Bool
 
-from scorp_ns.masks.pixels import IdMap
-from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.pixels import IdMap, resize_nearest
 
 Layer = tuple[int, Callable[[], Bool[np.ndarray, "h w"]]]
 """An object's id, and a reader of its pixels."""

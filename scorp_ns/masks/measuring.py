@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 from PIL import Image
 
-from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.pixels import resize_nearest
 from scorp_ns.masks.source import Frame, Size
 from scorp_ns.products import LabelMap
 

@@ -18,9 +18,9 @@ from jaxtyping import Float64
 from scipy import sparse
 
 from scorp_ns.gaussians.affine import Affine
+from scorp_ns.pose.config import ShapeConfig
 from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.distance_grid import DistanceGrid
-from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence
 
 POINTS, OUTLINES, FREE = 0.1, 1.0, 1.5

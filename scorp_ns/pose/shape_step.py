@@ -11,12 +11,12 @@ from jaxtyping import Float64
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.umeyama import fit_similarity
+from scorp_ns.pose.config import ShapeConfig
 from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.observation import Pixels
 from scorp_ns.pose.render_score import compare_hits
 from scorp_ns.pose.search import ignore_progress
-from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence, gather_shape_evidence
 from scorp_ns.pose.shape_fit import ShapeFit, fit_bend, fit_stretch
 from scorp_ns.products import ProxyRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scorp_ns.pose.algebra_kernels import solve, turn
+from scorp_ns.pose.fit_kernels import solve, turn
 from scorp_ns.render.cpu.jit import kernel
 
 TURNS, RELAXATIONS = 4, 3

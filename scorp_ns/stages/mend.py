@@ -10,7 +10,7 @@ from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
-from scorp_ns.pose.shape_config import ShapeConfig
+from scorp_ns.pose.config import ShapeConfig
 from scorp_ns.pose.shape_step import MendedShape, mend_shape
 from scorp_ns.products import Proxy, ProxyRequest
 

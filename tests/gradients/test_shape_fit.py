@@ -12,9 +12,9 @@ from pose_requests import Trouble, make_case
 from tolerances import FINITE_DIFFERENCE
 
 from scorp_ns.gaussians.affine import Affine
+from scorp_ns.pose.config import ShapeConfig
 from scorp_ns.pose.deformation import Lattice, Warp
 from scorp_ns.pose.distance_grid import DistanceGrid
-from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import ShapeEvidence, gather_shape_evidence
 from scorp_ns.pose.shape_fit import _bent, bend_equations, stretch_equations
 from scorp_ns.surfaces.queries import SurfaceQueries

@@ -28,7 +28,7 @@ from PIL import Image
 from scorp_ns.masks.check import check_masks
 from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.matching import match, short_names
-from scorp_ns.masks.resize import resize_nearest
+from scorp_ns.masks.pixels import resize_nearest
 from scorp_ns.masks.writing import write_masks
 from scorp_ns.products import UNKNOWN, ObjectBox, ObjectInfo
 

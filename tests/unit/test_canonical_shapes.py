@@ -11,7 +11,7 @@ from asset_making import ball, joined, surfels
 
 from scorp_ns.errors import GenerationError
 from scorp_ns.generate.canonical.canonicalising import canonicalise
-from scorp_ns.generate.canonical.shape import CanonicalShape
+from scorp_ns.generate.canonical.working_mesh import CanonicalShape
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.components import has_matched_edges
 from scorp_ns.surfaces.mesh import ColoredMesh

@@ -9,8 +9,8 @@ import pytest
 from pose_requests import Trouble, make_case
 from solid_shapes import thing_mesh
 
+from scorp_ns.pose.config import ShapeConfig
 from scorp_ns.pose.distance_grid import DistanceGrid
-from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_evidence import gather_shape_evidence
 from scorp_ns.pose.shape_fit import fit_stretch
 from scorp_ns.pose.shape_step import MARGIN, SPACING

@@ -6,7 +6,7 @@ from typing import get_args
 
 from composed_models import lifted_model
 
-from scorp_ns.cli.exported import VIEWERS, listing
+from scorp_ns.cli.export import VIEWERS, listing
 from scorp_ns.finished.choices import Format
 from scorp_ns.finished.delivered_object import check_names
 

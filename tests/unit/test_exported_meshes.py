@@ -16,7 +16,7 @@ from full_disks import files_no_larger_than
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from scorp_ns.appearance.tuned_color import tuned_color
+from scorp_ns.appearance.color_map import tuned_color
 from scorp_ns.errors import OutputError
 from scorp_ns.export.baking import bake
 from scorp_ns.export.closed_meshes import closed_mesh

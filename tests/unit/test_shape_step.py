@@ -18,9 +18,8 @@ from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
 from scorp_ns.gaussians.affine import Affine
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
-from scorp_ns.pose.config import SearchConfig
+from scorp_ns.pose.config import SearchConfig, ShapeConfig
 from scorp_ns.pose.deformation import Lattice, Warp
-from scorp_ns.pose.shape_config import ShapeConfig
 from scorp_ns.pose.shape_step import MendedShape, mend_shape
 from scorp_ns.products import Proxy
 from scorp_ns.stages.mend import mend

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-from scorp_ns.generate.symmetry.standing import HOLLOW, MOST_OF_BASE, RIM, hollow_underside
+from scorp_ns.generate.symmetry.shrink_unseen import HOLLOW, MOST_OF_BASE, RIM, hollow_underside
 from scorp_ns.generate.symmetry.visual_hull import FusedVolume
 from scorp_ns.surfaces.marching import Grid
 

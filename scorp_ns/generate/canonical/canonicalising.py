@@ -12,10 +12,9 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.canonical.floaters import is_of_the_body
 from scorp_ns.generate.canonical.mending import mend
 from scorp_ns.generate.canonical.orienting import face_outwards
-from scorp_ns.generate.canonical.shape import CanonicalShape
 from scorp_ns.generate.canonical.solidifying import solidify
 from scorp_ns.generate.canonical.splat_surface import surface_of
-from scorp_ns.generate.canonical.working_mesh import WorkingMesh
+from scorp_ns.generate.canonical.working_mesh import CanonicalShape, WorkingMesh
 from scorp_ns.messages import counted
 from scorp_ns.products import ProxyAsset
 from scorp_ns.surfaces.components import has_matched_edges

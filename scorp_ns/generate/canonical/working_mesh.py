@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.remeshing import places_of
 
@@ -63,3 +64,15 @@ class WorkingMesh:
     def colored(self) -> ColoredMesh:
         """The mesh in single precision."""
         return ColoredMesh(self.single, self.faces, self.colors.clip(0, 1))
+
+
+@dataclass(frozen=True)
+class CanonicalShape:
+    """A closed surface that faces outwards, with the box around it centred at the origin and its diagonal 1."""
+
+    mesh: ColoredMesh
+    """In the proxy frame, with up along z where the asset says what is up."""
+    T_asset_proxy: Similarity
+    """From the proxy frame to the asset's own."""
+    notes: tuple[str, ...]
+    """What was repaired, in sentences."""

@@ -15,8 +15,7 @@ from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.extraction import extract_object, without_floaters
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_mirrors, by_revolution, by_visual_hull, choose
-from scorp_ns.generate.symmetry.shrink_unseen import shrink_unseen
-from scorp_ns.generate.symmetry.standing import hollow_underside
+from scorp_ns.generate.symmetry.shrink_unseen import hollow_underside, shrink_unseen
 from scorp_ns.generate.symmetry.symmetry_score import SymmetryEvidence, symmetry_evidence
 from scorp_ns.generate.symmetry.thin_parts import add_thin_parts, observed_points
 from scorp_ns.generate.symmetry.view_evidence import ViewEvidence, gather_view_evidence, render_virtual_windows
