@@ -22,4 +22,4 @@ class SymmetryConfig:
         """The generator."""
         from scorp_ns.generate.symmetry.generator import SymmetryGenerator
 
-        return SymmetryGenerator(self)
+        return SymmetryGenerator(self.cells)

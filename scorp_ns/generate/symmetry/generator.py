@@ -11,7 +11,6 @@ from scorp_ns.errors import GenerationError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
 from scorp_ns.generate.symmetry.colors import LEAST_WEIGHT, partner_colors, photographed_colors, spread_colors
-from scorp_ns.generate.symmetry.config import SymmetryConfig
 from scorp_ns.generate.symmetry.extraction import extract_object, without_floaters
 from scorp_ns.generate.symmetry.frames import UprightFrame
 from scorp_ns.generate.symmetry.hypotheses import Hypothesis, by_mirrors, by_revolution, by_visual_hull, choose
@@ -30,8 +29,8 @@ LEAST_SEEN = 60
 class SymmetryGenerator:
     """Completes objects by mirror planes, by revolution, or by their visual hull."""
 
-    def __init__(self, config: SymmetryConfig) -> None:
-        self.config = config
+    def __init__(self, cells: int) -> None:
+        self.cells = cells
 
     def fingerprint(self, request: ProxyRequest) -> str | None:
         """None: the reply costs seconds."""
@@ -52,7 +51,7 @@ class SymmetryGenerator:
                 "An object is completed from its views.",
                 "Check its masks on the contact sheet, or give the object an asset of its own.",
             )
-        grid = find_grid(views, frame.low, frame.high, self.config.cells, frame.floor)
+        grid = find_grid(views, frame.low, frame.high, self.cells, frame.floor)
         volume = fuse_views(views, grid, frame.diagonal, frame.floor)
         evidence = symmetry_evidence(volume, frame.diagonal)
         hypotheses = list(self._hypotheses(evidence, request.name, work))
