@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scorp_ns.report.kit.facts import Number
 
@@ -62,6 +63,16 @@ class Table:
                 else:
                     first = row
         return zip(self.rows, spans, strict=True)
+
+
+class Tile(NamedTuple):
+    """A number that matters, shown large, and what is below it: perhaps a gain in its tone, and words."""
+
+    what: str
+    value: str
+    below: str
+    tone: str = ""
+    gain: str = ""
 
 
 Costs = Mapping[str, Number | None]

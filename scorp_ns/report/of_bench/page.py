@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from scorp_ns.report.kit.pages import embedded, render_page
-from scorp_ns.report.kit.tables import shown
+from scorp_ns.report.kit.tables import Tile, shown
 from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_bench.facts import PICTURES, STAGES
 from scorp_ns.report.of_bench.markdown import comparison_markdown
@@ -99,7 +99,7 @@ def write_comparison(reports: Sequence[Mapping[str, Any]], folder: Path) -> Path
     return write_text(folder / "comparison.html", page)
 
 
-def _tiles(part: Mapping[str, Any], name: str, key: str) -> Iterator[tuple[str, str, str, str, str]]:
+def _tiles(part: Mapping[str, Any], name: str, key: str) -> Iterator[Tile]:
     """The tile of a score that matters most, if it was measured."""
     before, after = pair_of(part, name, key)
     value, metric = before if after is None else after, metric_of(key)
@@ -107,7 +107,7 @@ def _tiles(part: Mapping[str, Any], name: str, key: str) -> Iterator[tuple[str, 
         return
     what, text = f"{metric.label} {name}", f"{shown(value, metric.digits)}{UNITS.get(key, '')}"
     gain, below = gain_cell(key, before, after), f"from {shown(before, metric.digits)}"
-    yield (what, text, "before refinement", "", "") if after is None else (what, text, below, gain.tone, gain.text)
+    yield Tile(what, text, "before refinement") if after is None else Tile(what, text, below, gain.tone, gain.text)
 
 
 def _heading(key: str) -> str:

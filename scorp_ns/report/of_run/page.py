@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import PurePath
 
 from scorp_ns.report.kit.pages import render_page
-from scorp_ns.report.kit.tables import NOTHING, Cell, Table, cost_table, memory_text, shown, time_text
+from scorp_ns.report.kit.tables import NOTHING, Cell, Table, Tile, cost_table, memory_text, shown, time_text
 from scorp_ns.report.of_run.facts import ACCEPTED, BUILT_IN, DONE, FAILED, REJECTED, RunReport, StageText
 from scorp_ns.report.of_run.outcome import told, tone_of
 from scorp_ns.report.of_run.pictures import MOST_FULL, Row
@@ -54,18 +54,17 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     yield from (("scorp", report.scorp), ("written", report.date))
 
 
-def _tiles(report: RunReport, stages: Sequence[StageText]) -> list[tuple[str, str, str, str, str]]:
+def _tiles(report: RunReport, stages: Sequence[StageText]) -> list[Tile]:
     tones = [tone_of(entry, stages) for entry in report.objects.values()]
     failed, costs, scene = tones.count("worse"), report.stages.values(), report.scene
     peak = max((cost.peak_mb or 0.0 for cost in costs), default=None)
-    tiles = [
-        ("objects", str(len(tones) or "none"), "from masks, boxes and clicks"),
-        ("completed", str(tones.count("better")), f"{failed} failed on the way" if failed else "none failed"),
-        ("Gaussians", shown(scene.gaussians, 0), f"{shown(scene.gaussians_before, 0)} before composing"),
-        ("time", time_text(sum(cost.seconds or 0.0 for cost in costs)), "all stages together"),
-        ("memory", memory_text(peak), "at the most"),
+    return [
+        Tile("objects", str(len(tones) or "none"), "from masks, boxes and clicks"),
+        Tile("completed", str(tones.count("better")), f"{failed} failed on the way" if failed else "none failed"),
+        Tile("Gaussians", shown(scene.gaussians, 0), f"{shown(scene.gaussians_before, 0)} before composing"),
+        Tile("time", time_text(sum(cost.seconds or 0.0 for cost in costs)), "all stages together"),
+        Tile("memory", memory_text(peak), "at the most"),
     ]
-    return [(*tile, "", "") for tile in tiles]
 
 
 def _overview(report: RunReport, stages: Sequence[StageText]) -> Table:
