@@ -29,8 +29,13 @@ MOVED = {
     "matcher_choice": "plugins.matchers",
     "model_settings": "model_config",
     "optimizers": "host.optimizers",
+    "pose.shape_config": "pose.config",
     # The documentation named these, or generators, matchers and scripts could want them.
+    "appearance.tuned_color": "appearance.color_map",
     "capture": "data.capture",
+    "cli.exported": "cli.export",
+    "cli.extract": "cli.export",
+    "cli.object_options": "cli.export",
     "delivery": "finished",
     "delivery.formats": "finished.choices",
     "delivery.result": "finished.choices",
@@ -41,6 +46,10 @@ MOVED = {
     "gaussians.ply": "formats.point_ply",
     "gaussians.splat_ply": "formats.splat_ply",
     "generate.asset_files": "formats.read",
+    "generate.canonical.shape": "generate.canonical.working_mesh",
+    "generate.symmetry.standing": "generate.symmetry.shrink_unseen",
+    "masks.resize": "masks.pixels",
+    "pose.algebra_kernels": "pose.fit_kernels",
     "report.schema": "report.of_run.facts",
 }
 """Old paths and those of today, below the package; what lay in an old folder lies in the new one."""
