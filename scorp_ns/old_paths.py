@@ -71,7 +71,9 @@ def path_of_today(name: str) -> str | None:
 class OldPaths(MetaPathFinder, Loader):
     """Finds modules of today by their old paths."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """The specification of a module that moved; None for all others, which Python finds by itself."""
         return ModuleSpec(fullname, self) if path_of_today(fullname) else None
 
