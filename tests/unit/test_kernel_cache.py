@@ -43,7 +43,7 @@ def test_kernels_are_kept_where_the_user_says_and_survive_damage(tmp_path: Path)
     directory = Path(first.stdout.strip())
     assert directory.parent == tmp_path / "kept"
     assert "Compiling" not in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr
-    for path in [*directory.glob("*.nbc"), *directory.glob("*.nbi")]:
+    for path in [*directory.rglob("*.nbc"), *directory.rglob("*.nbi")]:
         path.write_bytes(b"damaged")
     assert "it is compiled anew" in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr
     assert "Compiling" not in run_alone(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")).stderr

@@ -20,7 +20,7 @@ def kernel_cache() -> Answer:
     if directory is None:
         do = "Set NUMBA_CACHE_DIR to a folder that only you can write to."
         return warning(f"{compiler}; no folder to keep kernels in, so every run compiles them", do)
-    if not any(directory.glob("*.nbc")):
+    if not any(directory.rglob("*.nbc")):
         seconds = EXPECTED_COMPILE_SECONDS
         return ok(f"{compiler}; nothing compiled yet in {directory}: the first run takes some {seconds} s longer")
     return ok(f"{compiler}; compiled ones in {directory}")
