@@ -1,18 +1,44 @@
-"""`scorp doctor`: what is installed, what of it works here, and what to do about the rest."""
+"""`scorp doctor`: what is installed, what of it works here, and what to do about the rest.
+
+Checks run in a process of their own: a library that crashes or hangs takes down its own check and no more.
+"""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
+import signal
 import sys
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scorp_ns.cli.checks import gpu, installation, machine, plugged, renderer, weights
-from scorp_ns.cli.findings import Check, Finding
+from scorp_ns import __version__
+from scorp_ns.cli.checks import Check, Finding, State, all_checks
 
-REINSTALL = "Install scorp anew, in a fresh virtual environment and in its folder: pip install ."
-SAME_BUILD = "Take both from the same place: pip install --force-reinstall torch torchvision, with one --index-url."
-ON_CPU = "Mend the driver, or do without the GPU: export CUDA_VISIBLE_DEVICES="
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+TIME_LIMIT = 300.0
+"""Seconds after which a check is given up; compiling the CPU kernels on a slow machine is the longest that is well."""
+
+SCHEMA = 1
+"""Counts up when the meaning of the JSON changes; new keys may come without that."""
+
+WIDTH = 120
+"""Columns of the report where the output is no terminal."""
+
+MARKS: dict[State, tuple[str, str, str]] = {
+    "ok": ("✓", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "failure": ("✗", "X", "bold red"),
+}
+"""A mark, the same in ASCII, and its style."""
 
 
 @dataclass
@@ -26,26 +52,20 @@ class Doctor:
 
     def main(self) -> int:
         """Look at everything, report it, and return the exit code."""
-        from scorp_ns.cli.report import as_json, fatal_names, print_table, report_console
+        from rich.console import Console
 
-        findings = _examine_visibly(all_checks(self.output_dir))
+        findings = examine_visibly(all_checks(self.output_dir))
         if self.json:
             sys.stdout.write(as_json(findings) + "\n")
         else:
-            print_table(findings, report_console())
+            console = Console()
+            print_table(findings, console if console.is_terminal else Console(width=WIDTH))
         return 1 if fatal_names(findings) else 0
 
 
-def all_checks(output_dir: Path) -> list[Check]:
-    """What the doctor looks at, in the order of the report."""
-    return [*_installation(), *_renderers(), *_machine(output_dir), *_plugins(), *_packages(), *_weights()]
-
-
-def _examine_visibly(checks: list[Check]) -> list[Finding]:
+def examine_visibly(checks: list[Check]) -> list[Finding]:
     """The findings; a terminal shows meanwhile what is looked at."""
     from rich.console import Console
-
-    from scorp_ns.cli.examination import examine
 
     findings = []
     with Console(file=sys.stderr).status("", spinner="line") as status:
@@ -57,60 +77,115 @@ def _examine_visibly(checks: list[Check]) -> list[Finding]:
     return findings
 
 
-def _installation() -> list[Check]:
-    host = ("scorp", "torch", "torchvision", "nerfstudio")
-    return [
-        Check("Python", installation.python, REINSTALL, is_fatal=True),
-        Check("scorp", installation.scorp, REINSTALL, is_fatal=True),
-        Check("numpy", installation.numpy, REINSTALL, is_fatal=True, needs=("scorp",)),
-        Check("torch", installation.torch_build, REINSTALL, is_fatal=True),
-        Check("torchvision", installation.torchvision_operators, SAME_BUILD, is_fatal=True, needs=("torch",)),
-        Check("open3d", installation.open3d, REINSTALL, is_fatal=True, needs=("scorp",)),
-        Check("nerfstudio", installation.nerfstudio, REINSTALL, is_fatal=True, needs=("scorp",)),
-        Check("methods of ns-train", installation.methods, REINSTALL, is_fatal=True, needs=host),
-    ]
+def examine(checks: Sequence[Check], time_limit: float = TIME_LIMIT) -> Iterator[tuple[Check, Finding | None]]:
+    """The checks in their order, first without and then with their findings; those that do not apply have none."""
+    unusable: set[str] = set()
+    process = pipe = None
+    try:
+        for check in checks:
+            yield check, None
+            lacking = [name for name in check.needs if name in unusable]
+            if lacking:
+                finding = Finding(check.name, "warning", "not looked at", f"Mend first: {', '.join(lacking)}.")
+            else:
+                if process is None or pipe is None or not process.is_alive():
+                    process, pipe = _start()
+                finding = _ask(process, pipe, check, time_limit)
+            if lacking or (finding and finding.state == "failure"):
+                unusable.add(check.name)
+            if finding:
+                yield check, finding
+    finally:
+        if process:
+            process.kill()
+            process.join()
 
 
-def _renderers() -> list[Check]:
-    return [
-        Check("CPU kernels", renderer.kernel_cache, REINSTALL, is_fatal=True, needs=("torch",)),
-        Check("CPU renderer", renderer.cpu_renderer, REINSTALL, is_fatal=True, needs=("torch", "CPU kernels")),
-        Check("GPU", gpu.devices, ON_CPU, is_fatal=True, needs=("torch",)),
-        Check("gsplat", gpu.gsplat, REINSTALL, is_fatal=True, needs=("scorp", "torch")),
-        Check("nvcc", gpu.cuda_compiler, ON_CPU, needs=("GPU", "gsplat")),
-        Check("C++ compiler", gpu.cpp_compiler, ON_CPU, needs=("GPU", "gsplat")),
-        Check("ninja", gpu.ninja, ON_CPU, needs=("GPU", "gsplat")),
-    ]
+def _start() -> tuple[BaseProcess, Connection]:
+    """A process that looks at what it is told to, and the pipe to tell it."""
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    process = context.Process(target=_answer_requests, args=(other,), daemon=True)
+    process.start()
+    other.close()
+    return process, pipe
 
 
-def _machine(output_dir: Path) -> list[Check]:
-    return [
-        Check("cores and memory", machine.cores_and_memory),
-        Check("output folder", partial(machine.output_folder, output_dir)),
-        Check("ffmpeg", machine.ffmpeg, "Reinstall it: pip install --force-reinstall imageio-ffmpeg"),
-        Check("display", machine.display),
-    ]
+def _ask(process: BaseProcess, pipe: Connection, check: Check, time_limit: float) -> Finding | None:
+    """The finding, also if the check ends the process or never ends; None if the check does not apply."""
+    try:
+        pipe.send(check)
+        if pipe.poll(time_limit):
+            return pipe.recv()
+        found = f"no answer within {time_limit:.0f} s"
+    except (EOFError, OSError) as error:
+        process.join(timeout=5)
+        code = process.exitcode
+        end = "" if code is None else signal.strsignal(-code) if code < 0 else f"exit code {code}"
+        found = f"looking at it crashed Python ({end or error})"
+    process.kill()
+    process.join()
+    return check.broken(found)
 
 
-def _plugins() -> list[Check]:
-    needs = ("scorp", "torch")
-    return [
-        Check("mask sources", plugged.mask_sources, REINSTALL, needs=needs),
-        Check("generators", partial(plugged.plugins, "scorp.generators"), needs=needs),
-        Check("matchers", plugged.matchers, REINSTALL, needs=needs),
-    ]
+def _answer_requests(pipe: Connection) -> None:
+    """Look at one thing after the other until the pipe closes; what libraries print, also in C, goes nowhere."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        stream.flush()
+        os.dup2(nowhere, number)
+    while True:
+        try:
+            check: Check = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(check.examine())
 
 
-def _packages() -> list[Check]:
-    return [
-        Check(package, partial(plugged.optional_package, package, use), needs=("scorp",))
-        for package, use in plugged.OPTIONAL_PACKAGES.items()
-    ]
+def fatal_names(findings: Sequence[Finding]) -> list[str]:
+    """What keeps the main job from running."""
+    return [finding.name for finding in findings if finding.state == "failure"]
 
 
-def _weights() -> list[Check]:
-    return [
-        Check("weights of LPIPS", weights.lpips, needs=("torch",)),
-        Check("weights of CLIP", weights.clip, needs=("torch",)),
-        Check("weights of MUSIQ", weights.musiq, needs=("torch",)),
-    ]
+def as_json(findings: Sequence[Finding]) -> str:
+    """The findings for programs: `can_run`, `fatal`, and `findings` with `name`, `state`, `found` and `do`."""
+    fatal = fatal_names(findings)
+    report = {"schema": SCHEMA, "scorp": __version__, "can_run": not fatal, "fatal": fatal}
+    return json.dumps(report | {"findings": [asdict(finding) for finding in findings]}, indent=2)
+
+
+def print_table(findings: Sequence[Finding], console: Console) -> None:
+    """Show the findings, what the marks mean, and the verdict; in ASCII if the output knows no more."""
+    from rich.table import Table
+
+    table = Table("", "looked at", "found, and what to do", title=f"scorp {__version__}", title_justify="left")
+    for finding in findings:
+        mark, style = _mark(finding.state, console)
+        found = _text(finding.found, "", console)
+        if finding.do:
+            found.append("\n").append(_text(finding.do, "dim" if finding.state == "ok" else style, console))
+        table.add_row(_text(mark, style, console), _text(finding.name, "", console), found)
+    console.print(table)
+    (slower, _), (stops, style) = _mark("warning", console), _mark("failure", console)
+    console.print(f"{slower} something is slower, left out or not known   {stops} training or exporting cannot run")
+    fatal = fatal_names(findings)
+    if fatal:
+        verdict = _text(f"This machine cannot train and export yet. Mend: {', '.join(fatal)}.", style, console)
+    else:
+        verdict = _text("This machine can train and export.", "bold green", console)
+    console.print(verdict)
+
+
+def _mark(state: State, console: Console) -> tuple[str, str]:
+    mark, ascii_mark, style = MARKS[state]
+    return (ascii_mark if console.options.ascii_only else mark), style
+
+
+def _text(words: str, style: str, console: Console) -> Text:
+    """Words that wrap rather than end in an ellipsis; paths and messages of others may hold any character."""
+    from rich.text import Text
+
+    if console.options.ascii_only:
+        words = words.encode("ascii", "replace").decode()
+    return Text(words, style, overflow="fold")

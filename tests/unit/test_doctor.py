@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scorp_ns.cli import doctor, main, report
-from scorp_ns.cli.checks import gpu
-from scorp_ns.cli.examination import examine
-from scorp_ns.cli.findings import Answer, Check, Finding, failure, ok
+from scorp_ns.cli import doctor, main
+from scorp_ns.cli.checks import Answer, Check, Finding, build_program, failure, ok
+from scorp_ns.cli.doctor import examine
 from scorp_ns.errors import ScorpError
 
 FINDINGS = [Finding("a", "ok", "fine", ""), Finding("b", "warning", "größer", "x"), Finding("c", "failure", "no", "y")]
@@ -63,7 +62,7 @@ def test_a_crash_stops_nothing_else(capfd: pytest.CaptureFixture[str]):
         Check("first in need", shout, needs=("crash",)),
         Check("second in need", shout, needs=("first in need", "refuse")),
         Check("shout", shout),
-        Check("no such question", partial(gpu.ninja)),
+        Check("no such question", partial(build_program, "ninja", "")),
     ]
     found = {finding.name: finding for _, finding in examine(checks) if finding}
     assert found.pop("crash") == Finding("crash", "failure", "looking at it crashed Python (Aborted)", "mend it")
@@ -80,7 +79,7 @@ def test_what_never_answers_is_given_up():
 
 
 def test_the_json_keeps_to_its_schema():
-    told = json.loads(report.as_json(FINDINGS))
+    told = json.loads(doctor.as_json(FINDINGS))
     assert {**told, "findings": None} == {
         "schema": 1,
         "scorp": metadata.version("scorp-ns"),
@@ -89,14 +88,14 @@ def test_the_json_keeps_to_its_schema():
         "findings": None,
     }
     assert told["findings"][1] == {"name": "b", "state": "warning", "found": "größer", "do": "x"}
-    assert json.loads(report.as_json(FINDINGS[:2]))["can_run"] is True
+    assert json.loads(doctor.as_json(FINDINGS[:2]))["can_run"] is True
 
 
 @pytest.mark.parametrize(("encoding", "marks"), [("utf-8", "✓!✗"), ("ascii", "ok!X"), ("latin-1", "ok!X")])
 def test_the_table_shows_what_the_terminal_can(encoding: str, marks: str):
     output = io.BytesIO()
     stream = io.TextIOWrapper(output, encoding)
-    report.print_table(FINDINGS, Console(file=stream, width=80))
+    doctor.print_table(FINDINGS, Console(file=stream, width=80))
     stream.flush()
     shown = output.getvalue().decode(encoding)
     assert set(marks) <= set(shown)
@@ -107,7 +106,7 @@ def test_the_table_shows_what_the_terminal_can(encoding: str, marks: str):
 def test_the_exit_code_says_whether_the_main_job_can_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], findings: list[Finding], code: int
 ):
-    monkeypatch.setattr(doctor, "_examine_visibly", lambda checks: findings)
+    monkeypatch.setattr(doctor, "examine_visibly", lambda checks: findings)
     assert doctor.Doctor(json=True).main() == code
     assert json.loads(capsys.readouterr().out)["can_run"] == (code == 0)
     assert doctor.Doctor().main() == code

@@ -9,8 +9,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from scorp_ns.cli.checks import gpu
-from scorp_ns.cli.findings import ok
+from scorp_ns.cli import checks
+from scorp_ns.cli.checks import Answer, ok
+
+
+def program(name: str) -> Answer | None:
+    """What the check of a build program answers."""
+    return next(check for check in checks.all_checks(Path()) if check.name == name).look()
 
 
 @pytest.fixture
@@ -20,8 +25,8 @@ def gpu_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, st
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.version, "cuda", "13.2")
     monkeypatch.setattr("torch.utils.cpp_extension.CUDA_HOME", None)
-    monkeypatch.setattr(gpu.shutil, "which", lambda name: f"/bin/{name}" if name in programs else None)
-    monkeypatch.setattr(gpu, "output_of", lambda path, *_: programs.get(Path(path).name, ""))
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/bin/{name}" if name in programs else None)
+    monkeypatch.setattr(checks, "output_of", lambda path, *_: programs.get(Path(path).name, ""))
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     return programs
@@ -42,10 +47,10 @@ def test_without_a_gpu_the_cpu_serves(
     if hidden is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(gpu, "output_of", lambda *_: listed)
-    answer = gpu.devices()
+    monkeypatch.setattr(checks, "output_of", lambda *_: listed)
+    answer = checks.gpus()
     assert answer.state == state and answer.found.startswith(words)
-    assert (gpu.cuda_compiler(), gpu.cpp_compiler(), gpu.ninja()) == (None, None, None)
+    assert (checks.cuda_compiler(), program("C++ compiler"), program("ninja")) == (None, None, None)
 
 
 def test_gpus_are_named_and_tried(monkeypatch: pytest.MonkeyPatch, gpu_machine: dict[str, str]):
@@ -53,14 +58,14 @@ def test_gpus_are_named_and_tried(monkeypatch: pytest.MonkeyPatch, gpu_machine: 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: device)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, index: tensor)
-    assert gpu.devices() == ok("H200 (139 GiB)")
+    assert checks.gpus() == ok("H200 (139 GiB)")
 
 
 def test_compiled_gpu_kernels_are_found(gpu_machine: dict[str, str], tmp_path: Path):
-    assert "compiles its kernels" in gpu.gsplat().found
+    assert "compiles its kernels" in checks.gsplat().found
     (tmp_path / "gsplat_cuda").mkdir()
     (tmp_path / "gsplat_cuda" / "gsplat_cuda.so").touch()
-    assert gpu.gsplat().found.endswith(f"compiled in {tmp_path / 'gsplat_cuda'}")
+    assert checks.gsplat().found.endswith(f"compiled in {tmp_path / 'gsplat_cuda'}")
 
 
 @pytest.mark.parametrize(
@@ -71,21 +76,21 @@ def test_nvcc_has_to_fit_torch(gpu_machine: dict[str, str], nvcc: str | None, st
     gpu_machine.pop("nvcc")
     if nvcc is not None:
         gpu_machine["nvcc"] = nvcc
-    answer = gpu.cuda_compiler()
+    answer = checks.cuda_compiler()
     assert answer and answer.state == state
     assert ("13.2" in answer.do) == (state != "ok")
 
 
 def test_a_gpu_without_build_programs_is_fatal(gpu_machine: dict[str, str], monkeypatch: pytest.MonkeyPatch):
-    assert gpu.cpp_compiler() == ok("/bin/c++") and gpu.ninja() == ok("/bin/ninja")
+    assert program("C++ compiler") == ok("/bin/c++") and program("ninja") == ok("/bin/ninja")
     gpu_machine.clear()
-    for answer in (gpu.cpp_compiler(), gpu.ninja()):
+    for answer in (program("C++ compiler"), program("ninja")):
         assert answer and answer.state == "failure" and "CUDA_VISIBLE_DEVICES" in answer.do
-    monkeypatch.setattr(gpu, "_packaged_kernels", lambda: [Path("csrc.so")])
-    assert gpu.cpp_compiler() is None
+    monkeypatch.setattr(checks, "packaged_kernels", lambda: [Path("csrc.so")])
+    assert program("C++ compiler") is None
 
 
 def test_programs_that_fail_have_no_output():
-    assert gpu.output_of(sys.executable, "-c", "import sys; sys.stdout.write('3')") == "3"
-    assert gpu.output_of(sys.executable, "-c", "raise SystemExit(1)") == ""
-    assert gpu.output_of("no-such-program-anywhere") == ""
+    assert checks.output_of(sys.executable, "-c", "import sys; sys.stdout.write('3')") == "3"
+    assert checks.output_of(sys.executable, "-c", "raise SystemExit(1)") == ""
+    assert checks.output_of("no-such-program-anywhere") == ""

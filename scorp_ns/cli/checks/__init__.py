@@ -1,1 +1,0 @@
-"""What `scorp doctor` looks at: small functions, one answer each. What they raise becomes a finding as well."""
