@@ -11,8 +11,12 @@ import numpy as np
 from PIL import Image
 
 from scorp_ns.masks.files import FilesConfig
+from scorp_ns.masks.folder_names import object_folders
+from scorp_ns.masks.layouts.object_folders import UNKNOWN_FOLDER
+from scorp_ns.masks.matching import distinct_images, short_names
+from scorp_ns.masks.names import OBJECTS_FILE
 from scorp_ns.masks.source import Frame, MaskRequest
-from scorp_ns.products import ObjectMasks
+from scorp_ns.products import UNKNOWN, ObjectInfo, ObjectMasks
 
 WIDTH, HEIGHT = 48, 36
 NAMES = ("mug", "toy truck")
@@ -107,3 +111,36 @@ def save(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint8)
     Image.fromarray(pixels).save(path)
+
+
+def write_masks(masks: ObjectMasks, frames: Sequence[Frame], folder: Path) -> Path:
+    """The folder object_masks of the canonical layout: a folder per object, and objects.json with their true names.
+
+    A frame without a map gets no file, an object that a frame does not show none in it, and a frame that shows no
+    object an empty one. Unknown pixels lie in a hidden folder beside the objects'.
+    """
+    target, folders, stems = folder / "object_masks", object_folders(masks.objects), short_names(frames)
+    for name in folders:
+        (target / name).mkdir(parents=True)
+    for frame in distinct_images(frames):
+        labels = masks.label_map(frame)
+        if labels is None:
+            continue
+        present = [int(label) for label in np.unique(labels) if label > 0]
+        places = {label: target / folders[label - 1] for label in present or [1][: len(folders)]}
+        if (labels == UNKNOWN).any():
+            places[UNKNOWN] = target / UNKNOWN_FOLDER
+        for label, place in places.items():
+            save(place / f"{stems[frame]}.png", 255 * (labels == label).astype(np.uint8))
+    entries = [_entry(info, name) for info, name in zip(masks.objects, folders, strict=True)]
+    text = json.dumps(entries, ensure_ascii=False)
+    (target / OBJECTS_FILE).write_bytes(text.encode("utf-8", "backslashreplace"))
+    return target
+
+
+def _entry(info: ObjectInfo, folder: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": info.name, "folder": folder}
+    entry |= {key: value for key in ("prompt", "color") if (value := getattr(info, key)) is not None}
+    if info.box is not None:
+        entry["box"] = {key: list(getattr(info.box, key)) for key in ("center", "size", "wxyz")}
+    return entry

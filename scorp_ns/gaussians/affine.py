@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Float64
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.gaussians.transform import rotate_harmonics
-from scorp_ns.old_paths import keep_old_names
 
 
 @dataclass(frozen=True)
@@ -31,17 +27,6 @@ class Affine:
         """The placement that stretches nothing."""
         assert not similarity.is_mirrored
         return cls(similarity.scale * similarity.rotation, similarity.translation)
-
-    @classmethod
-    def from_parts(
-        cls,
-        rotation: Float64[Tensor, "3 3"],
-        translation: Float64[Tensor, " 3"],
-        factors: Float64[Tensor, " 3"],
-        axes: Float64[Tensor, "3 3"],
-    ) -> Affine:
-        """x_target = R Q^T diag(factors) Q x_source + t; the rows of Q are the source's directions of stretch."""
-        return cls(rotation @ axes.T @ torch.diag(factors) @ axes, translation)
 
     @property
     def rotation(self) -> Float64[Tensor, "3 3"]:
@@ -77,24 +62,3 @@ class Affine:
     def __matmul__(self, first: Affine) -> Affine:
         """The placement that does `first`, then this one."""
         return Affine(self.linear @ first.linear, self.apply(first.translation))
-
-
-def place_gaussians(gaussians: Gaussians, placement: Affine) -> Gaussians:
-    """The Gaussians in the target frame: their ellipsoids exactly, their colours turned by the nearest rotation."""
-    device = gaussians.means.device
-    turned = Rotation.from_quat(gaussians.quats.double().cpu().numpy()[:, [1, 2, 3, 0]]).as_matrix()
-    axes = torch.from_numpy(turned) * gaussians.scales.double().cpu()[:, None]
-    new_axes, lengths, _ = torch.linalg.svd(placement.linear @ axes)
-    # An ellipsoid does not care which way its axes point, but a rotation does.
-    new_axes *= torch.linalg.det(new_axes).sign()[:, None, None]
-    quats = Rotation.from_matrix(new_axes.numpy()).as_quat()[:, [3, 0, 1, 2]]
-    return replace(
-        gaussians,
-        means=placement.apply(gaussians.means),
-        quats=torch.from_numpy(quats).to(device, gaussians.quats.dtype),
-        scales=lengths.to(device, gaussians.scales.dtype),
-        harmonics=rotate_harmonics(gaussians.harmonics, placement.rotation),
-    )
-
-
-keep_old_names(__name__, Placement="Affine")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
+
+from scorp_ns.products import ObjectInfo
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%\ud800-\udfff]|^[. ]|[. ]$')
 """Characters that some file system refuses or hides, and the one that marks those replaced."""
@@ -26,6 +29,19 @@ def folder_name(name: str) -> str:
         return safe
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{encoded[: MOST_BYTES - 13].decode(errors='ignore')}~{digest}"
+
+
+def object_folders(objects: Sequence[ObjectInfo]) -> list[str]:
+    """A folder for each object; no two differ only in case, which some file systems do not see."""
+    folders: list[str] = []
+    used: set[str] = set()
+    for info in objects:
+        folder, number = folder_name(info.name), 2
+        while folder.casefold() in used:
+            folder, number = f"{folder_name(info.name)}~{number}", number + 1
+        used.add(folder.casefold())
+        folders.append(folder)
+    return folders
 
 
 def name_of_folder(folder: str) -> str:

@@ -24,8 +24,8 @@ from scorp_ns.export.object_files import write_object, write_report
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.masks.contact_sheet import write_contact_sheet
+from scorp_ns.masks.folder_names import object_folders
 from scorp_ns.masks.source import Frame
-from scorp_ns.masks.writing import object_folders
 from scorp_ns.products import CapturedView, LiftedObject, LiftedScene, ObjectInfo
 from scorp_ns.run.stage_clock import write_costs
 from scorp_ns.scene.objects import SceneObjects

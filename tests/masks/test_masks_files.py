@@ -21,6 +21,7 @@ from mask_files import (
     write_folders,
     write_json,
     write_maps,
+    write_masks,
     write_transforms,
 )
 from PIL import Image
@@ -29,7 +30,6 @@ from scorp_ns.masks.check import check_masks
 from scorp_ns.masks.contact_sheet import write_contact_sheet
 from scorp_ns.masks.matching import match, short_names
 from scorp_ns.masks.pixels import resize_nearest
-from scorp_ns.masks.writing import write_masks
 from scorp_ns.products import UNKNOWN, ObjectBox, ObjectInfo
 
 NAMES_CONTENTS: dict[str, Any] = {

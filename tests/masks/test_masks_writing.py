@@ -1,8 +1,7 @@
-"""What is written in the canonical layout reads back as it was."""
+"""The canonical layout holds all that masks say, and is read back as it was."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,12 +20,11 @@ from mask_files import (
     write_folders,
     write_json,
     write_maps,
+    write_masks,
     write_transforms,
 )
 
-from scorp_ns.errors import OutputError
 from scorp_ns.masks.folder_names import folder_name, name_of_folder
-from scorp_ns.masks.writing import write_masks
 from scorp_ns.products import UNKNOWN, ObjectBox, ObjectInfo, ObjectMasks
 
 ODD_NAMES = [
@@ -94,29 +92,6 @@ def test_folders_tell_names_without_objects_json(name: str):
 
 def test_folders_of_other_programs_keep_their_names():
     assert [name_of_folder(name) for name in ("100%25", "%41", "plain", "%2F")] == ["100%", "%41", "plain", "/"]
-
-
-def test_writing_anew_replaces_all(tmp_path: Path):
-    maps = label_maps()
-    write_masks(masks_of([*maps], [ObjectInfo("old"), ObjectInfo("older")]), frames(tmp_path), tmp_path)
-    write_masks(masks_of([*maps], [ObjectInfo("new"), ObjectInfo("newer")]), frames(tmp_path), tmp_path)
-    assert names_of(built(tmp_path)) == ["new", "newer"]
-    assert [path.name for path in tmp_path.iterdir()] == ["object_masks"]
-
-
-def test_a_failed_write_leaves_what_was_there(tmp_path: Path):
-    maps = label_maps()
-    infos = [ObjectInfo("mug"), ObjectInfo("truck")]
-    write_masks(masks_of([*maps], infos), frames(tmp_path), tmp_path)
-
-    def fail() -> np.ndarray:
-        raise OSError(28, "No space left on device")
-
-    broken = dataclasses.replace(masks_of([*maps], infos), readers=(fail,) * 6)
-    with pytest.raises(OutputError, match="No space left on device"):
-        write_masks(broken, frames(tmp_path), tmp_path)
-    assert_maps(built(tmp_path), maps)
-    assert [path.name for path in tmp_path.iterdir()] == ["object_masks"]
 
 
 def test_boxes_alone_read_back(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Placements compose, invert, and do to points, meshes and Gaussians what their matrix says."""
+"""Placements compose, invert, and do to points and meshes what their matrix says."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ import pytest
 import tolerances
 import torch
 from ball_proxies import ball_mesh
-from oracles.dense_projection import covariances, harmonics
 from test_similarity import some_similarity
-from test_transform import some_directions, some_gaussians, turn_about
+from test_transform import turn_about
 
-from scorp_ns.gaussians.affine import Affine, place_gaussians
+from scorp_ns.gaussians.affine import Affine
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.gaussians.transform import transform_gaussians
 
 
 def some_placement(seed: int = 0) -> Affine:
     rotation, axes = turn_about(seed % 3, 0.7 + seed), turn_about((seed + 1) % 3, 1.9 - seed)
-    return Affine.from_parts(
-        rotation=rotation,
-        translation=torch.tensor([1.0, -2.0, 0.5 + seed], dtype=torch.float64),
-        factors=torch.tensor([2.0, 1.6, 2.5], dtype=torch.float64),
-        axes=axes,
-    )
+    factors = torch.tensor([2.0, 1.6, 2.5], dtype=torch.float64)
+    translation = torch.tensor([1.0, -2.0, 0.5 + seed], dtype=torch.float64)
+    return Affine(rotation @ axes.T @ torch.diag(factors) @ axes, translation)
 
 
 def some_points() -> torch.Tensor:
@@ -53,37 +48,16 @@ def test_rotation_scale_and_factors_are_those_it_is_made_of():
 
 
 def test_a_similarity_is_a_placement_that_does_the_same():
-    similarity, points, gaussians = some_similarity(4), some_points(), some_gaussians()
+    similarity, points = some_similarity(4), some_points()
     placement = Affine.from_similarity(similarity)
     assert_same(placement.apply(points), similarity.apply(points))
     assert_same(placement.similarity.matrix, similarity.matrix)
-    one, other = place_gaussians(gaussians, placement), transform_gaussians(gaussians, similarity)
-    assert_same(one.means, other.means)
-    assert_same(covariances(one.quats, one.scales), covariances(other.quats, other.scales))
-    assert_same(one.harmonics, other.harmonics)
 
 
 def test_a_mirroring_similarity_is_no_placement():
     mirror = Similarity(-torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64), 1.0)
     with pytest.raises(AssertionError):
         Affine.from_similarity(mirror)
-
-
-def test_gaussians_keep_their_share_of_the_stretched_space():
-    placement, gaussians = some_placement(), some_gaussians()
-    placed = place_gaussians(gaussians, placement)
-    expected = placement.linear @ covariances(gaussians.quats, gaussians.scales) @ placement.linear.T
-    assert_same(covariances(placed.quats, placed.scales), expected)
-    assert_same(placed.means, placement.apply(gaussians.means))
-    assert torch.equal(placed.opacities, gaussians.opacities)
-
-
-def test_colours_turn_with_the_rotation():
-    placement, gaussians, directions = some_placement(), some_gaussians(), some_directions()
-    placed = place_gaussians(gaussians, placement)
-    before = torch.einsum("dk,nkc->ndc", harmonics(directions, 3), gaussians.harmonics)
-    after = torch.einsum("dk,nkc->ndc", harmonics(directions @ placement.rotation.T, 3), placed.harmonics)
-    assert_same(after, before)
 
 
 def test_a_mesh_is_placed_by_its_vertices():

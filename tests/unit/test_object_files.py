@@ -22,7 +22,7 @@ from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.lift.crops import VISIBLE
-from scorp_ns.masks.writing import object_folders
+from scorp_ns.masks.folder_names import object_folders
 from scorp_ns.products import LiftedObject, ObjectInfo, ObjectView
 from scorp_ns.stages.lift import Scene, lift_objects
 
