@@ -13,6 +13,7 @@ from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
 from scorp_ns.render import render
+from scorp_ns.render.gaussians import SOLID
 
 DEFINITIONS = {
     "alone": "The target objects rendered by themselves on white, against the photograph cut by their true mask on "
@@ -26,9 +27,6 @@ DEFINITIONS = {
     "full_psnr": "PSNR of the whole image.",
 }
 """What the parts of a report mean."""
-
-SOLID = 0.5
-"""Pixels with more opacity than this show something."""
 
 PERFECT_DB = 100.0
 """What is reported for images without any difference."""

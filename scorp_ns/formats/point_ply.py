@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
 from scorp_ns.errors import CaptureError, ScorpError
+from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.messages import SHOWN
 
 HEADER_LIMIT_BYTES = 1 << 20
@@ -18,9 +19,6 @@ HEADER_LIMIT_BYTES = 1 << 20
 
 MID_GREY = 128
 """The colour of points that come without one."""
-
-SH_C0 = 0.28209479177387814
-"""The constant spherical harmonic, 1 / (2 sqrt(pi)): a splat's base colour is 0.5 + SH_C0 * f_dc."""
 
 COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
 SPLAT_COLOR_NAMES = ("f_dc_0", "f_dc_1", "f_dc_2")
