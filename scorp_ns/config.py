@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
-from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from scorp_ns.data.datamanager import ScorpDataManagerConfig
 from scorp_ns.host.optimizers import FusedAdamConfig, RunLengthDecayConfig
 from scorp_ns.host.patches import prepare_host
 from scorp_ns.model import ScorpModelConfig
+from scorp_ns.pipeline import ScorpPipelineConfig
 from scorp_ns.schedule import ScheduleConfig
 from scorp_ns.trainer import ScorpTrainerConfig
 
@@ -47,7 +47,7 @@ def _trainer_config(
         method_name=method_name,
         max_num_iterations=num_iterations,
         steps_per_eval_batch=0,
-        pipeline=VanillaPipelineConfig(
+        pipeline=ScorpPipelineConfig(
             datamanager=ScorpDataManagerConfig(
                 dataparser=NerfstudioDataParserConfig(load_3D_points=True), cache_images_type="uint8"
             ),

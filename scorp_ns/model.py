@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,6 @@ from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import OrientedBox
-from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
@@ -30,23 +30,23 @@ from scorp_ns.host.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.model_config import ModelSettings
 from scorp_ns.render import rasterization
 from scorp_ns.render.photometric import photometric_loss
-from scorp_ns.run.callbacks import training_callbacks
-from scorp_ns.run.requests import Corrections
 from scorp_ns.scene.composite import SceneComposite
-from scorp_ns.scene.moving_proxies import PlaceRefinement
+from scorp_ns.scene.moving_proxies import MovingProxies
 from scorp_ns.scene.objects import SceneObjects
-from scorp_ns.scene.pose_refinement import SceneRefinement
+from scorp_ns.scene.pose_refinement import PoseRefinement
 from scorp_ns.scene.proxies import SceneProxies
-from scorp_ns.scene.visible_gaussians import ShownGaussians
-from scorp_ns.schedule import DensificationSteps, Schedule
-from scorp_ns.viewer.panel import ScorpPanel
-from scorp_ns.viewer.render_modes import render_look
+from scorp_ns.scene.visible_gaussians import VisibleGaussians
+from scorp_ns.schedule import DensificationSteps
 
 ENTIRELY = 0.999
 """A pixel of a shrunk image counts if so much of it was valid."""
 
 VIEWER_BACKGROUND = (0.1490, 0.1647, 0.2157)
 """The viewer's own background, so that an unfilled pixel does not stand out there."""
+
+
+OtherPicture = Callable[[Cameras], dict[str, Tensor] | None]
+"""Renders a camera in the scene's stead; None where the scene itself is to be rendered."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class ScorpModelConfig(ModelSettings):
         return self.proxy
 
 
-class ScorpModel(ShownGaussians):
+class ScorpModel(VisibleGaussians):
     """A Gaussian scene on any device, behind splatfacto's interface."""
 
     config: ScorpModelConfig
@@ -73,12 +73,12 @@ class ScorpModel(ShownGaussians):
         self.scene_objects = SceneObjects()
         self.scene_proxies = SceneProxies()
         self.scene_composite = SceneComposite()
-        self.scene_refinement = SceneRefinement()
-        self.place_refinement = PlaceRefinement(self)
-        self.corrections = Corrections()
+        self.scene_refinement = PoseRefinement()
+        self.moving_proxies = MovingProxies(
+            self.scene_objects, self.scene_proxies, self.scene_refinement, lambda: self.scene_before
+        )
         self.show = self.config.show
-        self.schedule: Schedule | None = None
-        self.viewer_panel = ScorpPanel(self)
+        self.other_picture: OtherPicture = lambda camera: None
         self.camera_optimizer = self.config.camera_optimizer.setup(num_cameras=self.num_train_data, device="cpu")
         self.background_color = (
             torch.tensor(VIEWER_BACKGROUND)
@@ -160,15 +160,8 @@ class ScorpModel(ShownGaussians):
 
         Those that a person rejected are none of the scene.
         """
-        store = self.scene_proxies
-        placed = [(one.field, one.T_world_proxy) for one in store.proxies() if one.name not in store.rejected]
-        return FieldUnion([(field, pose) for field, pose in placed if pose is not None])
-
-    def get_training_callbacks(
-        self, training_callback_attributes: TrainingCallbackAttributes
-    ) -> list[TrainingCallback]:
-        """What happens around every iteration."""
-        return training_callbacks(self, training_callback_attributes)
+        proxies = [one for one in self.scene_proxies.proxies() if one.name not in self.scene_proxies.rejected]
+        return FieldUnion([(one.field, one.T_world_proxy) for one in proxies if one.T_world_proxy is not None])
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """One group per kind of Gaussian parameter, as the strategy needs it, one for places and one for cameras."""
@@ -183,7 +176,7 @@ class ScorpModel(ShownGaussians):
         for name, parameter in self.gauss_params.items():
             parameter.data = torch.empty_like(dict[f"gauss_params.{name}"], device=parameter.device)
         result = torch.nn.Module.load_state_dict(self, dict, **kwargs)
-        self.scene_objects.tell()
+        self.scene_objects.notify()
         return result
 
     def get_outputs(self, camera: Cameras | RayBundle) -> dict[str, Tensor]:
@@ -202,11 +195,11 @@ class ScorpModel(ShownGaussians):
 
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> dict[str, Tensor]:
-        """Render one camera for a tool; the viewer's threads see what was chosen in its panel."""
+        """Render one camera for a tool; the viewer's threads get the picture that was chosen there."""
         self.set_crop(obb_box)
-        look = self.viewer_panel.look_of_this_thread()
         camera = camera.to(self.device)
-        return self.get_outputs(camera) if look is None else render_look(self, look, camera)
+        other = self.other_picture(camera)
+        return self.get_outputs(camera) if other is None else other
 
     def render_parameters(self, camera: Cameras, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         """What a camera sees of other Gaussians than those that are to be shown."""

@@ -72,51 +72,48 @@ class Schedule:
         """The highest degree of spherical harmonics in use at `step`."""
         return min(step // self.steps(self.config.add_sh_degree_every), max_degree)
 
-    def lifts(self, step: int) -> bool:
-        """Whether the time to lift objects has come at `step`."""
-        return self._has_come(self.config.lift_at, step)
-
-    def proposes(self, step: int) -> bool:
-        """Whether the time to generate proxies has come at `step`: no earlier than objects are lifted."""
-        return self._has_come(max(self.config.lift_at, self.config.propose_at), step)
-
-    def places(self, step: int) -> bool:
-        """Whether the time to place proxies has come at `step`: no earlier than they are generated."""
-        return self._has_come(max(self.config.lift_at, self.config.propose_at, self.config.place_at), step)
-
-    def refines(self, step: int) -> bool:
-        """Whether the places of proxies may learn in the iteration `step`: after placing, and before composing."""
-        return step in self._refinement
-
-    def refinement_left(self, step: int) -> float:
-        """How much of that time is still to come at `step`: 1 in the first of its iterations, nearly 0 in the last."""
-        iterations = self._refinement
-        return (iterations.stop - step) / len(iterations) if step in iterations else 1.0
+    @property
+    def lift_start(self) -> int | None:
+        """The iteration after which objects are lifted; None where no run of this schedule lifts any."""
+        return self._start(self.config.lift_at)
 
     @property
-    def _refinement(self) -> range:
-        config = self.config
-        place_at = max(config.lift_at, config.propose_at, config.place_at)
-        if place_at > 1:
-            return range(0)
-        stop = min(round((place_at + config.refine_for) * self.num_iterations), self.num_iterations)
-        compose_at = max(place_at, config.compose_at)
-        if compose_at <= 1:
-            stop = min(stop, self._iteration(compose_at) + 1)
-        return range(self._iteration(place_at) + 1, stop)
+    def propose_start(self) -> int | None:
+        """The iteration after which proxies are generated: no earlier than objects are lifted."""
+        return self._start(self.config.lift_at, self.config.propose_at)
 
-    def composes(self, step: int) -> bool:
-        """Whether the time to compose the scene has come at `step`: no earlier than proxies have their place."""
+    @property
+    def place_start(self) -> int | None:
+        """The iteration after which proxies are placed: no earlier than they are generated."""
+        return self._start(self.config.lift_at, self.config.propose_at, self.config.place_at)
+
+    @property
+    def compose_start(self) -> int | None:
+        """The iteration after which the scene is composed: no earlier than proxies are placed, if they are at all."""
         config = self.config
         place_at = config.place_at if config.place_at <= 1 else 0.0
-        return self._has_come(max(config.lift_at, config.propose_at, place_at, config.compose_at), step)
+        return self._start(config.lift_at, config.propose_at, place_at, config.compose_at)
 
-    def _has_come(self, moment: float, step: int) -> bool:
-        """Whether a moment of the run is reached; one that a run just misses is put to its last iteration."""
-        return moment <= 1 and step >= self._iteration(moment)
+    @property
+    def refinement(self) -> range:
+        """The iterations in which placed proxies' poses may learn: after placing, and before composing."""
+        if self.place_start is None:
+            return range(0)
+        config = self.config
+        place_at = max(config.lift_at, config.propose_at, config.place_at)
+        stop = min(round((place_at + config.refine_for) * self.num_iterations), self.num_iterations)
+        compose_start = self._start(place_at, config.compose_at)
+        return range(self.place_start + 1, stop if compose_start is None else min(stop, compose_start + 1))
 
-    def _iteration(self, moment: float) -> int:
-        return min(round(moment * self.num_iterations), self.num_iterations - 1)
+    def refinement_left(self, step: int) -> float:
+        """The share of that time still to come at `step`: 1 in the first of its iterations, nearly 0 in the last."""
+        iterations = self.refinement
+        return (iterations.stop - step) / len(iterations) if step in iterations else 1.0
+
+    def _start(self, *moments: float) -> int | None:
+        """The iteration of the latest moment, the last one for a moment that a run just misses; None above 1."""
+        moment = max(moments)
+        return min(round(moment * self.num_iterations), self.num_iterations - 1) if moment <= 1 else None
 
     def downscale_factor(self, step: int, num_downscales: int) -> int:
         """By how much training images are shrunk at `step`: a power of two."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.pipelines.base_pipeline import VanillaPipelineConfig
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -28,14 +28,11 @@ from scorp_ns.host.checkpoint import (
 )
 from scorp_ns.host.optimizers import RunLengthDecayConfig
 from scorp_ns.host.saved_configs import fill_in_defaults
+from scorp_ns.pipeline import ScorpPipeline, ScorpPipelineConfig
 from scorp_ns.render.cpu.threads import cores_for_kernels
-from scorp_ns.run.lifting import capture_to_world
-from scorp_ns.run.stage_clock import StageClock
-
-if TYPE_CHECKING:
-    from scorp_ns.data.datamanager import ScorpDataManager
-    from scorp_ns.model import ScorpModel
-
+from scorp_ns.run.run import FOLDER, Training
+from scorp_ns.scene.picks import Pick, read_picks
+from scorp_ns.schedule import Schedule
 
 LOOK_EVERY_S = 0.05
 """How often a complete run that stays open looks whether somebody asks for something."""
@@ -54,6 +51,9 @@ class ScorpTrainerConfig(TrainerConfig):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the settings of a config.yml, which may be of another version."""
         vars(self).update(state)
+        if type(self.pipeline) is VanillaPipelineConfig:  # Before there was a pipeline of our own.
+            parts = {"datamanager": self.pipeline.datamanager, "model": self.pipeline.model}
+            self.pipeline = ScorpPipelineConfig(**cast("dict[str, Any]", parts))
         fill_in_defaults(self)
 
     def save_config(self) -> None:
@@ -78,17 +78,44 @@ class ScorpTrainer(Trainer):
     """Trains like nerfstudio's trainer; a killed and resumed run ends like one that was never killed."""
 
     config: ScorpTrainerConfig
+    pipeline: ScorpPipeline
 
     def setup(self, *args: Any, **kwargs: Any) -> None:
         """Set up as nerfstudio does, and continue the random numbers of a resumed run at its first iteration."""
         self._random_state_to_restore: dict[str, Any] | None = None
-        self.clock = StageClock()
-        self.when_interrupted: Callable[[int], None] = lambda step: None
-        """Told the iteration at which somebody stopped the run."""
         super().setup(*args, **kwargs)
-        self.callbacks.insert(
-            0, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], self._continue_random_numbers)
+        before = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
+        first = TrainingCallback(before, self._continue_random_numbers)
+        self.callbacks = [first, *self.callbacks, *self.pipeline.begin_training(self._training())]
+
+    def _training(self) -> Training:
+        config = self.config
+        return Training(
+            schedule=Schedule(self.pipeline.model.config.schedule, config.max_num_iterations),
+            seed=config.machine.seed,
+            experiment=config.experiment_name or "",
+            method=config.method_name or "",
+            folder=self.base_dir,
+            save_objects=config.save_objects,
+            optimizers=self.optimizers.optimizers,
+            lock=self.train_lock,
+            save_checkpoint=self.save_checkpoint,
+            regenerate=set(config.regenerate),
+            recompose=set(config.regenerate),
+            picks=self._picks_of_resumed_run(),
         )
+
+    def _picks_of_resumed_run(self) -> tuple[Pick, ...]:
+        """The objects that were picked and saved in a viewer of the run that this one goes on with."""
+        if self.config.load_dir is not None:
+            has_checkpoints_below = (self.config.load_dir / "nerfstudio_models").is_dir()
+            run = self.config.load_dir if has_checkpoints_below else self.config.load_dir.parent
+        elif self.config.load_checkpoint is not None:
+            run = self.config.load_checkpoint.parent.parent
+        else:
+            return ()
+        known = self.pipeline.model.scene_objects.names
+        return tuple(pick for pick in read_picks(run / FOLDER) if pick.name not in known)
 
     def setup_optimizers(self) -> Optimizers:
         """Optimizers whose learning rates decay over this run, however long it is."""
@@ -114,11 +141,11 @@ class ScorpTrainer(Trainer):
         # The host counts what is still to do, the rest of the program the whole run.
         self.config.max_num_iterations = num_iterations - self._start_step
         try:
-            with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.clock.stage("scene"):
+            with cores_for_kernels() if self.device == "cpu" else nullcontext(), self.pipeline.run.clock.stage("scene"):
                 super().train()
         except KeyboardInterrupt:
             if self.training_state != "completed":
-                self.when_interrupted(self.step)
+                self.pipeline.when_interrupted(self.step)
             raise
         finally:
             self.config.max_num_iterations = num_iterations
@@ -136,7 +163,7 @@ class ScorpTrainer(Trainer):
         if self.viewer_state is None or self.config.viewer.quit_on_train_completion:
             return
         self.step = self._start_step - 1
-        self._model.step = self.step
+        self.pipeline.model.step = self.step
         self._save_dataparser_transform()
         self._init_viewer_state()
         with cores_for_kernels() if self.device == "cpu" else nullcontext():
@@ -144,7 +171,7 @@ class ScorpTrainer(Trainer):
 
     def _save_dataparser_transform(self) -> None:
         """Write how the capture's frame became that of training, as the host does where it trains."""
-        outputs = self._datamanager.train_dataparser_outputs
+        outputs = self.pipeline.datamanager.train_dataparser_outputs
         outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
 
     def _train_complete_viewer(self) -> None:
@@ -156,7 +183,7 @@ class ScorpTrainer(Trainer):
         CONSOLE.print("Use ctrl+c to quit", justify="center")
         while True:
             time.sleep(LOOK_EVERY_S)
-            if self._model.corrections.waiting:
+            if self.pipeline.run.requests.waiting:
                 self._correct_complete_run()
 
     def _correct_complete_run(self) -> None:
@@ -164,15 +191,7 @@ class ScorpTrainer(Trainer):
             for callback in self.callbacks:
                 callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
         except CheckpointError as error:
-            self._model.corrections.answer(str(error))
-
-    @property
-    def _model(self) -> ScorpModel:
-        return cast("ScorpModel", self.pipeline.model)
-
-    @property
-    def _datamanager(self) -> ScorpDataManager:
-        return cast("ScorpDataManager", self.pipeline.datamanager)
+            self.pipeline.run.requests.answer(str(error))
 
     def _load_checkpoint(self) -> None:
         if self.config.load_dir is not None:
@@ -183,18 +202,19 @@ class ScorpTrainer(Trainer):
             return
         state = read_checkpoint(path)
         self._start_step = state["step"] + 1
-        self._datamanager.load_sampling_state(state["scorp"]["sampling"])
+        self.pipeline.datamanager.load_sampling_state(state["scorp"]["sampling"])
         self.pipeline.load_pipeline(state["pipeline"], state["step"])
         # The optimizers were built for the seed Gaussians; those of the checkpoint have other sizes.
         self.optimizers = self.setup_optimizers()
         self._load_optimizers(state)
         self.grad_scaler.load_state_dict(state["scalers"])
-        self._model.strategy_state = {
+        self.pipeline.model.strategy_state = {
             name: value.to(self.device) if isinstance(value, torch.Tensor) else value
             for name, value in state["scorp"]["strategy"].items()
         }
         self._random_state_to_restore = state["scorp"]["random"]
-        self.clock.load_state(state["scorp"].get("costs", {}), state["scorp"].get("object_costs", {}))
+        self.pipeline.run.clock.load_state(state["scorp"].get("costs", {}), state["scorp"].get("object_costs", {}))
+        self.pipeline.load_stage_states(state["scorp"].get("stages", {}))
         CONSOLE.print(f"Continuing at step {self._start_step} from {path}", markup=False)
 
     def _load_optimizers(self, state: dict[str, Any]) -> None:
@@ -232,7 +252,7 @@ class ScorpTrainer(Trainer):
             remove_other_checkpoints(path)
 
     def _state(self, step: int) -> dict[str, Any]:
-        to_world = capture_to_world(self._datamanager)
+        to_world, clock = self.pipeline.datamanager.capture_to_world, self.pipeline.run.clock
         return {
             "step": step,
             "pipeline": self.pipeline.state_dict(),
@@ -240,11 +260,12 @@ class ScorpTrainer(Trainer):
             "schedulers": {name: scheduler.state_dict() for name, scheduler in self.optimizers.schedulers.items()},
             "scalers": self.grad_scaler.state_dict(),
             "scorp": {
-                "strategy": dict(self._model.strategy_state),
-                "sampling": self._datamanager.sampling_state(),
+                "strategy": dict(self.pipeline.model.strategy_state),
+                "sampling": self.pipeline.datamanager.sampling_state(),
                 "random": random_state(),
-                "costs": self.clock.state(),
-                "object_costs": deepcopy(self.clock.of_objects),
+                "costs": clock.state(),
+                "object_costs": deepcopy(clock.of_objects),
+                "stages": self.pipeline.stage_states(),
                 "capture_to_world": (to_world.rotation, to_world.translation, to_world.scale),
             },
         }

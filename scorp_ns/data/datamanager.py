@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from nerfstudio.cameras.camera_optimizers import CameraOptimizer
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager, FullImageDatamanagerConfig
@@ -21,13 +22,14 @@ from torch import Tensor
 
 from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.data.capture.images import check_image_decodes
-from scorp_ns.data.dataparser import CaptureDataParser
-from scorp_ns.data.label_maps import frames_of, labels_of_image, snap_labels
+from scorp_ns.data.dataparser import CAPTURE_TO_WORLD, CaptureDataParser
+from scorp_ns.data.label_maps import LABELS, frames_of, labels_of_image, snap_labels, views_of
 from scorp_ns.errors import CaptureError, CheckpointError, MaskError
+from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.masks.check import MaskCheck, check_masks
 from scorp_ns.masks.source import Frame, MaskRequest
 from scorp_ns.plugins.registry import MASK_SOURCES, load_plugin
-from scorp_ns.products import ObjectMasks
+from scorp_ns.products import CapturedView, ObjectMasks
 
 
 @dataclass
@@ -107,6 +109,30 @@ class ScorpDataManager(FullImageDatamanager):
         datasets = (self.train_dataset, self.eval_dataset)
         return sum((frames_of(dataset._dataparser_outputs, folder) for dataset in datasets), ())
 
+    @property
+    def capture_to_world(self) -> Similarity:
+        """The similarity from the frame of the input poses, which users know, to that of training."""
+        outputs = self.train_dataparser_outputs
+        known = outputs.metadata.get(CAPTURE_TO_WORLD)
+        return known or Similarity.from_matrix(outputs.dataparser_transform, outputs.dataparser_scale)
+
+    def captured_views(self, correction: CameraOptimizer, device: torch.device | str) -> list[CapturedView]:
+        """The training images with their labels, and with the poses that this optimizer has corrected."""
+        images = self.cached_train  # The host knows the cameras of the training images once these are loaded.
+        cameras = self.train_cameras.to(device)
+        poses = []
+        for index in range(len(cameras)):
+            camera = cameras[index : index + 1]
+            camera.metadata = {"cam_idx": index}
+            with torch.no_grad():
+                poses.append(correction.apply_to_camera(camera))
+        return views_of(images, self.mask_frames[: len(images)], cameras, torch.cat(poses))
+
+    def evaluation_views(self, device: torch.device | str) -> list[CapturedView]:
+        """The images that are held out of training, with their labels."""
+        images, cameras = self.cached_eval, self.eval_dataset.cameras.to(device)
+        return views_of(images, self.mask_frames[-len(images) :], cameras, cameras.camera_to_worlds)
+
     def next_train(self, step: int) -> tuple[Cameras | RayBundle, dict[str, Any]]:
         """The next training image; its rays, once an exporter has asked for rays."""
         camera, data = super().next_train(step)
@@ -132,7 +158,7 @@ class ScorpDataManager(FullImageDatamanager):
                 label_map = self.object_masks.label_map(first + index)
                 height, width = data["image"].shape[:2]
                 labels = labels_of_image(label_map, cameras_of_photographs[index], width, height)
-                data["object_labels"] = labels.to(data["image"].device)
+                data[LABELS] = labels.to(data["image"].device)
             if split == "train" and self.config.snap_masks:
                 for message in snap_labels(images, [info.name for info in self.object_masks.objects]):
                     CONSOLE.print(message, markup=False)

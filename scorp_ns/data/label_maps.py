@@ -10,23 +10,39 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int16, UInt8
+from jaxtyping import Float, Int16, UInt8
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.datamanagers.full_images_datamanager import _undistort_image
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from torch import Tensor
 
+from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.masks.pixels import resize_nearest
 from scorp_ns.masks.snapping import snap_to_edges
 from scorp_ns.masks.source import Frame
 from scorp_ns.messages import counted
-from scorp_ns.products import UNKNOWN, LabelMap
+from scorp_ns.products import UNKNOWN, CapturedView, LabelMap
 
 DOWNSCALED_FOLDER = re.compile(r"^images_\d+(?=/)")
 """Where nerfstudio keeps smaller copies of the images, which go by the names of the originals."""
 
 WHOLE_PIXEL = 0.999
 """A pixel of an undistorted image comes from the photograph if so much of it does."""
+
+
+LABELS = "object_labels"
+"""The key of labels in an image's data."""
+
+
+def views_of(
+    images: Sequence[dict[str, Any]], frames: Sequence[Frame], cameras: Cameras, poses: Float[Tensor, "n 3 4"]
+) -> list[CapturedView]:
+    """Images as the object stages see them: each with its name, its labels and its camera at one of the poses."""
+    entries = zip(images, frames, viewmats_from_camera_to_worlds(poses), cameras.get_intrinsics_matrices(), strict=True)
+    return [
+        CapturedView(frame.name, photograph_of(data), data.get(LABELS), viewmat, K)
+        for data, frame, viewmat, K in entries
+    ]
 
 
 def frames_of(outputs: DataparserOutputs, folder: Path) -> tuple[Frame, ...]:
@@ -80,8 +96,8 @@ def snap_labels(images: Sequence[dict[str, Any]], names: Sequence[str]) -> list[
     """Move the outlines of the images' object labels to the photographs' edges, in place; what was moved, in words."""
     moves: dict[int, list[float]] = {}
     for data in images:
-        labels, moved = snap_to_edges(data["object_labels"].cpu().numpy(), photograph_of(data).cpu().numpy())
-        data["object_labels"] = torch.from_numpy(labels).to(data["object_labels"].device)
+        labels, moved = snap_to_edges(data[LABELS].cpu().numpy(), photograph_of(data).cpu().numpy())
+        data[LABELS] = torch.from_numpy(labels).to(data[LABELS].device)
         for label, offset in moved.items():
             moves.setdefault(label, []).append(offset)
     return [

@@ -1,14 +1,13 @@
-"""Between the training run and its report: facts and pictures of every object are gathered, and written as a page."""
+"""The report of a run: facts and pictures of every object, written as JSON and as a page."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, cast
 
 import torch
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -21,27 +20,29 @@ from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.json_files import json_text
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.products import LiftedObject
-from scorp_ns.report.kit.facts import plain_json
+from scorp_ns.report.kit.facts import Value, plain_json
 from scorp_ns.report.kit.writing import write_text
 from scorp_ns.report.of_run.facts import (
+    ACCEPTED,
+    DONE,
     FORMAT,
+    REJECTED,
     Cost,
     MasksFacts,
     ObjectEntry,
     RunReport,
     SceneFacts,
     check_run_report,
+    entry_type,
 )
+from scorp_ns.report.of_run.outcome import outcome_of
 from scorp_ns.report.of_run.page import run_page
 from scorp_ns.report.of_run.pictures import Row, Scenes, Subject, album_for, picture_object
-from scorp_ns.run.lifting import ObjectFlow, captured_views
-from scorp_ns.run.object_facts import Facts, ObjectFacts
+from scorp_ns.run.object_editing import find_views
+from scorp_ns.run.run import Run
+from scorp_ns.run.stage import Stage, stage_texts
 from scorp_ns.scene.composite import ONLY_AFTER, ONLY_BEFORE
-
-if TYPE_CHECKING:
-    from scorp_ns.data.datamanager import ScorpDataManager
-    from scorp_ns.model import ScorpModel
-    from scorp_ns.trainer import ScorpTrainer
+from scorp_ns.scene.records import Placed, Placement, Refused
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
 """What is written beside the run's configuration."""
@@ -50,24 +51,24 @@ PACKAGES = ("nerfstudio", "torch", "gsplat", "numba")
 """Whose versions are told, beside our own and Python's."""
 
 
-class ReportFlow:
+Facts = dict[str, Value]
+"""Values by their names."""
+
+
+class Reporting:
     """The report of one training run."""
 
-    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
-        self.model, self.objects, self.clock, self.config = model, objects, trainer.clock, trainer.config
-        self.datamanager = cast("ScorpDataManager", trainer.pipeline.datamanager)
-        self.folder = trainer.base_dir
-        # Training counts down from what the whole run has now.
-        self.num_iterations = trainer.config.max_num_iterations
+    def __init__(self, run: Run, stages: Sequence[Stage]) -> None:
+        self.run, self.stages, self.texts = run, stages, stage_texts(stages)
 
-    def finish(self) -> None:
+    def write(self) -> None:
         """At the end of the run: write the report, and tell where it is; a failure costs the report, not the run."""
         try:
             self._write()
         except ScorpError as error:
             CONSOLE.print(f"{error} The run itself is complete.", style="bold yellow", markup=False)
 
-    def finish_early(self, step: int) -> None:
+    def write_early(self, step: int) -> None:
         """After an interruption at an iteration: write the report of what there is, if that can be done."""
         CONSOLE.print("Interrupted: writing the report of what there is. Ctrl-C again leaves it out.", markup=False)
         try:
@@ -76,55 +77,80 @@ class ReportFlow:
             CONSOLE.print(f"The report could not be written: {error}", style="bold yellow", markup=False)
 
     def _write(self, interrupted_at: int | None = None) -> None:
-        """Write the report, and tell where it is."""
-        with self.clock.stage("report"):
-            facts = ObjectFacts(self.model, self.datamanager, self.clock.of_objects)
-            entries = {name: facts.of(name) for name in facts.names}
+        with self.run.clock.stage("report"):
+            entries = {name: self.entry(name) for name in self._names()}
             pictures = self._pictures(entries)
         document = plain_json(self._report(entries, interrupted_at))
-        report = check_run_report(document)
-        write_text(self.folder / REPORT_FILE, json_text(document))
-        page = write_text(self.folder / PAGE_FILE, run_page(report, pictures))
+        report = check_run_report(document, self.texts)
+        folder = self.run.in_training.folder
+        write_text(folder / REPORT_FILE, json_text(document))
+        page = write_text(folder / PAGE_FILE, run_page(report, pictures, self.texts))
         CONSOLE.print(f"What became of the run and its objects: {page}", markup=False)
 
+    def _names(self) -> tuple[str, ...]:
+        """All objects that masks, boxes and clicks name: those of the masks first."""
+        check, objects = self.run.data.mask_check, self.run.model.scene_objects
+        masked = () if check is None else [one.name for one in check.objects]
+        return tuple(dict.fromkeys([*masked, *objects.names, *objects.failures]))
+
+    def entry(self, name: str) -> ObjectEntry:
+        """The report's entry of one object."""
+        told = {stage.name: stage.facts(self.run, name) for stage in self.stages if stage.text is not None}
+        reached = [text.name for text in self.texts if told[text.name].state == DONE]
+        return entry_type(self.texts)(
+            reached=reached[-1] if reached else "nothing",
+            outcome=outcome_of(told, self.texts),
+            decision=self._decision(name),
+            **told,
+        )
+
+    def _decision(self, name: str) -> str | None:
+        """The decision that a person made at the viewer."""
+        store = self.run.model.scene_proxies
+        if name in store.rejected:
+            return REJECTED
+        placement = store.record(name).placement if name in store.names else None
+        return ACCEPTED if isinstance(placement, Placed) and placement.by == "person" else None
+
     def _report(self, entries: Mapping[str, ObjectEntry], interrupted_at: int | None) -> RunReport:
-        masks, check = self.datamanager.given_masks, self.datamanager.mask_check
-        of_masks = None
+        run, training = self.run, self.run.in_training
+        masks, check = run.data.given_masks, run.data.mask_check
+        of_masks, warned = None, []
         if masks is not None and check is not None:
-            of_masks = MasksFacts(masks.source, check.num_frames, check.num_maps)
-        warned = [] if check is None else check.warning_lines()
+            of_masks, warned = MasksFacts(masks.source, check.num_frames, check.num_maps), check.warning_lines()
         return RunReport(
             format=FORMAT,
             scorp=__version__,
             date=datetime.now().astimezone().isoformat(timespec="seconds"),
-            capture=str(self.datamanager.get_datapath()),
-            experiment=self.config.experiment_name or "",
-            method=self.config.method_name or "",
-            iterations=self.num_iterations,
+            capture=str(run.data.get_datapath()),
+            experiment=training.experiment,
+            method=training.method,
+            iterations=training.schedule.num_iterations,
             interrupted_at=interrupted_at,
             scene=self._scene(),
             masks=of_masks,
             objects=entries,
-            stages={name: Cost(**cost) for name, cost in self.clock.state().items()},
-            warnings=[*warned, *self.objects.warnings],
+            stages={name: Cost(**cost) for name, cost in run.clock.state().items()},
+            warnings=[*warned, *run.warnings],
             settings=self._settings(),
             versions=_versions(),
-            machine=_machine(self.model.device),
+            machine=_machine(run.model.device),
         )
 
     def _scene(self) -> SceneFacts:
-        layers, number = self.model.scene_composite.layers, len(self.model.gauss_params["means"])
+        data, layers = self.run.data, self.run.model.scene_composite.layers
+        number = len(self.run.model.gauss_params["means"])
         return SceneFacts(
             gaussians=number - int((layers == ONLY_BEFORE).sum()),
             gaussians_before=number - int((layers == ONLY_AFTER).sum()),
-            training_views=len(self.datamanager.train_dataset),
-            evaluation_views=len(self.datamanager.eval_dataset),
+            training_views=len(data.train_dataset),
+            evaluation_views=len(data.eval_dataset),
         )
 
     def _settings(self) -> Facts:
         """The options that decide what objects become, without those of generators, which may hold secrets."""
-        config = self.model.config
-        settings: Facts = {"machine.seed": self.config.machine.seed}
+        config = self.run.model.config
+        settings: Facts = {"machine.seed": self.run.in_training.seed}
         settings["pipeline.model.generator.name"] = config.generator.name
         for name, maker in config.generator.per_object.items():
             settings[f"pipeline.model.generator.per-object {name}"] = maker
@@ -134,11 +160,11 @@ class ReportFlow:
 
     def _pictures(self, entries: dict[str, ObjectEntry]) -> dict[str, list[Row]]:
         """The pictures of every lifted object; what they tell of placing goes into the facts as well."""
-        model, album = self.model, album_for(len(self.model.scene_objects.names))
-        objects = model.scene_objects.objects()
+        objects = self.run.model.scene_objects.objects()
         if not objects:
             return {}
-        self.objects.lifting.find_views(objects if album.is_full else ())
+        album = album_for(len(self.run.model.scene_objects.names))
+        find_views(self.run, objects if album.is_full else ())
         scenes, rows = self._scenes(), {}
         for one in track(objects, "Picturing objects", console=CONSOLE, transient=True):
             rows[one.name], overlays = picture_object(self._subject(one, scenes), scenes, album)
@@ -147,8 +173,7 @@ class ReportFlow:
         return rows
 
     def _scenes(self) -> Scenes:
-        model = self.model
-        views = captured_views(model, self.datamanager)
+        model, views = self.run.model, self.run.views.captured
         after = model.scene
         return Scenes(
             before=model.scene_before if model.scene_composite.is_composed else after,
@@ -159,19 +184,18 @@ class ReportFlow:
         )
 
     def _subject(self, one: LiftedObject, scenes: Scenes) -> Subject:
-        model, store = self.model, self.model.scene_proxies
-        own_rows = model.scene_composite.own(one).indices
-        own = scenes.before[own_rows]
+        model, store = self.run.model, self.run.model.scene_proxies
+        own = scenes.before[model.scene_composite.own(one).indices]
         is_composed = one.name in model.scene_composite.names
         center, diagonal = one.frame.center, one.frame.diagonal
-        proxy = alone = None
+        proxy = alone = placement = None
         if one.name in store.names:
-            known = store.proxy(one.name)
-            pose = known.T_world_proxy or store.refused(one.name)
-            placed = transform_gaussians(known.gaussians, pose or _around(center, diagonal))
-            proxy, alone = None if pose is None else placed, placed
-            if known.T_world_proxy is not None:
-                center, diagonal = known.T_world_proxy.translation.to(center), known.T_world_proxy.scale
+            placement, gaussians = store.record(one.name).placement, store.proxy(one.name).gaussians
+            pose = _best_pose(placement)
+            alone = transform_gaussians(gaussians, pose or _around(center, diagonal))
+            proxy = None if pose is None else alone
+            if isinstance(placement, Placed):
+                center, diagonal = placement.pose.translation.to(center), placement.pose.scale
         return Subject(
             label=one.label,
             center=center,
@@ -179,11 +203,22 @@ class ReportFlow:
             own=own,
             shown=scenes.after[model.scene_composite.shown(one).indices] if is_composed else own,
             proxy=proxy,
-            is_believed=one.name in store.names and store.is_placed(one.name),
+            is_believed=isinstance(placement, Placed),
             proxy_alone=alone,
             visible_shares=dict(one.visible_shares),
             crops=model.scene_objects.views.get(one.name, ()),
         )
+
+
+def _best_pose(placement: Placement) -> Similarity | None:
+    """The pose of a proxy, or the best one that was refused."""
+    match placement:
+        case Placed(pose=pose):
+            return pose
+        case Refused(best=best):
+            return best
+        case _:
+            return None
 
 
 def _flat(options: object, prefix: str) -> Facts:

@@ -1,4 +1,4 @@
-"""What people ask for in the viewer while a run goes on: it waits here until the run has a moment for it."""
+"""Requests of people at the viewer, which wait here until the run has a moment for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scorp_ns.gaussians.similarity import Similarity
 
 @dataclass(frozen=True)
 class Accept:
-    """The proxy of an object belongs here, and nobody shall search any more."""
+    """The proxy of an object belongs here, without any search."""
 
     name: str
     T_world_proxy: Similarity
@@ -54,43 +54,43 @@ class Keep:
     name: str
 
 
-Wish = Accept | Search | Reject | Restore | Regenerate | Keep
+Request = Accept | Search | Reject | Restore | Regenerate | Keep
 
 
-class Corrections:
-    """Wishes on their way from the viewer's threads to the run's, and the answers on their way back."""
+class RequestQueue:
+    """Requests on their way from the viewer's threads to the run's, and the answers on their way back."""
 
     def __init__(self) -> None:
         self.is_heard = False
-        """Whether there is a run that carries wishes out."""
+        """Whether there is a run that carries requests out."""
         self.listeners: list[Callable[[str], None]] = []
-        """Whom to tell what became of a wish, in words."""
-        self._waiting: list[Wish] = []
+        """Called with the answer to a request, in words."""
+        self._waiting: list[Request] = []
         self._lock = RLock()
 
     @property
-    def waiting(self) -> tuple[Wish, ...]:
-        """What was asked for and is not carried out yet, the oldest first."""
+    def waiting(self) -> tuple[Request, ...]:
+        """The requests that are not carried out yet, the oldest first."""
         return tuple(self._waiting)
 
-    def ask(self, wish: Wish) -> None:
-        """Ask for something; an earlier wish of the same kind for the object is given up."""
+    def ask(self, request: Request) -> None:
+        """Add a request, in place of an earlier one of the same kind for the object."""
         with self._lock:
-            kept = [one for one in self._waiting if (type(one), one.name) != (type(wish), wish.name)]
-            self._waiting = [*kept, wish]
+            kept = [one for one in self._waiting if (type(one), one.name) != (type(request), request.name)]
+            self._waiting = [*kept, request]
 
-    def take(self) -> tuple[Wish, ...]:
-        """All wishes that wait; they do so no more."""
+    def take(self) -> tuple[Request, ...]:
+        """All requests that wait; they do so no more."""
         with self._lock:
             taken, self._waiting = tuple(self._waiting), []
         return taken
 
     def forget(self, name: str) -> None:
-        """Give up what was asked for an object: the name may come to mean another one."""
+        """Drop the requests for an object: the name may come to mean another one."""
         with self._lock:
             self._waiting = [one for one in self._waiting if one.name != name]
 
     def answer(self, text: str) -> None:
-        """Tell whoever listens what became of a wish."""
+        """Tell all listeners the answer to a request."""
         for listener in self.listeners:
             listener(text)

@@ -1,47 +1,65 @@
-"""Between the training run and the tuning of proxies' colours."""
+"""The stage that tunes proxies' colours to the photographs."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import LiftedObject
-from scorp_ns.run.lifting import ObjectFlow, capture_to_world, scene_depths
+from scorp_ns.report.of_run.facts import DONE, FAILED, SKIPPED, StageText, TuneFacts
+from scorp_ns.run.object_facts import NOT_YET, is_placed, reason_for_nothing, seconds_of
+from scorp_ns.run.object_stage import ObjectStage
+from scorp_ns.run.run import Run
+from scorp_ns.scene.records import NotTuned, Tuned
+from scorp_ns.schedule import Schedule
 from scorp_ns.stages.tune import tune
 
-if TYPE_CHECKING:
-    from scorp_ns.model import ScorpModel
-    from scorp_ns.trainer import ScorpTrainer
 
+class TuneStage(ObjectStage):
+    """The tuning of every placed proxy, once for each pose, just before objects are composed."""
 
-class TuneFlow:
-    """The tuning of proxies in one training run."""
+    name, result = "tune", "colours tuned"
+    text = StageText("tune", "tuned", "Its proxy keeps the colours that were generated.", TuneFacts)
 
-    def __init__(self, model: ScorpModel, trainer: ScorpTrainer, objects: ObjectFlow) -> None:
-        self.model, self.objects, self.clock = model, objects, trainer.clock
-        self.store = model.scene_proxies
+    def start(self, schedule: Schedule) -> int | None:
+        """The iteration after which the scene is composed."""
+        return schedule.compose_start
 
-    def tune(self) -> None:
-        """Tune the colours of every proxy that has its place, once for each place."""
-        names = {name for name in self.store.names if self.store.is_placed(name) and not self.store.is_tried(name)}
-        objects = map(self.model.scene_composite.own, self.model.scene_objects.objects())
-        waiting = [one for one in objects if one.name in names]
-        if waiting:
-            with self.clock.stage("tune"):
-                depths = scene_depths(self.model, self.objects.datamanager)
+    def work(self, run: Run) -> None:
+        """Tune the proxies that are placed and not tuned there yet."""
+        store = run.model.scene_proxies
+        names = {name for name in store.names if is_placed(run, name) and store.record(name).tuning is None}
+        if waiting := run.own_objects(names):
+            with run.clock.stage(self.name):
                 for one in waiting:
-                    self._tune_one(one, depths)
+                    _tune(run, one)
 
-    def _tune_one(self, one: LiftedObject, depths: SceneDepths) -> None:
-        """Tune one proxy; a failure leaves it in the colours that were generated."""
-        to_world, proxy = capture_to_world(self.objects.datamanager), self.store.proxy(one.name)
-        with self.clock.of_object(one.name):
-            try:
-                self.store.tune(one.name, tune(depths, one, proxy, to_world, self.model.config.tune))
-            except Exception as error:  # Fields compute with libraries that may raise anything.
-                reason = str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
-                self.store.leave_untuned(one.name, reason)
-                CONSOLE.print(f"The proxy of '{one.name}' keeps its colours. {reason}", style="yellow", markup=False)
+    def is_behind(self, run: Run) -> bool:
+        """Whether any proxy was tuned."""
+        store = run.model.scene_proxies
+        return any(store.record(name).tuning is not None for name in store.names)
+
+    def facts(self, run: Run, name: str) -> TuneFacts:
+        """The proxy's colours."""
+        placed, seconds = is_placed(run, name), seconds_of(run, self.name, name)
+        match run.model.scene_proxies.record(name).tuning if placed else None:
+            case Tuned(color_map=color_map, evidence=evidence):
+                told = {"color_map": color_map.tolist(), "evidence": dict(evidence)}
+                return TuneFacts(state=DONE, seconds=seconds, **told)
+            case NotTuned(reason=reason):
+                return TuneFacts(state=FAILED, reason=reason, seconds=seconds)
+            case None:
+                return TuneFacts(state=SKIPPED, reason=NOT_YET if placed else reason_for_nothing(run, name))
+
+
+def _tune(run: Run, one: LiftedObject) -> None:
+    """Tune one proxy; a failure leaves it in the colours that were generated."""
+    store, config = run.model.scene_proxies, run.model.config.tune
+    with run.clock.of_object(one.name):
+        try:
+            tuned = tune(run.views.depths, one, store.proxy(one.name), run.data.capture_to_world, config)
+            store.tune(one.name, tuned)
+        except Exception as error:  # Fields compute with libraries that may raise anything.
+            reason = str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
+            store.leave_untuned(one.name, reason)
+            CONSOLE.print(f"The proxy of '{one.name}' keeps its colours. {reason}", style="yellow", markup=False)
