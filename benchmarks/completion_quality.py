@@ -83,18 +83,19 @@ def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
     from scorp_ns.generate.symmetry.config import SymmetryConfig
     from scorp_ns.lift.scene_depths import SceneDepths
     from scorp_ns.products import ObjectInfo
-    from scorp_ns.run.lifting import ObjectLifting, capture_to_world, captured_views
+    from scorp_ns.run.object_editing import lift_masks
     from scorp_ns.stages.propose import request_proxy
 
     with contextlib.redirect_stdout(sys.stderr):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
         model, datamanager = pipeline.model, pipeline.datamanager
-        to_world, views = capture_to_world(datamanager), captured_views(model, datamanager)
-        lifted_scene = ObjectLifting(model, datamanager, config.parent).lift_masks()
+        to_world, views = datamanager.capture_to_world, pipeline.run.views.captured
+        lift_masks(pipeline.run)
         depths = SceneDepths(model.scene, views)
     meshes = {entry["name"]: capture / entry["mesh"] for entry in json.loads((capture / "objects.json").read_text())}
-    for one in lifted_scene.objects:
-        request = request_proxy(depths, one, ObjectInfo(one.name), lifted_scene.views[one.name], to_world, 1)
+    for one in model.scene_objects.objects():
+        best_views = model.scene_objects.views[one.name]
+        request = request_proxy(depths, one, ObjectInfo(one.name), best_views, to_world, 1)
         begin = time.perf_counter()
         asset = SymmetryConfig().build().generate(request, Work())
         seconds = time.perf_counter() - begin

@@ -128,14 +128,13 @@ def _fits(config: Path, capture: Path) -> dict[str, Fit]:
     """How each object of a finished run agrees with the truth; objects that were not lifted agree with nothing."""
     from nerfstudio.utils.eval_utils import eval_setup
 
-    from scorp_ns.run.lifting import capture_to_world, captured_views
 
     with contextlib.redirect_stdout(sys.stderr):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
         model, datamanager = pipeline.model, pipeline.datamanager
-        views, scene = captured_views(model, datamanager), model.scene
+        views, scene = pipeline.run.views.captured, model.scene
     lifted = {one.name: one.indices for one in model.scene_objects.objects()}
-    to_capture, fits = capture_to_world(datamanager).inverse(), {}
+    to_capture, fits = datamanager.capture_to_world.inverse(), {}
     for entry in json.loads((capture / "objects.json").read_text()):
         own = scene[lifted.get(entry["name"], torch.zeros(0, dtype=torch.long))]
         ious = [_iou(own, view, capture, entry["id"]) for view in views]

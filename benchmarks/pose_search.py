@@ -182,13 +182,12 @@ def _of_run(config: Path) -> list[ProxyRequest]:
     from nerfstudio.utils.eval_utils import eval_setup
 
     from scorp_ns.lift.scene_depths import SceneDepths
-    from scorp_ns.run.lifting import capture_to_world, captured_views
     from scorp_ns.stages.propose import request_proxy
 
     with contextlib.redirect_stdout(sys.stderr):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
-        depths = SceneDepths(pipeline.model.scene, captured_views(pipeline.model, pipeline.datamanager))
-    to_world = capture_to_world(pipeline.datamanager)
+        depths = SceneDepths(pipeline.model.scene, pipeline.run.views.captured)
+    to_world = pipeline.datamanager.capture_to_world
     lifted = pipeline.model.scene_objects.objects()
     return [request_proxy(depths, one, ObjectInfo(one.name), (), to_world, 1) for one in lifted]
 

@@ -21,7 +21,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,10 @@ from scorp_ns.evaluate.meshes import Mesh, read_mesh
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.pose.refinement import MovingProxy
-from scorp_ns.run.callbacks import ObjectCourse
-from scorp_ns.run.lifting import capture_to_world
-from scorp_ns.schedule import Schedule
+from scorp_ns.run.placing import place_proxies
+from scorp_ns.run.refining import begin_refinement, finish_refinement
+from scorp_ns.run.stage import STAGES
+from scorp_ns.scene.records import Placed
 
 SAMPLES = 20_000
 """Points on each of two surfaces whose distance is measured."""
@@ -101,40 +102,40 @@ class PlacedRun:
             settings.output_dir, settings.vis = folder, "tensorboard"
             trainer: Any = settings.setup(local_rank=0, world_size=1)
             trainer.setup()
-            self.trainer, self.model = trainer, trainer.pipeline.model
-            self.schedule = Schedule(self.model.config.schedule, settings.max_num_iterations)
-            self.course = ObjectCourse(self.model, trainer, self.schedule)
-            self.course.objects.lift()
-            self.course.proxies.propose()
-            names = self.course.places.place()
+            self.trainer, self.run, self.model = trainer, trainer.pipeline.run, trainer.pipeline.model
+            for stage in STAGES[: [stage.name for stage in STAGES].index("place")]:
+                stage.work(self.run)
+            names = place_proxies(self.run)
         self.assets, self.gt = self.model.config.generator.asset.folder, settings.data / "gt"
         self.title = f"{self.assets.parent.name:10} {settings.data.parent.name:32}"
-        self.to_world = capture_to_world(trainer.pipeline.datamanager)
-        self.iterations = [one for one in range(settings.max_num_iterations) if self.schedule.refines(one)]
+        self.to_world = trainer.pipeline.datamanager.capture_to_world
+        self.iterations = self.run.in_training.schedule.refinement
         if not self.iterations:
             raise SystemExit(f"{config}: in this run no places learn.")
-        places = {name: self.model.scene_proxies.proxy(name).T_world_proxy for name in sorted(names)}
+        places = {name: self.model.scene_proxies.pose(name) for name in sorted(names)}
         self.found: dict[str, Similarity] = {name: place for name, place in places.items() if place is not None}
 
     def refine(self, offs: dict[str, np.ndarray], number: int) -> Iterator[Trial]:
         """Lets all places learn, each from so far off where it was found."""
-        store, refinement, places = self.model.scene_proxies, self.model.scene_refinement, self.course.places
+        store, refinement = self.model.scene_proxies, self.model.scene_refinement
         for name, off in offs.items():
-            store.settle(name, self._moved(name, self.found[name], torch.from_numpy(off)), {})
+            moved = self._moved(name, self.found[name], torch.from_numpy(off))
+            store.set_placement(name, Placed(moved, {}, "search"))
         with _quietly():
-            places.begin_refinement(set(offs))
+            begin_refinement(self.run, set(offs))
             starts = {name: refinement.start(name) for name in offs}
             for step in self.iterations:
                 for callback in self.trainer.callbacks:
                     callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
                 self.trainer.train_iteration(step)
-            ways = {name: refinement.change(name) for name in offs if not refinement.is_lost(name)}
+            ways = {name: refinement.change(name) for name in offs if not refinement.has_diverged(name)}
             learned = {name: self._moved(name, starts[name], way) for name, way in ways.items()}
-            places.finish_refinement()
+            finish_refinement(self.run)
         for name in offs.keys() - learned.keys():
             print(f"{self.title} {name:16} {number} got lost, and keeps its place")
         for name in learned:
-            kept, facts = store.proxy(name).T_world_proxy, store.confidence(name)
+            placement = store.record(name).placement
+            kept, facts = placement.pose, placement.confidence
             costs = facts["cost_found"], facts["cost_refined"]
             is_taken = not torch.equal(kept.matrix, starts[name].matrix)
             rows = {
@@ -148,8 +149,8 @@ class PlacedRun:
         return MovingProxy.at(1, self.model.scene_proxies.proxy(name).gaussians, start).place(change)
 
     def _errors(self, name: str, place: Similarity) -> tuple[float, ...]:
-        store, facts = self.model.scene_proxies, self.model.scene_proxies.confidence(name)
-        store.settle(name, place, facts)
+        store = self.model.scene_proxies
+        store.set_placement(name, replace(store.record(name).placement, pose=place))
         proxy, truth = store.proxy(name), self.gt / f"{name}.ply"
         errors = errors_of_pose(proxy, self.assets, truth, self.to_world)
         surface = mesh_of(proxy.field, 1 / 96).moved(self.to_world.inverse() @ place)

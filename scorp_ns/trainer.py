@@ -129,7 +129,7 @@ class ScorpTrainer(Trainer):
         """Train from where the run stands to the end of `max_num_iterations`."""
         num_iterations = self.config.max_num_iterations
         if self._start_step >= num_iterations and self.config.regenerate:
-            self._work_on_objects()
+            self.work_on_objects()
             return
         if self._start_step >= num_iterations:
             CONSOLE.print(
@@ -150,7 +150,7 @@ class ScorpTrainer(Trainer):
         finally:
             self.config.max_num_iterations = num_iterations
 
-    def _work_on_objects(self) -> None:
+    def work_on_objects(self) -> None:
         """Do to the objects of a complete run what is asked for, which is kept or the run fails."""
         step, self.training_state = self._start_step - 1, "completed"
         self._save_dataparser_transform()
@@ -184,9 +184,10 @@ class ScorpTrainer(Trainer):
         while True:
             time.sleep(LOOK_EVERY_S)
             if self.pipeline.run.requests.waiting:
-                self._correct_complete_run()
+                self.correct_complete_run()
 
-    def _correct_complete_run(self) -> None:
+    def correct_complete_run(self) -> None:
+        """Carry out what people ask for, and tell them where it cannot be kept."""
         try:
             for callback in self.callbacks:
                 callback.run_callback_at_location(self.step, TrainingCallbackLocation.AFTER_TRAIN)
@@ -240,7 +241,7 @@ class ScorpTrainer(Trainer):
         path = checkpoint_path(self.checkpoint_dir, step)
         # What people do in the viewer comes before or after, and makes new tensors.
         with self.train_lock:
-            state = self._state(step)
+            state = self.state(step)
         try:
             write_checkpoint(state, path)
         except CheckpointError as error:
@@ -251,7 +252,8 @@ class ScorpTrainer(Trainer):
         if self.config.save_only_latest_checkpoint:
             remove_other_checkpoints(path)
 
-    def _state(self, step: int) -> dict[str, Any]:
+    def state(self, step: int) -> dict[str, Any]:
+        """All that decides how the run goes on."""
         to_world, clock = self.pipeline.datamanager.capture_to_world, self.pipeline.run.clock
         return {
             "step": step,

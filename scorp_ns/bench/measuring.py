@@ -35,8 +35,10 @@ from scorp_ns.model import ScorpModel
 from scorp_ns.model_config import AFTER, BEFORE
 from scorp_ns.products import CapturedView
 from scorp_ns.render.surface_depth import render_depths
-from scorp_ns.run.lifting import COSTS_FILE, FOLDER, capture_to_world, captured_views, evaluation_views
+from scorp_ns.run.run import FOLDER
 from scorp_ns.run.stage_clock import read_costs
+from scorp_ns.run.stage_runner import COSTS_FILE
+from scorp_ns.scene.records import Refused, Unplaced
 
 MOST_POINTS = 50_000
 """More points of a surface measure nothing new."""
@@ -77,7 +79,7 @@ def load_run(config: Path, plan: BenchPlan, way: Refinement) -> MeasuredRun:
         views = _all_views(model, datamanager)
     # Proxies that others make have frames of their own, of which the files' true poses say nothing.
     assets = plan.assets if way.generator == "asset" else None
-    return MeasuredRun(model, views, capture_to_world(datamanager), _targets(datamanager, plan), assets)
+    return MeasuredRun(model, views, datamanager.capture_to_world, _targets(datamanager, plan), assets)
 
 
 def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
@@ -92,7 +94,8 @@ def _targets(datamanager: ScorpDataManager, plan: BenchPlan) -> dict[str, int]:
 
 def _all_views(model: ScorpModel, datamanager: ScorpDataManager) -> dict[str, CapturedView]:
     """Training views, then evaluation views, under the names of the mask sources."""
-    views = [*captured_views(model, datamanager), *evaluation_views(model, datamanager)]
+    trained_on = datamanager.captured_views(model.camera_optimizer, model.device)
+    views = [*trained_on, *datamanager.evaluation_views(model.device)]
     return {frame.name: view for frame, view in zip(datamanager.mask_frames, views, strict=True)}
 
 
@@ -194,11 +197,12 @@ def _object(
     parts: dict[str, Any] = _means(by_set["withheld"], lambda score: score.objects.get(label))
     for views in OTHER_SETS:
         parts[views] = _means(by_set[views], lambda score: score.objects.get(label))
-    lifted = next((run.model.scene_composite.own(one) for one in store.objects() if one.name == name), None)
+    lifted = store.object(name) if name in store.names else None
     if lifted is None:
         parts["failed"] = store.failures.get(name, "Objects were not lifted.")
     else:
-        parts["lift"] = {"gaussians": len(lifted.indices), "mask_iou": lifted.mask_iou}
+        own = run.model.scene_composite.own(lifted)
+        parts["lift"] = {"gaussians": len(own.indices), "mask_iou": own.mask_iou}
     parts |= _proxy_facts(run.model, name) | _composite_facts(run.model, name)
     if mesh is not None:
         parts["geometry"] = {BEFORE: _geometry(run, scene.of([label]), mesh, split)} | _proxy_geometry(run, name, mesh)
@@ -209,11 +213,12 @@ def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
     """What is known of the object's proxy; nothing if none was tried."""
     store = model.scene_proxies
     if name in store.names:
-        told = store.proxy(name).evidence.items()
-        evidence = {fact: value for fact, value in told if not isinstance(value, str)}
-        facts = {"proxy": {"seconds": store.seconds(name), "evidence": evidence | dict(store.confidence(name))}}
-        reason = store.misplaced(name)
-        return facts if reason is None else facts | {"failed": f"Not placed: {reason}"}
+        record = store.record(name)
+        placement = record.placement
+        evidence = {fact: value for fact, value in record.evidence.items() if not isinstance(value, str)}
+        confidence = {} if isinstance(placement, Unplaced) else dict(placement.confidence)
+        facts: dict[str, Any] = {"proxy": {"seconds": record.seconds, "evidence": evidence | confidence}}
+        return facts | ({"failed": f"Not placed: {placement.reason}"} if isinstance(placement, Refused) else {})
     return {"failed": f"No proxy: {store.failures[name]}"} if name in store.failures else {}
 
 
@@ -221,15 +226,16 @@ def _composite_facts(model: ScorpModel, name: str) -> dict[str, Any]:
     """What the object is made of; nothing if it was not to be composed."""
     store = model.scene_composite
     if name in store.names:
-        facts = store.facts(name)
-        return {"composite": {what: facts[what] for what in ("kept", "dropped", "filled")} | facts["evidence"]}
+        record = store.record(name)
+        numbers = {"kept": record.kept, "dropped": record.dropped, "filled": record.filled}
+        return {"composite": numbers | dict(record.evidence)}
     return {"failed": f"Not composed: {store.failures[name]}"} if name in store.failures else {}
 
 
 def _proxy_geometry(run: MeasuredRun, name: str, mesh: Path) -> dict[str, Any]:
     """How near the surface of a proxy that has its place is to the true one."""
     store = run.model.scene_proxies
-    pose = store.proxy(name).T_world_proxy if name in store.names else None
+    pose = store.pose(name) if name in store.names else None
     if pose is None:
         return {}
     surface = mesh_of(store.proxy(name).field, 1 / CELLS).moved(run.to_world.inverse() @ pose)

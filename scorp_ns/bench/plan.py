@@ -9,9 +9,11 @@ from itertools import product
 from pathlib import Path
 
 from scorp_ns.errors import ScorpError
+from scorp_ns.messages import all_of, did_you_mean
+from scorp_ns.run.stage import moments
 
-STAGES = ("scene", "lift", "propose", "place", "compose")
-"""The stages of a run, in their order."""
+LAST_STAGES = ("scene", *moments())
+"""The stages that a bench may end with: the scene's training, and those with a moment of their own."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ class BenchPlan:
     compare_with: tuple[Path, ...] = ()
     """Reports of other benches, to be shown beside this one's."""
 
+    def __post_init__(self) -> None:
+        if self.stop_after not in LAST_STAGES:
+            raise ScorpError(
+                f"--stop-after is '{self.stop_after}'.",
+                f"It names the last stage to run: {all_of(LAST_STAGES)}.",
+                did_you_mean([self.stop_after], LAST_STAGES),
+            )
+
     @property
     def refinements(self) -> tuple[Refinement, ...]:
         """All ways to go on from the scene that are compared; the first trains the scene for all."""
@@ -74,17 +84,17 @@ class BenchPlan:
         return self._reaches("propose")
 
     @property
-    def places(self) -> bool:
-        """Whether the places of proxies are searched for."""
-        return self._reaches("place")
-
-    @property
     def composes(self) -> bool:
         """Whether objects are put together with their proxies."""
         return self._reaches("compose")
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The moments of stages that are not run."""
+        return LAST_STAGES[LAST_STAGES.index(self.stop_after) + 1 :]
+
     def _reaches(self, stage: str) -> bool:
-        return STAGES.index(self.stop_after) >= STAGES.index(stage)
+        return stage not in self.left_out
 
 
 def parse_share(text: str) -> Fraction:

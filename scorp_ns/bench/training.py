@@ -79,17 +79,12 @@ def _take_over(source: Path, target: Path, fork: int) -> None:
 
 def _options_of_stages(plan: BenchPlan, way: Refinement) -> list[object]:
     """What the plan says of the stages after the scene's training."""
-    if not plan.lifts:
-        return ["--pipeline.model.schedule.lift-at", NEVER]
+    options: list[object] = [part for moment in plan.left_out for part in (f"--pipeline.model.schedule.{moment}-at", NEVER)]
     if not plan.proposes:
-        return ["--pipeline.model.schedule.propose-at", NEVER]
-    options: list[object] = [f"{GENERATOR}.name", way.generator]
-    if not plan.places:
-        options += ["--pipeline.model.schedule.place-at", NEVER]
+        return options
+    options += [f"{GENERATOR}.name", way.generator]
     if plan.composes:
         options += ["--pipeline.model.compose.mode", way.mode]
-    else:
-        options += ["--pipeline.model.schedule.compose-at", NEVER]
     if plan.assets is not None:
         options += [f"{GENERATOR}.asset.folder", plan.assets.absolute()]
     if way.generator in BUILT_IN:

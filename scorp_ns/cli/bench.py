@@ -23,8 +23,8 @@ class Bench:
     """The method to train with."""
     iterations: int | None = None
     """Length of each training run; the method's own where not given."""
-    stop_after: Literal["scene", "lift", "propose", "place", "compose"] = "compose"
-    """The last stage to run and measure."""
+    stop_after: str = "compose"
+    """The last stage to run and measure: `scene`, or one of scorp's stages, such as `lift` or `propose`."""
     generator: tuple[str, ...] = ("symmetry",)
     """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or names of installed plugins.
 

@@ -20,6 +20,7 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.messages import unknown_objects
 from scorp_ns.model import ScorpModel
+from scorp_ns.scene.records import Placed, Refused, Unplaced
 from scorp_ns.products import LiftedObject, Proxy
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
@@ -101,9 +102,13 @@ def _placed_proxy(model: ScorpModel, name: str) -> tuple[Proxy | None, str | Non
         return None, store.failures.get(name, "No proxy was generated for it.")
     if name in store.rejected:
         return None, "Its proxy was rejected in the viewer."
-    if not store.is_placed(name):
-        return None, store.misplaced(name) or "Its proxy has not been placed yet."
-    return store.proxy(name), None
+    match store.record(name).placement:
+        case Placed():
+            return store.proxy(name), None
+        case Refused(reason=reason):
+            return None, reason
+        case Unplaced():
+            return None, "Its proxy has not been placed yet."
 
 
 def _mesh(run: FinishedRun, proxy: Proxy, choices: ExportChoices) -> TexturedMesh:

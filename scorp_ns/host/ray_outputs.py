@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from gsplat.utils import normalized_quat_to_rotmat
 from jaxtyping import Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.models.splatfacto import SplatfactoModel
 from torch import Tensor
 
 from scorp_ns.host.ray_grids import RayGrid, normals_from_points, ray_grid, ray_lengths
 from scorp_ns.host.surface_lookup import SurfaceLookup
 
-if TYPE_CHECKING:
-    from scorp_ns.model import ScorpModel
-
 OPAQUE = 0.5
 """Rays that meet less opacity than this meet no surface."""
 
 
-def outputs_along_rays(model: ScorpModel, rays: RayBundle) -> dict[str, Tensor]:
+def outputs_along_rays(model: SplatfactoModel, rays: RayBundle) -> dict[str, Tensor]:
     """rgb, accumulation, depth along the ray and normals in [0, 1] for every ray, in the rays' own shape."""
     grid = ray_grid(rays.origins, rays.directions, _lengths(rays), rays.pixel_area)
     return _rendered(model, rays, grid) if grid is not None else _looked_up(model, rays)
@@ -38,7 +34,7 @@ def _lengths(rays: RayBundle) -> Float[Tensor, "*b 1"]:
     return rays.metadata.get("directions_norm", torch.ones_like(rays.origins[..., :1]))
 
 
-def _rendered(model: ScorpModel, rays: RayBundle, grid: RayGrid) -> dict[str, Tensor]:
+def _rendered(model: SplatfactoModel, rays: RayBundle, grid: RayGrid) -> dict[str, Tensor]:
     """One render of the camera that casts these rays."""
     camera = Cameras(
         camera_to_worlds=grid.T_world_opengl[None],
@@ -57,7 +53,7 @@ def _rendered(model: ScorpModel, rays: RayBundle, grid: RayGrid) -> dict[str, Te
     return outputs
 
 
-def _looked_up(model: ScorpModel, rays: RayBundle) -> dict[str, Tensor]:
+def _looked_up(model: SplatfactoModel, rays: RayBundle) -> dict[str, Tensor]:
     """What the Gaussians around the middle of each ray look like: texture baking sends rays across the surface."""
     near = rays.nears if rays.nears is not None else torch.zeros_like(rays.origins[..., :1])
     far = rays.fars if rays.fars is not None else near
@@ -77,7 +73,7 @@ def _looked_up(model: ScorpModel, rays: RayBundle) -> dict[str, Tensor]:
     }
 
 
-def _surface(model: ScorpModel) -> SurfaceLookup:
+def _surface(model: SplatfactoModel) -> SurfaceLookup:
     return SurfaceLookup(
         means=model.means.detach(),
         scales=torch.exp(model.scales.detach()),

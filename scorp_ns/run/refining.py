@@ -37,8 +37,7 @@ class RefineStage(ObjectStage):
         if run.model.step + 1 not in training.schedule.refinement:
             finish_refinement(run)
         elif placed and not run.model.scene_composite.is_composed:
-            finish_refinement(run)
-            _begin(run, placed)
+            begin_refinement(run, placed)
 
 
 def finish_refinement(run: Run) -> None:
@@ -53,8 +52,9 @@ def finish_refinement(run: Run) -> None:
     _reset(run)
 
 
-def _begin(run: Run, names: Collection[str]) -> None:
-    """Let the poses of these proxies learn."""
+def begin_refinement(run: Run, names: Collection[str]) -> None:
+    """Let the poses of these proxies learn, and those that learned before no more."""
+    finish_refinement(run)
     proxies = run.model.scene_proxies
     poses = {name: proxies.pose(name) for name in proxies.names if name in names}
     run.model.scene_refinement.begin({name: pose for name, pose in poses.items() if pose is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -131,8 +131,3 @@ class Run:
         self.running = running
         for listener in self.listeners:
             listener()
-
-    @property
-    def lock(self) -> AbstractContextManager[object]:
-        """Held by whoever changes the model."""
-        return nullcontext() if self.training is None else self.training.lock

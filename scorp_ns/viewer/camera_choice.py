@@ -13,9 +13,10 @@ from torch import Tensor
 from viser import ClientHandle, GuiDropdownHandle, SceneNodeHandle
 
 from scorp_ns.cameras import viewmats_from_camera_to_worlds
+from scorp_ns.run.object_editing import find_views
 from scorp_ns.viewer.object_markers import color_of
 from scorp_ns.viewer.place_edits import wxyz_from_rotation
-from scorp_ns.viewer.session import Desk
+from scorp_ns.viewer.session import Session
 
 NO_VIEWS = "(none)"
 
@@ -35,10 +36,10 @@ SEES = 0.02
 class CameraChoice:
     """The arc of cameras around the chosen object, and jumps to the best of them."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._model = desk, desk.model
+    def __init__(self, session: Session) -> None:
+        self._session, self._run, self._model = session, session.run, session.run.model
         self._arc: list[SceneNodeHandle] = []
-        gui = desk.server.gui
+        gui = session.server.gui
         with gui.add_folder("Photographs"):
             self._show_arc = gui.add_checkbox(
                 "Camera arc", False, hint="Which photographs see the chosen object: brighter cameras see more of it."
@@ -57,16 +58,16 @@ class CameraChoice:
         self._jump_button.on_click(lambda event: self._jump(event.client, False))
         self._behind_button.on_click(lambda event: self._jump(event.client, True))
         self._find_button.on_click(lambda _: self._find())
-        desk.choice_listeners.append(self._draw_arc)
+        session.choice_listeners.append(self._draw_arc)
         self._is_looked_for = False
         self._looked_for: set[str] = set()
         """The objects whose views were looked for once without being asked to."""
 
     def refresh(self) -> None:
         """Offer the views of the chosen object as they are now."""
-        name, views = self._desk.look.name, self._model.scene_objects.views
+        name, views = self._session.choice.name, self._model.scene_objects.views
         is_missing = name is not None and name not in views
-        if name is not None and is_missing and self._desk.trainer is None and name not in self._looked_for:
+        if name is not None and is_missing and not self._session.is_trained and name not in self._looked_for:
             self._looked_for.add(name)
             self._find()
         self._find_button.visible = is_missing and not self._is_looked_for
@@ -80,21 +81,21 @@ class CameraChoice:
 
         def find() -> None:
             try:
-                self._desk.lifting.find_views(self._model.scene_objects.objects())
+                find_views(self._run, self._model.scene_objects.objects())
             finally:
                 self._is_looked_for = False
 
-        self._desk.in_background(find)
+        self._session.in_background(find)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The training cameras by the names of their photographs."""
-        frames = self._desk.datamanager.mask_frames[: len(self._desk.datamanager.train_dataset)]
+        frames = self._run.data.mask_frames[: len(self._run.data.train_dataset)]
         return {frame.name: number for number, frame in enumerate(frames)}
 
     def _place_of(self, number: int) -> tuple[Float64[Tensor, "3 3"], Float64[Tensor, " 3"], float]:
         """How a training camera is turned, with z forward, where it stands, and how far it opens up and down."""
-        camera = self._desk.datamanager.train_dataset.cameras[number]
+        camera = self._run.data.train_dataset.cameras[number]
         T_camera_world = viewmats_from_camera_to_worlds(camera.camera_to_worlds[None].double().cpu())[0]
         rotation = T_camera_world[:3, :3].T
         fov = 2 * math.atan(float(camera.height) / 2 / float(camera.fy))
@@ -102,13 +103,13 @@ class CameraChoice:
 
     def _jump(self, client: ClientHandle | None, is_behind: bool) -> None:
         """Let somebody look from the chosen photograph's camera, or from the other side of the object."""
-        name, number = self._desk.look.name, self._numbers.get(self._views.value)
+        name, number = self._session.choice.name, self._numbers.get(self._views.value)
         if name is None or number is None or client is None:
-            self._desk.tell("Choose an object that has views first.")
+            self._session.notify("Choose an object that has views first.")
             return
         rotation, position, fov = self._place_of(number)
         if is_behind:
-            center = self._model.scene_objects.frame(name).center.double().cpu()
+            center = self._model.scene_objects.record(name).frame.center.double().cpu()
             rotation, position = HALF_TURN @ rotation, HALF_TURN @ (position - center) + center
         with client.atomic():
             client.camera.position = position.numpy() * VISER_NERFSTUDIO_SCALE_RATIO
@@ -119,22 +120,22 @@ class CameraChoice:
         """Draw the cameras, if they are wanted and an object is chosen, in place of those of another object."""
         for handle in self._arc:
             handle.remove()
-        name = self._desk.look.name
+        name = self._session.choice.name
         self._arc = []
         if self._show_arc.value and name in self._model.scene_objects.names:
-            shares = self._model.scene_objects.visible_shares(name)
+            shares = self._model.scene_objects.record(name).visible_shares
             most = max([*shares.values(), SEES])
             for photograph, number in self._numbers.items():
                 self._arc += self._draw_camera(name, number, shares.get(photograph, 0.0), most)
 
     def _draw_camera(self, name: str, number: int, share: float, most: float) -> list[SceneNodeHandle]:
         """One camera, and the line from it to the object if it sees that."""
-        store, scene = self._model.scene_objects, self._desk.server.scene
+        record, scene = self._model.scene_objects.record(name), self._session.server.scene
         rotation, position, fov = self._place_of(number)
-        center = store.frame(name).center.double().cpu()
+        center = record.frame.center.double().cpu()
         sees = share >= SEES
         bright = 0.25 + 0.75 * share / most
-        color = 255 * bright * np.array(color_of(store.label(name))) if sees else np.array(BLIND)
+        color = 255 * bright * np.array(color_of(record.label)) if sees else np.array(BLIND)
         camera = scene.add_camera_frustum(
             f"/scorp/arc/{number}",
             fov=fov,

@@ -10,11 +10,11 @@ import torch
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.plugins.generators import BUILT_IN
 from scorp_ns.plugins.registry import GENERATORS, plugin_names
-from scorp_ns.run.lifting import capture_to_world
 from scorp_ns.run.requests import Accept, Regenerate, Reject, Restore, Search
+from scorp_ns.scene.records import Placed, Refused
 from scorp_ns.viewer.gizmo import Gizmo
 from scorp_ns.viewer.place_edits import AXES, flipped, mirrored, nudged, resized
-from scorp_ns.viewer.session import Desk
+from scorp_ns.viewer.session import Session
 
 NO_PROXY = "Choose an object that has a proxy first."
 
@@ -24,18 +24,18 @@ NO_OBJECT = "Choose an object first."
 class Correcting:
     """Buttons that ask the run for something, and the gizmo that says where."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._model = desk, desk.model
+    def __init__(self, session: Session) -> None:
+        self._session, self._model = session, session.run.model
         self._start: Similarity | None = None
         self._draft: Similarity | None = None
-        self._gizmo = Gizmo(desk.server.scene, self._take_from_gizmo)
-        with desk.server.gui.add_folder("Correct", expand_by_default=False):
+        self._gizmo = Gizmo(session.server.scene, self._take_from_gizmo)
+        with session.server.gui.add_folder("Correct", expand_by_default=False):
             self._build_place()
             self._build_decisions()
-        desk.choice_listeners.append(self._stop)
+        session.choice_listeners.append(self._stop)
 
     def _build_place(self) -> None:
-        gui = self._desk.server.gui
+        gui = self._session.server.gui
         self._move = gui.add_checkbox("Move proxy", False, hint="Show a gizmo at the proxy of the chosen object.")
         self._size = gui.add_slider("Size %", 25.0, 400.0, 1.0, 100.0, hint="Of the size that it has now.")
         self._shift = gui.add_vector3("Shift", (0.0, 0.0, 0.0), step=0.001, hint="Along the capture's axes, its units.")
@@ -57,7 +57,7 @@ class Correcting:
         self._undo_button.on_click(lambda _: self._begin())
 
     def _build_decisions(self) -> None:
-        gui, choice = self._desk.server.gui, self._model.config.generator
+        gui, choice = self._session.server.gui, self._model.config.generator
         self._reject_button = gui.add_button("Reject", hint="Leave the chosen object as it was lifted.")
         self._restore_button = gui.add_button("Restore", hint="Compose the chosen object after all.", visible=False)
         makers = list(dict.fromkeys([choice.name, *BUILT_IN, *plugin_names(GENERATORS)]))
@@ -69,7 +69,7 @@ class Correcting:
 
     def refresh(self) -> None:
         """Offer to reject what is not rejected, and to restore what is."""
-        is_rejected = self._desk.look.name in self._model.scene_proxies.rejected
+        is_rejected = self._session.choice.name in self._model.scene_proxies.rejected
         self._reject_button.visible = not is_rejected
         self._restore_button.visible = is_rejected
         if self._draft is not None and self._proxy_name() is None:
@@ -77,7 +77,7 @@ class Correcting:
 
     def _proxy_name(self) -> str | None:
         """The chosen object, if it has a proxy."""
-        name = self._desk.look.name
+        name = self._session.choice.name
         return name if name in self._model.scene_proxies.names else None
 
     def _begin(self) -> None:
@@ -85,7 +85,7 @@ class Correcting:
         name = self._proxy_name()
         if name is None:
             self._stop()
-            self._desk.tell(NO_PROXY)
+            self._session.notify(NO_PROXY)
             return
         self._move.value = True
         self._size.value = 100.0
@@ -94,22 +94,27 @@ class Correcting:
         self._take(self._start)
 
     def _standing(self, name: str) -> Similarity:
-        """Where a proxy stands, or else the best that anybody knows of that."""
-        store, frame = self._model.scene_proxies, self._model.scene_objects.frame(name)
-        proxy = store.proxy(name)
-        in_box = Similarity(torch.eye(3, dtype=torch.float64), frame.center.double().cpu(), frame.diagonal)
-        return proxy.T_world_proxy or store.refused(name) or proxy.T_world_start or in_box
+        """The pose of a proxy, or else the best one that is known."""
+        record, frame = self._model.scene_proxies.record(name), self._model.scene_objects.record(name).frame
+        match record.placement:
+            case Placed(pose=pose):
+                return pose
+            case Refused(best=best) if best is not None:
+                return best
+        if record.start is not None:
+            return record.start.pose
+        return Similarity(torch.eye(3, dtype=torch.float64), frame.center.double().cpu(), frame.diagonal)
 
     def _stop(self) -> None:
         """Put the gizmo away, and forget where the proxy was moved."""
         self._gizmo.hide()
         self._draft = None
         self._move.value = False
-        self._desk.see(draft=None)
+        self._session.see(draft=None)
 
     def _take(self, pose: Similarity) -> None:
         self._draft = pose
-        self._desk.see(draft=pose)
+        self._session.see(draft=pose)
 
     def _take_from_gizmo(self, pose: Similarity) -> None:
         if self._draft is not None:
@@ -130,27 +135,29 @@ class Correcting:
             self._change(lambda pose: resized(pose, factor))
 
     def _nudge(self) -> None:
-        to_world = capture_to_world(self._desk.datamanager)
+        to_world = self._session.run.data.capture_to_world
         self._change(lambda pose: nudged(pose, self._shift.value, self._turn.value, to_world))
 
     def _hand_in(self, kind: type[Accept] | type[Search]) -> None:
         """Ask for what was drafted."""
         name, draft = self._proxy_name(), self._draft
         if name is None or draft is None:
-            self._desk.tell("Move the proxy first: tick 'Move proxy', and use the gizmo, the slider or the numbers.")
-        elif self._desk.ask(kind(name, draft)):
+            self._session.notify(
+                "Move the proxy first: tick 'Move proxy', and use the gizmo, the slider or the numbers."
+            )
+        elif self._session.ask(kind(name, draft)):
             self._stop()
 
     def _decide(self, kind: type[Reject] | type[Restore]) -> None:
-        name = self._desk.look.name
+        name = self._session.choice.name
         if name is None:
-            self._desk.tell(NO_OBJECT)
+            self._session.notify(NO_OBJECT)
         else:
-            self._desk.ask(kind(name))
+            self._session.ask(kind(name))
 
     def _regenerate(self) -> None:
-        name = self._desk.look.name
+        name = self._session.choice.name
         if name is None:
-            self._desk.tell(NO_OBJECT)
+            self._session.notify(NO_OBJECT)
         else:
-            self._desk.ask(Regenerate(name, cast("str", self._maker.value)))
+            self._session.ask(Regenerate(name, cast("str", self._maker.value)))

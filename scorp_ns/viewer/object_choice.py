@@ -8,7 +8,7 @@ from viser import GuiDropdownHandle
 
 from scorp_ns.products import ObjectView
 from scorp_ns.viewer.object_list import NO_OBJECTS, describe, status_of, strip_of
-from scorp_ns.viewer.session import Desk
+from scorp_ns.viewer.session import Session
 
 NONE_CHOSEN = "(none)"
 
@@ -16,11 +16,11 @@ NONE_CHOSEN = "(none)"
 class ObjectChoice:
     """All objects with their pictures, and the one that the parts below are about."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._model = desk, desk.model
+    def __init__(self, session: Session) -> None:
+        self._session, self._model = session, session.run.model
         self._numbers: dict[str, int] = {}
         self._pictures: dict[str, tuple[ObjectView, str]] = {}
-        gui = desk.server.gui
+        gui = session.server.gui
         with gui.add_folder("Objects"):
             # The root is for pictures in files; these hold theirs themselves.
             self._list = gui.add_markdown(NO_OBJECTS, image_root=Path())
@@ -48,7 +48,7 @@ class ObjectChoice:
 
     def _choose(self) -> None:
         name = self._choice.value
-        self._desk.choose(name if name in self._model.scene_objects.names else None)
+        self._session.choose(name if name in self._model.scene_objects.names else None)
 
     def _picture(self, name: str) -> str | None:
         """The picture of an object; None for one whose views nobody has looked for in this process."""

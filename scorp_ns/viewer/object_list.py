@@ -6,17 +6,14 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from scorp_ns.messages import counted
+from scorp_ns.model import ScorpModel
 from scorp_ns.products import ObjectView
-from scorp_ns.scene.proxies import PERSON, SceneProxies
+from scorp_ns.scene.records import Placed, ProxyRecord, Refused, Unplaced
 from scorp_ns.viewer.markdown import plain
-
-if TYPE_CHECKING:
-    from scorp_ns.model import ScorpModel
 
 THUMBNAIL = 60
 """Sides of the pictures of objects, in pixels."""
@@ -52,35 +49,34 @@ def status_of(model: ScorpModel) -> list[ObjectStatus]:
 
 def _status(model: ScorpModel, name: str) -> ObjectStatus:
     proxies, composite = model.scene_proxies, model.scene_composite
-    has_proxy = name in proxies.names
-    reasons = [proxies.failures.get(name), proxies.misplaced(name) if has_proxy else None, composite.failures.get(name)]
-    return ObjectStatus(
-        name, _stage(model, name), _confidence(proxies, name) if has_proxy else "", tuple(filter(None, reasons))
-    )
+    record = proxies.record(name) if name in proxies.names else None
+    refusal = record.placement.reason if record is not None and isinstance(record.placement, Refused) else None
+    reasons = tuple(filter(None, [proxies.failures.get(name), refusal, composite.failures.get(name)]))
+    return ObjectStatus(name, _stage(model, name, record), "" if record is None else _confidence(record), reasons)
 
 
-def _stage(model: ScorpModel, name: str) -> str:
-    """How far an object has come."""
-    proxies, composite = model.scene_proxies, model.scene_composite
-    if name in proxies.rejected:
+def _stage(model: ScorpModel, name: str, record: ProxyRecord | None) -> str:
+    """The stage that an object has come to."""
+    if name in model.scene_proxies.rejected:
         return "rejected by you: as it was lifted"
-    if name in composite.names:
-        facts = composite.facts(name)
-        return f"composed: {facts['kept']} kept, {facts['filled']} from its proxy"
-    if name not in proxies.names:
+    if name in model.scene_composite.names:
+        composed = model.scene_composite.record(name)
+        return f"composed: {composed.kept} kept, {composed.filled} from its proxy"
+    if record is None:
         return "lifted, without a proxy"
-    return "proxy placed" if proxies.is_placed(name) else "proxy without a place"
+    return "proxy placed" if isinstance(record.placement, Placed) else "proxy without a place"
 
 
-def _confidence(proxies: SceneProxies, name: str) -> str:
-    """What speaks for a proxy and for its place."""
-    proxy = proxies.proxy(name)
-    if proxies.accepted_by(name) == PERSON:
-        return f"by {proxy.made_by}, placed by you"
-    facts = proxies.confidence(name) or proxy.evidence
+def _confidence(record: ProxyRecord) -> str:
+    """The evidence for a proxy and for its pose."""
+    placement = record.placement
+    if isinstance(placement, Placed) and placement.by == "person":
+        return f"by {record.made_by}, placed by you"
+    confidence = {} if isinstance(placement, Unplaced) else placement.confidence
+    facts = confidence or record.evidence
     numbers = [f"{fact.replace('_', ' ')} {value:.0%}" for fact, value in facts.items() if _is_share(value)]
-    start = ["searched from your place"] if proxies.started_by(name) == PERSON else []
-    return ", ".join([f"by {proxy.made_by}", *start, *numbers])
+    start = ["searched from your place"] if record.start is not None and record.start.by_person else []
+    return ", ".join([f"by {record.made_by}", *start, *numbers])
 
 
 def _is_share(value: float | str) -> bool:

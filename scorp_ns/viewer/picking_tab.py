@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from threading import Thread
-from typing import TYPE_CHECKING, cast
-
 import torch
 from nerfstudio.viewer.viewer_elements import ViewerClick, ViewerControl
 from viser import GuiDropdownHandle
@@ -14,50 +9,38 @@ from viser import GuiDropdownHandle
 from scorp_ns.errors import PickError, ScorpError
 from scorp_ns.lift.seen_surface import hit_point
 from scorp_ns.messages import counted, some_of
-from scorp_ns.run.lifting import FOLDER, ObjectLifting, capture_to_world
+from scorp_ns.run.object_editing import pick_object, remove_object, write_objects
 from scorp_ns.run.requests import Keep
 from scorp_ns.scene.picks import Pick, read_picks, write_picks
 from scorp_ns.viewer.markdown import plain
 from scorp_ns.viewer.object_markers import ObjectMarkers
-
-if TYPE_CHECKING:
-    from nerfstudio.viewer.viewer import Viewer
-
-    from scorp_ns.data.datamanager import ScorpDataManager
-    from scorp_ns.model import ScorpModel
+from scorp_ns.viewer.session import Session
 
 REACH = 1.0
 """An object ends within this share of the distance that it was clicked from: it fits into the view."""
-
-NOTICE_MS = 8000
-"""How long a notification stays."""
 
 NOTHING_PICKED = "(none)"
 
 HINT = "Give the object a name, press the button, and click on the object."
 
 
-class ObjectPicking(ViewerControl):
+class ObjectPicking:
     """The viewer's folder 'Pick'. Its callbacks run in threads of the viewer's, whose lock guards the model."""
 
-    def __init__(self, model: ScorpModel) -> None:
-        self._model = model
-        self._is_picking = False
-
-    def _setup(self, viewer: Viewer) -> None:
+    def __init__(self, session: Session, control: ViewerControl) -> None:
         """Build the folder where the caller is; in a finished run, grow again what an earlier viewer saved."""
-        super()._setup(viewer)
-        datamanager = cast("ScorpDataManager", viewer.pipeline.datamanager)
-        self._lifting = ObjectLifting(self._model, datamanager, viewer.log_filename.parent / FOLDER)
-        self._markers = ObjectMarkers(viewer.viser_server.scene)
-        self._build(viewer)
+        self._session, self._run, self._model = session, session.run, session.run.model
+        self._control = control
+        self._is_picking = False
+        self._markers = ObjectMarkers(session.server.scene)
+        self._build()
         self._model.scene_objects.listeners.append(self._refresh)
         self._refresh()
-        if viewer.trainer is None:
+        if not session.is_trained:
             self._restore()
 
-    def _build(self, viewer: Viewer) -> None:
-        gui = viewer.viser_server.gui
+    def _build(self) -> None:
+        gui = self._session.server.gui
         with gui.add_folder("Pick", expand_by_default=False):
             self._show = gui.add_checkbox("Mark objects", False, hint="Mark the Gaussians of every object.")
             self._name = gui.add_text("New object", "", hint="The name of the object to be picked.")
@@ -72,8 +55,8 @@ class ObjectPicking(ViewerControl):
         self._show.on_update(lambda _: self._markers.set_visible(self._show.value))
         self._pick_button.on_click(lambda _: self._start())
         self._stop_button.on_click(lambda _: self._stop())
-        self._remove_button.on_click(lambda _: self._guarded(self._remove))
-        self._save_button.on_click(lambda _: self._guarded(self._save))
+        self._remove_button.on_click(lambda _: self._session.guarded(self._remove, self._tell))
+        self._save_button.on_click(lambda _: self._session.guarded(self._save, self._tell))
 
     def _start(self) -> None:
         """Begin to wait for a click on an object."""
@@ -82,11 +65,11 @@ class ObjectPicking(ViewerControl):
             return
         self._set_picking(True)
         self._tell(f"Click on the middle of '{self._name.value.strip()}'.")
-        self.register_pointer_cb("click", self._on_click, lambda: self._set_picking(False))
+        self._control.register_pointer_cb("click", self._on_click, lambda: self._set_picking(False))
 
     def _stop(self) -> None:
         if self._is_picking:
-            self.unregister_pointer_cb()
+            self._control.unregister_pointer_cb()
 
     def _set_picking(self, is_picking: bool) -> None:
         """Show that clicks are ours now, or no more, whoever ended that."""
@@ -95,15 +78,7 @@ class ObjectPicking(ViewerControl):
         self._stop_button.visible = is_picking
 
     def _on_click(self, click: ViewerClick) -> None:
-        self._guarded(lambda: self._pick(self._name.value.strip(), click))
-
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Do something to the model while nobody else does, and say in words why it fails."""
-        with self.viewer.train_lock or contextlib.nullcontext():
-            try:
-                action()
-            except ScorpError as error:
-                self._tell(str(error))
+        self._session.guarded(lambda: self._pick(self._name.value.strip(), click), self._tell)
 
     def _pick(self, name: str, click: ViewerClick) -> None:
         """Grow an object where a click hit."""
@@ -111,7 +86,7 @@ class ObjectPicking(ViewerControl):
             self._tell(refusal)
             return
         self._info.content = f"Growing '{name}' ..."
-        self._lifting.pick(self._pick_at(name, click))
+        pick_object(self._run, self._pick_at(name, click))
         self._stop()
         self._name.value = ""
         number = len(self._model.scene_objects.indices(name))
@@ -123,7 +98,7 @@ class ObjectPicking(ViewerControl):
         hit = hit_point(self._model.scene, origin, direction)
         if hit is None:
             raise PickError("The click hit nothing.", "It has to meet an object.", "Click on the middle of the object.")
-        to_capture = capture_to_world(self._lifting.datamanager).inverse()
+        to_capture = self._run.data.capture_to_world.inverse()
         x, y, z = to_capture.apply(hit.cpu().double()).tolist()
         return Pick(name, (x, y, z), REACH * float((hit.cpu() - origin).norm()) * to_capture.scale)
 
@@ -131,7 +106,7 @@ class ObjectPicking(ViewerControl):
         """Why no object can be picked under a name."""
         if not name:
             return "Give the object a name first."
-        known = {*self._model.scene_objects.names, *(info.name for info in self._lifting.masked_objects)}
+        known = {*self._model.scene_objects.names, *(info.name for info in self._run.masked_objects)}
         if name in known:
             return f"There is an object '{name}' already. Choose another name."
         return None
@@ -149,11 +124,11 @@ class ObjectPicking(ViewerControl):
         if name in self._model.scene_refinement.names:
             self._tell(f"The place of the proxy of '{name}' is being refined. Remove it when that is done.")
             return
-        self._lifting.remove(name)
-        if self.viewer.trainer is not None and self.viewer.trainer.training_state == "completed":
-            self._model.corrections.ask(Keep(name))
-        if read_picks(self._lifting.folder):
-            write_picks(self._lifting.folder, store.picks)
+        remove_object(self._run, name)
+        if self._session.training_state == "completed":
+            self._run.requests.ask(Keep(name))
+        if read_picks(self._run.folder):
+            write_picks(self._run.folder, store.picks)
         self._tell(f"'{name}' is no object any more. Files that were written of it stay where they are.")
 
     def _save(self) -> None:
@@ -162,24 +137,28 @@ class ObjectPicking(ViewerControl):
         if not store.names:
             self._tell("There are no objects to save.")
             return
-        self._lifting.write()
-        write_picks(self._lifting.folder, store.picks)
-        self._tell(f"{counted(len(store.names), 'object')} saved in {self._lifting.folder}.")
+        write_objects(self._run)
+        write_picks(self._run.folder, store.picks)
+        self._tell(f"{counted(len(store.names), 'object')} saved in {self._run.folder}.")
 
     def _restore(self) -> None:
         """Grow again what an earlier viewer saved, in a thread of its own, as it takes seconds."""
         try:
-            picks = [pick for pick in read_picks(self._lifting.folder) if not self._refusal(pick.name)]
+            picks = [pick for pick in read_picks(self._run.folder) if not self._refusal(pick.name)]
         except ScorpError as error:
             self._tell(str(error))
             return
         if picks:
             self._info.content = f"Growing {some_of([pick.name for pick in picks])} again ..."
-            Thread(target=self._grow_again, args=(picks,), daemon=True).start()
+            self._session.in_background(lambda: self._grow_again(picks))
 
     def _grow_again(self, picks: list[Pick]) -> None:
+        """Grow each of them; one that does not grow any more is told, and costs the others nothing."""
         for pick in picks:
-            self._guarded(lambda pick=pick: self._lifting.pick(pick))
+            try:
+                pick_object(self._run, pick)
+            except ScorpError as error:
+                self._tell(str(error))
         self._info.content = HINT
 
     def _refresh(self) -> None:
@@ -190,7 +169,6 @@ class ObjectPicking(ViewerControl):
         self._markers.show(objects, self._model.scene.means, self._show.value)
 
     def _tell(self, message: str) -> None:
-        """Say something below the button, and where it cannot be missed."""
+        """Show a message below the button, and where it cannot be missed."""
         self._info.content = plain(message)
-        for client in self.viser_server.get_clients().values():
-            client.add_notification("Objects", message, auto_close=NOTICE_MS)
+        self._session.notify(message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int16
@@ -15,13 +14,11 @@ from scorp_ns.gaussians.seeding import SH_C0, base_features
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import parameters_from_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
+from scorp_ns.model import ScorpModel
 from scorp_ns.model_config import AFTER, BEFORE
-from scorp_ns.scene.visible_gaussians import OBJECTS as ALL_OBJECTS
+from scorp_ns.model_config import OBJECTS as ALL_OBJECTS
 from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 from scorp_ns.viewer.object_markers import color_of
-
-if TYPE_CHECKING:
-    from scorp_ns.model import ScorpModel
 
 TINT = 0.6
 """How much of an object's own colour gives way to that of its label."""
@@ -56,7 +53,7 @@ class Colors(str, Enum):
 
 
 @dataclass(frozen=True)
-class Look:
+class ViewChoice:
     """What somebody chose to see."""
 
     shown: Shown = Shown.SCENE
@@ -72,39 +69,39 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledGaussians:
     """Parameters of Gaussians, and what is known of each."""
 
     parameters: dict[str, Tensor]
     labels: Int16[Tensor, " n"]
     visibility: Float[Tensor, " n"]
 
-    def with_more(self, others: Rows) -> Rows:
+    def with_more(self, others: LabelledGaussians) -> LabelledGaussians:
         """These Gaussians and others."""
         parameters = {name: torch.cat([value, others.parameters[name]]) for name, value in self.parameters.items()}
-        return Rows(
+        return LabelledGaussians(
             parameters,
             torch.cat([self.labels, others.labels]),
             torch.cat([self.visibility, others.visibility]),
         )
 
-    def only(self, chosen: Tensor) -> Rows:
+    def only(self, chosen: Tensor) -> LabelledGaussians:
         """The chosen ones among them."""
         parameters = {name: value[chosen] for name, value in self.parameters.items()}
-        return Rows(parameters, self.labels[chosen], self.visibility[chosen])
+        return LabelledGaussians(parameters, self.labels[chosen], self.visibility[chosen])
 
 
-def render_look(model: ScorpModel, look: Look, camera: Cameras) -> dict[str, Tensor]:
+def render_choice(model: ScorpModel, choice: ViewChoice, camera: Cameras) -> dict[str, Tensor]:
     """What a camera sees of what somebody chose to see; of the scene, where that is not there."""
-    if look.shown == Shown.MASKS and look.photographs is not None:
-        outputs = render_look(model, replace(look, shown=Shown.SCENE), camera)
-        return outputs | {"rgb": look.photographs.over(outputs["rgb"], camera)}
-    if look.shown != Shown.SPLIT:
-        return model.render_parameters(camera, _painted(rows_of(model, look), look, model.config.sh_degree))
+    if choice.shown == Shown.MASKS and choice.photographs is not None:
+        outputs = render_choice(model, replace(choice, shown=Shown.SCENE), camera)
+        return outputs | {"rgb": choice.photographs.over(outputs["rgb"], camera)}
+    if choice.shown != Shown.SPLIT:
+        return model.render_parameters(camera, _painted(gaussians_of(model, choice), choice, model.config.sh_degree))
     width = int(camera.width.item())
-    middle = min(max(round(look.split * width), 1), width - 1)
+    middle = min(max(round(choice.split * width), 1), width - 1)
     halves = [
-        model.render_parameters(part, _painted(_shown(model, show), look, model.config.sh_degree))
+        model.render_parameters(part, _painted(_shown(model, show), choice, model.config.sh_degree))
         for part, show in ((_part(camera, 0, middle), BEFORE), (_part(camera, middle, width), AFTER))
     ]
     outputs = {name: torch.cat([half[name] for half in halves], dim=1) for name in halves[0]}
@@ -112,31 +109,31 @@ def render_look(model: ScorpModel, look: Look, camera: Cameras) -> dict[str, Ten
     return outputs
 
 
-def rows_of(model: ScorpModel, look: Look) -> Rows:
+def gaussians_of(model: ScorpModel, choice: ViewChoice) -> LabelledGaussians:
     """The Gaussians that a look shows; the scene's, where what it shows is not there."""
-    name = look.name if look.name in model.scene_objects.names else None
-    if look.shown == Shown.BEFORE:
+    name = choice.name if choice.name in model.scene_objects.names else None
+    if choice.shown == Shown.BEFORE:
         return _shown(model, BEFORE)
-    if look.shown == Shown.OBJECTS and model.scene_objects.names:
+    if choice.shown == Shown.OBJECTS and model.scene_objects.names:
         return _shown(model, ALL_OBJECTS)
-    if name is None or look.shown in (Shown.SCENE, Shown.OBJECTS, Shown.MASKS):
+    if name is None or choice.shown in (Shown.SCENE, Shown.OBJECTS, Shown.MASKS):
         return _shown(model, AFTER)
-    if look.shown == Shown.OBJECT:
+    if choice.shown == Shown.OBJECT:
         return _shown(model, name)
-    before, label = _shown(model, BEFORE), model.scene_objects.label(name)
-    if look.shown == Shown.LIFTED:
+    before, label = _shown(model, BEFORE), model.scene_objects.record(name).label
+    if choice.shown == Shown.LIFTED:
         return before.only(before.labels == label)
-    proxy = _proxy(model, name, look.draft)
+    proxy = _proxy(model, name, choice.draft)
     if proxy is None:
         return _shown(model, AFTER)
-    return proxy if look.shown == Shown.PROXY else before.only(before.labels != label).with_more(proxy)
+    return proxy if choice.shown == Shown.PROXY else before.only(before.labels != label).with_more(proxy)
 
 
-def _shown(model: ScorpModel, show: str) -> Rows:
-    return Rows(*model.shown_with_labels(show))
+def _shown(model: ScorpModel, show: str) -> LabelledGaussians:
+    return LabelledGaussians(*model.shown_with_labels(show))
 
 
-def _proxy(model: ScorpModel, name: str, draft: Similarity | None) -> Rows | None:
+def _proxy(model: ScorpModel, name: str, draft: Similarity | None) -> LabelledGaussians | None:
     """The surface of a proxy where it stands, or where somebody moves it; None without one or a place for it."""
     if name not in model.scene_proxies.names:
         return None
@@ -146,8 +143,8 @@ def _proxy(model: ScorpModel, name: str, draft: Similarity | None) -> Rows | Non
         return None
     parameters = parameters_from_gaussians(transform_gaussians(proxy.gaussians, pose), model.config.sh_degree)
     parameters = {key: value.to(model.device) for key, value in parameters.items()}
-    labels = torch.full((len(proxy.gaussians),), model.scene_objects.label(name), dtype=torch.int16)
-    return Rows(parameters, labels.to(model.device), torch.zeros(len(labels)).to(model.device))
+    labels = torch.full((len(proxy.gaussians),), model.scene_objects.record(name).label, dtype=torch.int16)
+    return LabelledGaussians(parameters, labels.to(model.device), torch.zeros(len(labels)).to(model.device))
 
 
 def _part(camera: Cameras, first: int, last: int) -> Cameras:
@@ -163,14 +160,14 @@ def _part(camera: Cameras, first: int, last: int) -> Cameras:
     ).to(camera.device)
 
 
-def _painted(rows: Rows, look: Look, sh_degree: int) -> dict[str, Tensor]:
+def _painted(rows: LabelledGaussians, choice: ViewChoice, sh_degree: int) -> dict[str, Tensor]:
     """The parameters in the colours that somebody chose."""
-    if look.colors == Colors.PHOTOGRAPHED:
+    if choice.colors == Colors.PHOTOGRAPHED:
         return rows.parameters
     features = rows.parameters["features_dc"]
     own = torch.sigmoid(features) if sh_degree == 0 else (0.5 + SH_C0 * features).clamp(0, 1)
     is_object = (rows.labels > 0)[:, None]
-    if look.colors == Colors.LABELS:
+    if choice.colors == Colors.LABELS:
         colors = torch.where(is_object, (1 - TINT) * own + TINT * label_colors(rows.labels), own)
         rest = torch.where(is_object, 1 - TINT, 1.0)
     else:

@@ -1,92 +1,93 @@
-"""What the parts of the panel share: the viewer, the chosen object, and what is to be seen."""
+"""The session that all parts of the panel share: the run, the viewer, the chosen object, and the chosen view of it."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
+
+from nerfstudio.viewer.viewer import Viewer
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.run.lifting import FOLDER, ObjectLifting, captured_views
-from scorp_ns.run.requests import Wish
+from scorp_ns.run.requests import Request
+from scorp_ns.run.run import Run
 from scorp_ns.viewer.markdown import plain
 from scorp_ns.viewer.masked_photographs import MaskedPhotographs
-from scorp_ns.viewer.render_modes import Look
-
-if TYPE_CHECKING:
-    from nerfstudio.viewer.viewer import Viewer
-
-    from scorp_ns.data.datamanager import ScorpDataManager
-    from scorp_ns.model import ScorpModel
-    from scorp_ns.trainer import ScorpTrainer
+from scorp_ns.viewer.render_modes import ViewChoice
 
 NOTICE_MS = 8000
-"""How long a notification stays."""
+"""The time that a notification stays."""
 
 
-class Desk:
-    """One viewer of one model. Its callbacks run in threads of the viewer's, and none of them waits for training."""
+class Session:
+    """One viewer of one run. Its callbacks run in threads of the viewer's, and none of them waits for training."""
 
-    def __init__(self, model: ScorpModel, viewer: Viewer) -> None:
-        self.model, self.viewer, self.server = model, viewer, viewer.viser_server
-        self.look = Look(photographs=MaskedPhotographs(lambda: captured_views(model, self.datamanager)))
+    def __init__(self, run: Run, viewer: Viewer) -> None:
+        self.run, self.viewer, self.server = run, viewer, viewer.viser_server
+        self.choice = ViewChoice(photographs=MaskedPhotographs(lambda: run.views.captured))
         self.choice_listeners: list[Callable[[], None]] = []
-        """Whom to tell when another object is chosen."""
-        self.message: Any = None
-        """The line of the panel that says what happened last."""
-        self.lifting = ObjectLifting(model, self.datamanager, viewer.log_filename.parent / FOLDER)
+        """Called when another object is chosen."""
+        self.message: HasContent | None = None
+        """The line of the panel with the latest message."""
 
     @property
-    def trainer(self) -> ScorpTrainer | None:
-        """Who trains the model; None for a run that is only looked at."""
-        return cast("ScorpTrainer | None", self.viewer.trainer)
+    def is_trained(self) -> bool:
+        """Whether the run is in training, or could go on with it."""
+        return self.viewer.trainer is not None
 
     @property
-    def datamanager(self) -> ScorpDataManager:
-        """The capture."""
-        return cast("ScorpDataManager", self.viewer.pipeline.datamanager)
+    def training_state(self) -> str | None:
+        """The trainer's `training`, `paused` or `completed`; None for a run that is only looked at."""
+        return None if self.viewer.trainer is None else self.viewer.trainer.training_state
 
     def see(self, **changes: Any) -> None:
-        """Change what is to be seen, and show it."""
-        self.look = replace(self.look, **changes)
+        """Change the view, and show it."""
+        self.choice = replace(self.choice, **changes)
         self.viewer._trigger_rerender()
 
     def choose(self, name: str | None) -> None:
         """Choose another object."""
-        if name != self.look.name:
+        if name != self.choice.name:
             self.see(name=name, draft=None)
             for listener in self.choice_listeners:
                 listener()
 
-    def tell(self, message: str) -> None:
-        """Say something in the panel, and where it cannot be missed."""
-        self.message.content = plain(message)
+    def notify(self, message: str) -> None:
+        """Show a message in the panel, and where it cannot be missed."""
+        if self.message is not None:
+            self.message.content = plain(message)
         for client in self.server.get_clients().values():
             client.add_notification("scorp", message, auto_close=NOTICE_MS)
 
+    def guarded(self, action: Callable[[], None], tell: Callable[[str], None] | None = None) -> None:
+        """Change the model while no one else does, and tell in words why that fails."""
+        with self.viewer.train_lock or nullcontext():
+            try:
+                action()
+            except ScorpError as error:
+                (tell or self.notify)(str(error))
+
     def in_background(self, action: Callable[[], None]) -> None:
-        """Do something to the model that takes its time while nobody else does, and say in words why it fails."""
+        """Do the same in a thread, as it takes its time."""
+        Thread(target=self.guarded, args=(action,), daemon=True).start()
 
-        def act() -> None:
-            with self.viewer.train_lock or contextlib.nullcontext():
-                try:
-                    action()
-                except ScorpError as error:
-                    self.tell(str(error))
-
-        Thread(target=act, daemon=True).start()
-
-    def ask(self, wish: Wish) -> bool:
-        """Ask the run for something; whether there is one that hears it."""
-        if self.trainer is None or not self.model.corrections.is_heard:
-            self.tell(
+    def ask(self, request: Request) -> bool:
+        """Hand a request to the run; whether there is one that hears it."""
+        if not self.is_trained or not self.run.requests.is_heard:
+            self.notify(
                 "A finished run can be looked at here, but not changed. Give its ns-train command again with "
                 f"--load-dir {self.viewer.log_filename.parent} --vis viewer to change it."
             )
             return False
-        self.model.corrections.ask(wish)
-        is_paused = self.trainer.training_state == "paused"
-        self.tell("Asked for; it is done when training is resumed." if is_paused else "Asked for ...")
+        self.run.requests.ask(request)
+        is_paused = self.training_state == "paused"
+        self.notify("Asked for; it is done when training is resumed." if is_paused else "Asked for ...")
         return True
+
+
+class HasContent(Protocol):
+    """A line of text in the panel."""
+
+    content: str

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from scorp_ns.viewer.render_modes import Colors, Shown
-from scorp_ns.viewer.session import Desk
+from scorp_ns.viewer.session import Session
 
 
 class ShowChoice:
     """What is shown, in which colours, and where a divided picture is divided."""
 
-    def __init__(self, desk: Desk) -> None:
-        gui = desk.server.gui
+    def __init__(self, session: Session) -> None:
+        gui = session.server.gui
         with gui.add_folder("Show"):
             self._shown = gui.add_dropdown("Show", [one.value for one in Shown])
             self._split = gui.add_slider("Divide at", 0.05, 0.95, 0.05, 0.5, visible=False)
             self._colors = gui.add_dropdown("Colours", [one.value for one in Colors])
-        self._desk = desk
+        self._session = session
         self._shown.on_update(lambda _: self._change_shown())
-        self._split.on_update(lambda _: desk.see(split=self._split.value))
-        self._colors.on_update(lambda _: desk.see(colors=Colors(self._colors.value)))
+        self._split.on_update(lambda _: session.see(split=self._split.value))
+        self._colors.on_update(lambda _: session.see(colors=Colors(self._colors.value)))
 
     def _change_shown(self) -> None:
         shown = Shown(self._shown.value)
         self._split.visible = shown == Shown.SPLIT
-        self._desk.see(shown=shown)
+        self._session.see(shown=shown)

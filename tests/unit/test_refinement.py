@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 import torch
 from ball_proxies import ball_proxy
+from composed_models import lifted_model
 from pose_requests import FOCAL, SIDE, Trouble, make_case
+from small_runs import small_training
 from solid_shapes import thing_mesh
 
 from scorp_ns.fields.config import FieldConfig
@@ -29,10 +32,10 @@ from scorp_ns.pose.refinement import (
 )
 from scorp_ns.pose.silhouettes import Shot, silhouette
 from scorp_ns.products import Proxy
-from scorp_ns.run.callbacks import _set_stage
-from scorp_ns.run.placing import PlaceFlow
-from scorp_ns.scene.pose_refinement import SceneRefinement
-from scorp_ns.scene.proxies import SceneProxies
+from scorp_ns.run.callbacks import training_callbacks
+from scorp_ns.run.refining import begin_refinement
+from scorp_ns.run.stage_runner import StageRunner
+from scorp_ns.scene.pose_refinement import PoseRefinement
 from scorp_ns.schedule import Schedule, ScheduleConfig
 from scorp_ns.stages.refine import choose_place
 from scorp_ns.surfaces.queries import SurfaceQueries
@@ -171,7 +174,7 @@ def test_the_better_place_is_kept(is_better: bool):
 
 
 def test_what_learns_survives_a_checkpoint():
-    before, after = SceneRefinement(), SceneRefinement()
+    before, after = PoseRefinement(), PoseRefinement()
     before.begin({"mug": PLACE, "a/b. ü": Similarity.identity()})
     before.changes.data[1] = CHANGE
     file = io.BytesIO()
@@ -187,8 +190,7 @@ def test_what_learns_survives_a_checkpoint():
 
 def test_places_learn_between_placing_and_composing():
     def learning(config: ScheduleConfig, number: int = 1000) -> list[int]:
-        schedule = Schedule(config, number)
-        return [step for step in range(number) if schedule.refines(step)]
+        return list(Schedule(config, number).refinement)
 
     assert learning(ScheduleConfig()) == list(range(801, 820))
     assert learning(ScheduleConfig(refine_for=0.0)) == []
@@ -204,10 +206,13 @@ def test_places_learn_in_ever_smaller_steps():
     assert schedule.refinement_left(800) == schedule.refinement_left(820) == 1
 
 
-def test_their_optimizer_takes_those_steps_also_after_a_resume():
+def test_their_optimizer_takes_those_steps_also_after_a_resume(tmp_path: Path):
     def learning_rate(optimizer: torch.optim.Optimizer, step: int) -> float:
-        model = MagicMock(config=MagicMock(sh_degree=0, num_downscales=0))
-        _set_stage(model, Schedule(ScheduleConfig(), 1000), MagicMock(optimizers={"places": optimizer}), step)
+        model = MagicMock(config=MagicMock(sh_degree=0, num_downscales=0, rasterize_mode="classic"))
+        run = small_training(model, tmp_path, num_iterations=1000)
+        run.in_training.optimizers["places"] = optimizer
+        before_iteration, *_ = training_callbacks(run, StageRunner(run, ()))
+        before_iteration.run_callback(step)
         return optimizer.param_groups[0]["lr"]
 
     first, resumed = (torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=2e-3) for _ in range(2))
@@ -217,22 +222,17 @@ def test_their_optimizer_takes_those_steps_also_after_a_resume():
     assert learning_rate(resumed, 811) == learning_rate(first, 811) == pytest.approx(2e-3 * 9 / 19)
 
 
-def test_places_that_learn_are_kept_before_others_begin():
-    model = make_model(SceneRefinement())
+def test_places_that_learn_are_kept_before_others_begin(tmp_path: Path):
+    model = lifted_model()
+    model.optimizers["places"] = torch.optim.Adam([model.scene_refinement.changes])
     for name in ("early", "late"):
         model.scene_proxies.take(ball_proxy(name, PLACE), seconds=0.0)
-    flow, kept = PlaceFlow(model, MagicMock(), MagicMock()), []
-    flow.finish_refinement = lambda: kept.append(model.scene_refinement.names)  # type: ignore[method-assign]
-    flow.begin_refinement({"early"})
-    flow.begin_refinement({"late"})
-    assert kept == [(), ("early",)]
+    run = small_training(model, tmp_path)
+    begin_refinement(run, {"early"})
+    assert model.scene_refinement.names == ("early",)
+    begin_refinement(run, {"late"})
     assert model.scene_refinement.names == ("late",)
-
-
-def make_model(refinement: SceneRefinement) -> MagicMock:
-    """What places ask of a model."""
-    composite = MagicMock(is_composed=False)
-    return MagicMock(scene_refinement=refinement, scene_proxies=SceneProxies(), scene_composite=composite)
+    assert "place" in run.clock.costs, "what the early one learned was looked at"
 
 
 def test_nothing_is_asked_where_the_render_agrees_with_the_mask():
