@@ -166,6 +166,13 @@ class Camera(Pinhole[Tensor]):
         scale = self.K.new_tensor([width / self.width, height / self.height, 1.0])
         return replace(self, K=torch.diag(scale) @ self.K, width=width, height=height)
 
+    def downscaled(self, factor: int) -> Camera:
+        """The camera of the image at 1/`factor` of the resolution, cut to whole pixels."""
+        if factor == 1:
+            return self
+        scale = self.K.new_tensor([[1 / factor], [1 / factor], [1.0]])
+        return replace(self, K=self.K * scale, width=self.width // factor, height=self.height // factor)
+
     def pixel_centers(self) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
         """Columns and rows of all pixels' centres."""
         rows, columns = (torch.arange(size).to(self.K) + PIXEL_CENTER for size in (self.height, self.width))
@@ -188,16 +195,6 @@ def viewmats_from_camera_to_worlds(T_world_opengl: Float[Tensor, "b 3 4"]) -> Fl
     t_camera_world = -torch.bmm(R_camera_world, T_world_opengl[:, :, 3:])
     bottom_row = T_world_opengl.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(T_world_opengl), 1, 4)
     return torch.cat([torch.cat([R_camera_world, t_camera_world], dim=2), bottom_row], dim=1)
-
-
-def downscaled_view(
-    Ks: Float[Tensor, "b 3 3"], width: int, height: int, factor: int
-) -> tuple[Float[Tensor, "b 3 3"], int, int]:
-    """Intrinsics and size of the same view at 1/`factor` of the resolution, cut to whole pixels."""
-    if factor == 1:
-        return Ks, width, height
-    scale = Ks.new_tensor([[1 / factor], [1 / factor], [1.0]])
-    return Ks * scale, width // factor, height // factor
 
 
 def _stacked(parts: Sequence[Any]) -> Any:

@@ -16,7 +16,8 @@ from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
-from scorp_ns.cameras import downscaled_view, viewmats_from_camera_to_worlds
+from scorp_ns.cameras import Camera, viewmats_from_camera_to_worlds
+from scorp_ns.data.label_maps import LABELS
 from scorp_ns.evaluate.metrics import image_metrics, psnr
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.union import FieldUnion
@@ -24,11 +25,12 @@ from scorp_ns.gaussians.densification import Densification
 from scorp_ns.gaussians.filling import fill_views
 from scorp_ns.gaussians.free_space import FreeSpace, find_free_space
 from scorp_ns.gaussians.seeding import random_points, seed_gaussians
+from scorp_ns.gaussians.splats import activated
 from scorp_ns.host.checkpoint import check_gaussians
 from scorp_ns.host.patches import let_marching_cubes_run_without_cuda
 from scorp_ns.host.ray_outputs import outputs_along_rays, straight_rgba
 from scorp_ns.model_config import ModelSettings
-from scorp_ns.render import rasterization
+from scorp_ns.render import Render, render
 from scorp_ns.render.photometric import photometric_loss
 from scorp_ns.scene.composite import SceneComposite
 from scorp_ns.scene.moving_proxies import MovingProxies
@@ -184,9 +186,9 @@ class ScorpModel(VisibleGaussians):
         if isinstance(camera, RayBundle):
             return outputs_along_rays(self, camera)
         if self.training and self.scene_refinement.is_open:
-            pose, Ks, width, height = self._view(camera)
-            viewmats = viewmats_from_camera_to_worlds(pose.detach())
-            return self.place_refinement.outputs(viewmats, Ks, width, height, self._get_background_color())
+            with torch.no_grad():
+                seen = self._camera(camera)
+            return self.moving_proxies.outputs(seen, self._get_background_color())
         outputs, info = self._render(camera, self.shown_parameters())
         if self.training and not self.scene_composite.is_composed:
             self.info = info
@@ -206,21 +208,34 @@ class ScorpModel(VisibleGaussians):
         return self._render(camera, parameters)[0]
 
     def _render(self, camera: Cameras, parameters: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        T_world_camera, Ks, width, height = self._view(camera)
-        background = self._get_background_color()
-        gaussians = self._cropped(parameters)
-        render, alpha, info = self._rasterize(gaussians, T_world_camera, Ks, width, height, background)
-        outputs = {"rgb": render[0, ..., :3].clamp(0, 1), "accumulation": alpha[0], "background": background}
+        seen, background = self._camera(camera), self._get_background_color()
+        drawn = self._draw(self._cropped(parameters), seen, background)
+        outputs = {"rgb": drawn.colors.clamp(0, 1), "accumulation": drawn.alpha[..., None], "background": background}
         if not self.training:
-            outputs["background"] = background.expand(height, width, 3)
-            outputs["depth"] = _opaque_depth(render[0, ..., 3:], alpha[0])
-        return outputs, info
+            outputs["background"] = background.expand(seen.height, seen.width, 3)
+            outputs["depth"] = _opaque_depth(drawn.depth[..., None], outputs["accumulation"])
+        return outputs, drawn.info
 
-    def _view(self, camera: Cameras) -> tuple[Float[Tensor, "1 3 4"], Float[Tensor, "1 3 3"], int, int]:
-        """The camera's pose and intrinsics, and the width and height of what is rendered."""
+    def _draw(self, parameters: dict[str, Tensor], camera: Camera, background: Float[Tensor, " 3"]) -> Render:
+        """The picture of Gaussians, with depths outside of training."""
+        degree = self.config.sh_degree
+        return render(
+            activated(parameters, degree),
+            camera,
+            "RGB" if self.training else "RGB+ED",
+            channels=torch.sigmoid(parameters["features_dc"]) if degree == 0 else None,
+            background=background,
+            rasterize_mode=self.config.rasterize_mode,
+            sh_degree=self.active_sh_degree if self.training else degree,
+            absgrad=self.config.use_absgrad and self.training,
+        )
+
+    def _camera(self, camera: Cameras) -> Camera:
+        """The pinhole camera of what is rendered."""
         assert camera.shape[0] == 1, "Gaussians are rendered one camera at a time"
-        K, width, height = camera.get_intrinsics_matrices().to(self.device), camera.width.item(), camera.height.item()
-        return self._pose(camera), *downscaled_view(K, int(width), int(height), self._get_downscale_factor())
+        viewmat = viewmats_from_camera_to_worlds(self._pose(camera))[0].to(self.device)
+        K, width, height = camera.get_intrinsics_matrices()[0].to(self.device), camera.width, camera.height
+        return Camera(viewmat, K, int(width), int(height)).downscaled(self._get_downscale_factor())
 
     def _pose(self, camera: Cameras) -> Float[Tensor, "1 3 4"]:
         """The camera's pose, which training may correct as long as the scene is not composed."""
@@ -236,40 +251,6 @@ class ScorpModel(VisibleGaussians):
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Float[Tensor, "*b 4"]:
         """Colour and opacity of what was rendered, without the background."""
         return straight_rgba(outputs, output_name)
-
-    def _rasterize(
-        self,
-        gaussians: dict[str, Tensor],
-        T_world_camera: Float[Tensor, "1 3 4"],
-        Ks: Float[Tensor, "1 3 3"],
-        width: int,
-        height: int,
-        background: Float[Tensor, " 3"],
-    ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-        if self.config.sh_degree > 0:
-            colors = torch.cat([gaussians["features_dc"][:, None], gaussians["features_rest"]], dim=1)
-            sh_degree = self.active_sh_degree if self.training else self.config.sh_degree
-        else:
-            colors, sh_degree = torch.sigmoid(gaussians["features_dc"]), None
-        return rasterization(
-            means=gaussians["means"],
-            quats=gaussians["quats"],
-            scales=torch.exp(gaussians["scales"]),
-            opacities=torch.sigmoid(gaussians["opacities"])[:, 0],
-            colors=colors,
-            viewmats=viewmats_from_camera_to_worlds(T_world_camera),
-            Ks=Ks,
-            width=width,
-            height=height,
-            backgrounds=background[None],
-            packed=False,
-            near_plane=0.01,
-            far_plane=1e10,
-            render_mode="RGB" if self.training else "RGB+ED",
-            sh_degree=sh_degree,
-            absgrad=self.config.use_absgrad and self.training,
-            rasterize_mode=self.config.rasterize_mode,
-        )
 
     def _cropped(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.crop_box is None or self.training:
@@ -296,7 +277,7 @@ class ScorpModel(VisibleGaussians):
         prediction = outputs["rgb"]
         is_valid = self._valid_pixels(batch)
         if self.training and self.scene_refinement.is_open:
-            return self.place_refinement.losses(outputs, batch, target, is_valid)
+            return self.moving_proxies.losses(outputs, batch.get(LABELS), target, is_valid)
         if is_valid is not None:
             # Both, so that what lies behind the mask has no say in the SSIM windows that reach across its edge.
             prediction, target = prediction * is_valid, target * is_valid

@@ -245,6 +245,19 @@ class LiftedScene:
 
 
 @dataclass(frozen=True)
+class PickedObject:
+    """An object that was found by a click."""
+
+    object: LiftedObject
+    views: tuple[ObjectView, ...]
+    """The photographs that show it best."""
+    votes: Float[Tensor, " n"]
+    """Blending weight of each of the scene's Gaussians on the pixels of the object."""
+    visibility: Float[Tensor, " n"]
+    """The largest share of itself that each of the scene's Gaussians showed any photograph, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class ObjectCrop:
     """What a photograph, or a window of it, shows of an object."""
 
@@ -384,7 +397,7 @@ class ComposedObject:
     """What comes from the proxy, in the world frame."""
     seen: Bool[Tensor, " n"]
     """Which of that some photograph sees."""
-    haze: Int64[Tensor, " h"]
+    floaters: Int64[Tensor, " f"]
     """What hangs where the object is, belongs to none and goes, by its places in the scene."""
     evidence: Mapping[str, float]
     """Shares of the proxy's surface: seen by photographs, denied by them, and filled in."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
@@ -40,6 +43,15 @@ def new_model(num_points: int = NUM_GAUSSIANS, **options) -> ScorpModel:
 def lifted_model(**options) -> ScorpModel:
     """A model in training whose second third of Gaussians is a mug."""
     model = new_model(**options)
+    model.scene_objects.take(lifted_scene_of(model))
+    model.begin_training(Schedule(model.config.schedule, 100).densification(1))
+    model.optimizers = {name: torch.optim.Adam([value], 0.05) for name, value in model.gauss_params.items()}
+    model.train()
+    return model
+
+
+def lifted_scene_of(model: ScorpModel, visible_shares: Mapping[str, float] = MappingProxyType({})) -> LiftedScene:
+    """The mug among the model's Gaussians."""
     labels = torch.tensor([0, 1, 0], dtype=torch.int16).repeat_interleave(20)
     mug = LiftedObject(
         name="mug",
@@ -48,15 +60,11 @@ def lifted_model(**options) -> ScorpModel:
         visibility=torch.ones(20),
         frame=ObjectFrame(torch.eye(3), torch.zeros(3), torch.ones(3)),
         support=None,
-        visible_shares={},
+        visible_shares=visible_shares,
         mask_iou=None,
     )
     votes, visibility = torch.zeros(NUM_GAUSSIANS, 2), torch.ones(NUM_GAUSSIANS)
-    model.scene_objects.take(LiftedScene(labels, votes, visibility, (mug,), {}, {}))
-    model.begin_training(Schedule(model.config.schedule, 100).densification(1))
-    model.optimizers = {name: torch.optim.Adam([value], 0.05) for name, value in model.gauss_params.items()}
-    model.train()
-    return model
+    return LiftedScene(labels, votes, visibility, (mug,), {}, {})
 
 
 def fill() -> Gaussians:

@@ -20,6 +20,7 @@ from scorp_ns.gaussians.splats import Gaussians, parameters_from_gaussians
 from scorp_ns.gaussians.surgery import append_rows
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.products import ComposedObject
+from scorp_ns.scene.records import Refused
 
 RED_MAP = torch.tensor([[0.6, 0.0, 0.0, 0.3], [0.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0]])
 """From generated to tuned colours; nothing else has so little but red."""
@@ -60,7 +61,7 @@ def write_finished_run(trained: Path, folder: Path, keep_capture: bool = False) 
         pose = run.capture_to_world @ place_of_ball(index)
         is_placed = name != BALL_NAMES[-1]
         run.model.scene_proxies.take(ball_proxy(name, pose if is_placed else None), 1.0)
-    run.model.scene_proxies.give_up(BALL_NAMES[-1], "It fits nowhere.", {}, None)
+    run.model.scene_proxies.set_placement(BALL_NAMES[-1], Refused("It fits nowhere.", {}, None))
     for name in BALL_NAMES[:-1]:
         _compose(run, name)
     state = torch.load(path, weights_only=True)
@@ -120,7 +121,7 @@ def _compose(run: FinishedRun, name: str) -> None:
         kept=torch.zeros(len(one.indices), dtype=torch.bool),
         fill=fill,
         seen=torch.ones(len(fill), dtype=torch.bool),
-        haze=torch.zeros(0, dtype=torch.int64),
+        floaters=torch.zeros(0, dtype=torch.int64),
         evidence={},
     )
     _append(run, fill, one.label)

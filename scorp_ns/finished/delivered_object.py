@@ -20,8 +20,8 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.messages import unknown_objects
 from scorp_ns.model import ScorpModel
-from scorp_ns.scene.records import Placed, Refused, Unplaced
 from scorp_ns.products import LiftedObject, Proxy
+from scorp_ns.scene.records import Placed, Refused, Unplaced
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
 

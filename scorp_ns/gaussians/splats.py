@@ -67,17 +67,21 @@ def join_gaussians(parts: Sequence[Gaussians]) -> Gaussians:
 
 
 def gaussians_from_parameters(parameters: Mapping[str, Tensor], sh_degree: int) -> Gaussians:
-    """What splatfacto's trained parameters stand for, cut from their graph."""
-    values = {name: parameter.detach() for name, parameter in parameters.items()}
+    """The Gaussians that splatfacto's trained parameters stand for, cut from their graph."""
+    return activated({name: parameter.detach() for name, parameter in parameters.items()}, sh_degree)
+
+
+def activated(parameters: Mapping[str, Tensor], sh_degree: int) -> Gaussians:
+    """The Gaussians that splatfacto's parameters stand for, in their graph."""
     if sh_degree > 0:
-        harmonics = torch.cat([values["features_dc"][:, None], values["features_rest"]], dim=1)
+        harmonics = torch.cat([parameters["features_dc"][:, None], parameters["features_rest"]], dim=1)
     else:
-        harmonics = ((torch.sigmoid(values["features_dc"]) - 0.5) / SH_C0)[:, None]
+        harmonics = ((torch.sigmoid(parameters["features_dc"]) - 0.5) / SH_C0)[:, None]
     return Gaussians(
-        means=values["means"],
-        quats=values["quats"],
-        scales=torch.exp(values["scales"]),
-        opacities=torch.sigmoid(values["opacities"])[:, 0],
+        means=parameters["means"],
+        quats=parameters["quats"],
+        scales=torch.exp(parameters["scales"]),
+        opacities=torch.sigmoid(parameters["opacities"])[:, 0],
         harmonics=harmonics,
     )
 

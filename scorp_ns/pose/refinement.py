@@ -92,23 +92,15 @@ class ProxyRender:
 
 
 def render_proxies(
-    rest: Gaussians,
-    moved: Sequence[Gaussians],
-    viewmat: Float[Tensor, "4 4"],
-    K: Float[Tensor, "3 3"],
-    size: tuple[int, int],
-    background: Float[Tensor, " 3"],
+    rest: Gaussians, moved: Sequence[Gaussians], camera: Camera, background: Float[Tensor, " 3"]
 ) -> ProxyRender:
-    """What a camera sees of the proxies and of the rest of the scene, in colours that do not depend on the view.
-
-    `size` is the image's width and height.
-    """
+    """The picture of the proxies and of the rest of the scene, in colours that do not depend on the view."""
     whole = join_gaussians([rest, *moved])
     owners = torch.cat([torch.full((len(part),), index) for index, part in enumerate([rest, *moved])])
     marks = torch.nn.functional.one_hot(owners, len(moved) + 1)[:, 1:].to(whole.means)
     channels = torch.cat([whole.base_colors, marks], dim=1)
     behind = torch.nn.functional.pad(background, (0, len(moved)))
-    drawn = render(whole, Camera(viewmat, K, *size), "RGB+ED", channels=channels, background=behind)
+    drawn = render(whole, camera, "RGB+ED", channels=channels, background=behind)
     return ProxyRender(drawn.colors[..., :3], drawn.alpha[..., None], drawn.depth, drawn.colors[..., 3:])
 
 

@@ -19,11 +19,10 @@ AGREEING = 0.02
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A camera and what a photograph and the scene show in it."""
+class MaskedView:
+    """A photograph's camera, with the mask of an object and the depth of the scene."""
 
-    viewmat: Float[Tensor, "4 4"]
-    K: Float[Tensor, "3 3"]
+    camera: Camera
     is_shown: Bool[Tensor, "h w"]
     """The object's mask."""
     scene_depth: Float[Tensor, "h w"]
@@ -32,29 +31,29 @@ class Shot:
 
 @torch.no_grad()
 def silhouette(
-    surface: SurfaceQueries, T_world_proxy: Similarity, shot: Shot, weight: Float[Tensor, "h w"]
+    surface: SurfaceQueries, T_world_proxy: Similarity, view: MaskedView, weight: Float[Tensor, "h w"]
 ) -> Float[Tensor, "h w"]:
     """1 where the surface at its place is seen, 0 elsewhere; as the mask says where the rendered weight says so too.
 
     The scene hides the surface where it is nearer, but not within the mask.
     """
-    result = shot.is_shown.to(weight)
+    result = view.is_shown.to(weight)
     is_asked = (weight - result).abs() > AGREEING
-    depths = _depths(surface, T_world_proxy, shot, is_asked).to(weight)
-    scene_depths = shot.scene_depth[is_asked]
+    depths = _depths(surface, T_world_proxy, view, is_asked).to(weight)
+    scene_depths = view.scene_depth[is_asked]
     is_hidden = (scene_depths > 0) & (depths >= scene_depths + BEHIND * T_world_proxy.scale)
-    result[is_asked] = ((shot.is_shown[is_asked] | ~is_hidden) & depths.isfinite()).to(weight)
+    result[is_asked] = ((view.is_shown[is_asked] | ~is_hidden) & depths.isfinite()).to(weight)
     return result
 
 
 def _depths(
-    surface: SurfaceQueries, T_world_proxy: Similarity, shot: Shot, is_asked: Bool[Tensor, "h w"]
+    surface: SurfaceQueries, T_world_proxy: Similarity, view: MaskedView, is_asked: Bool[Tensor, "h w"]
 ) -> Float[Tensor, " n"]:
     """How deep the surface lies in some pixels; infinite where it is not met."""
-    camera, inverse = Camera(shot.viewmat, shot.K, *is_asked.shape[::-1]).exact(), T_world_proxy.inverse()
+    camera, inverse = view.camera.exact(), T_world_proxy.inverse()
     columns, rows = (centers[is_asked.cpu()] for centers in camera.pixel_centers())
     local = camera.local_directions(columns, rows)
     directions = inverse.scale * local @ camera.rotation @ inverse.rotation.T
     origin = inverse.apply(camera.center)
     hits = surface.cast(origin.expand_as(directions).numpy().astype(np.float32), directions.numpy().astype(np.float32))
-    return torch.from_numpy(hits.distances).to(shot.scene_depth)
+    return torch.from_numpy(hits.distances).to(view.scene_depth)

@@ -1,9 +1,8 @@
-"""What the model remembers of composing: which of its Gaussians are shown before, which after, and what changed."""
+"""The composite: which Gaussians are shown before composing and which after, and a record of each object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
 from scorp_ns.products import ComposedObject, LiftedObject
+from scorp_ns.scene.records import VERSION, ComposedRecord, composed_from_state, composed_to_state, version_of
 
 ALWAYS, ONLY_BEFORE, ONLY_AFTER = 0, 1, 2
 """When a Gaussian is part of the scene: what was lifted and goes is there before, what comes from proxies after."""
@@ -38,28 +38,26 @@ class SceneComposite(torch.nn.Module):
         self.register_buffer("layers", torch.zeros(0, dtype=torch.int8))
         self.register_buffer("features_dc", torch.zeros(0, 3))
         self.register_buffer("features_rest", torch.zeros(0, 0, 3))
-        self._facts: dict[str, dict[str, Any]] = {}
-        self._haze: dict[str, Tensor] = {}
-        """Per object, what is hidden for it and belongs to none. Rows of the scene before keep their places."""
+        self._records: dict[str, ComposedRecord] = {}
         self.failures: dict[str, str] = {}
         """Per object that has a proxy and could not be composed, why."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The objects that are composed, in the order in which they were."""
-        return tuple(self._facts)
+        return tuple(self._records)
 
     @property
     def is_composed(self) -> bool:
         """Whether there is a before and an after, though both may be alike once all objects were taken back."""
         return len(self.layers) > 0
 
-    def facts(self, name: str) -> dict[str, Any]:
-        """Numbers of Gaussians that were `kept`, `dropped` and `filled`, and `evidence`."""
-        return deepcopy(self._facts[name])
+    def record(self, name: str) -> ComposedRecord:
+        """The numbers and the evidence of a composed object."""
+        return self._records[name]
 
     def take(self, one: LiftedObject, composed: ComposedObject, parameters: Mapping[str, Tensor]) -> None:
-        """Remember what became of an object, whose fill is the last of the parameters' rows."""
+        """Keep a composed object, whose fill is the last of the parameters' rows."""
         number, device = len(composed.fill), self.layers.device
         colors = {name: parameters[name].detach() for name in COLORS}
         total = len(parameters["means"])
@@ -72,18 +70,14 @@ class SceneComposite(torch.nn.Module):
             setattr(self, name, torch.cat([getattr(self, name), colors[name][total - number :]]))
         self.layers = torch.nn.functional.pad(self.layers, (0, number), value=ONLY_AFTER)
         self.layers[one.indices[~composed.kept.to(one.indices.device)]] = ONLY_BEFORE
-        self._haze[one.name] = composed.haze.to(device)
-        self.layers[self._haze[one.name]] = ONLY_BEFORE
-        self._facts[one.name] = {
-            "kept": int(composed.kept.sum()),
-            "dropped": int((~composed.kept).sum()),
-            "filled": number,
-            "evidence": dict(composed.evidence),
-        }
+        floaters = composed.floaters.to(device)
+        self.layers[floaters] = ONLY_BEFORE
+        kept, dropped = int(composed.kept.sum()), int((~composed.kept).sum())
+        self._records[one.name] = ComposedRecord(kept, dropped, number, dict(composed.evidence), floaters)
         self.failures.pop(one.name, None)
 
     def fail(self, name: str, reason: str) -> None:
-        """Remember why an object is left as it was lifted."""
+        """Keep the reason why an object is left as it was lifted."""
         self.failures[name] = reason
 
     def forget_failure(self, name: str) -> None:
@@ -95,13 +89,13 @@ class SceneComposite(torch.nn.Module):
         is_its = torch.zeros_like(self.layers, dtype=torch.bool)
         is_its[one.indices] = True
         kept = ~(is_its & (self.layers == ONLY_AFTER))
-        is_its[self._haze.pop(one.name, one.indices[:0])] = True
+        if (record := self._records.pop(one.name, None)) is not None:
+            is_its[record.floaters] = True
         self.layers[is_its & (self.layers == ONLY_BEFORE)] = ALWAYS
-        for others in self._haze.values():
-            self.layers[others] = ONLY_BEFORE
+        for other in self._records.values():
+            self.layers[other.floaters] = ONLY_BEFORE
         for name in PER_GAUSSIAN:
             setattr(self, name, getattr(self, name)[kept])
-        self._facts.pop(one.name, None)
         return kept
 
     def own(self, one: LiftedObject) -> LiftedObject:
@@ -119,13 +113,19 @@ class SceneComposite(torch.nn.Module):
         return replace(one, indices=one.indices[is_in], visibility=one.visibility[is_in])
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints hold beside the buffers: plain types and tensors only."""
-        return {"facts": deepcopy(self._facts), "failures": dict(self.failures), "haze": dict(self._haze)}
+        """The records and failures, for checkpoints: plain types and tensors only."""
+        records = {name: composed_to_state(record) for name, record in self._records.items()}
+        return {"version": VERSION, "facts": records, "failures": dict(self.failures)}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `get_extra_state` gave."""
-        self._facts, self.failures = state["facts"], state["failures"]
-        self._haze = {name: places.to(self.layers.device) for name, places in state.get("haze", {}).items()}
+        """Take back what `get_extra_state` gave; in version 1 floaters had a place of their own, if any at all."""
+        facts, device = state["facts"], self.layers.device
+        if version_of(state) == 1:
+            none, floaters = torch.zeros(0, dtype=torch.int64), state.get("haze", {})
+            facts = {name: {**entry, "floaters": floaters.get(name, none)} for name, entry in facts.items()}
+        records = {name: composed_from_state(entry) for name, entry in facts.items()}
+        self._records = {name: replace(one, floaters=one.floaters.to(device)) for name, one in records.items()}
+        self.failures = state["failures"]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Make room for as many rows as the checkpoint has; the host also loads states that say nothing of them."""

@@ -1,4 +1,4 @@
-"""Which proxies' places are learning, from where, and how far they have come; through checkpoints as well."""
+"""Poses of proxies that learn: where each started, and how far it has come; through checkpoints as well."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.scene.records import VERSION, version_of
 
 NUMBERS = 7
-"""Of a change of place: a turn, a shift, a swelling."""
+"""Of a change of pose: a turn, a shift, a growth."""
 
 LARGEST = 2.0
-"""A change that has come to more than this, in radians, diagonals or powers of e, or to no number, has got lost."""
+"""A change that has come to more than this, in radians, diagonals or powers of e, or to no number, has diverged."""
 
 
-class SceneRefinement(torch.nn.Module):
-    """The places that learn now. Mostly there are none."""
+class PoseRefinement(torch.nn.Module):
+    """The poses that learn now. Mostly there are none."""
 
     changes: Float[Parameter, "k 7"]
     """How far each has come."""
@@ -28,7 +29,7 @@ class SceneRefinement(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.changes = Parameter(torch.zeros(0, NUMBERS))
-        self._starts: dict[str, tuple[Tensor, Tensor, float]] = {}
+        self._starts: dict[str, Similarity] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -37,12 +38,12 @@ class SceneRefinement(torch.nn.Module):
 
     @property
     def is_open(self) -> bool:
-        """Whether any place is learning."""
+        """Whether any pose is learning."""
         return bool(self._starts)
 
     def start(self, name: str) -> Similarity:
         """Where a proxy started from."""
-        return Similarity(*self._starts[name])
+        return self._starts[name]
 
     def change(self, name: str) -> Float[Tensor, " 7"]:
         """How far a proxy has come."""
@@ -50,24 +51,24 @@ class SceneRefinement(torch.nn.Module):
 
     @property
     def usable_changes(self) -> Float[Tensor, "k 7"]:
-        """How far each has come; nowhere for those that got lost."""
-        return torch.where(self._are_lost[:, None], torch.zeros_like(self.changes), self.changes)
+        """How far each has come; nowhere for those that diverged."""
+        return torch.where(self._diverged[:, None], torch.zeros_like(self.changes), self.changes)
 
-    def is_lost(self, name: str) -> bool:
-        """Whether a proxy got lost on its way: what it learned is no place."""
-        return bool(self._are_lost[self.names.index(name)])
+    def has_diverged(self, name: str) -> bool:
+        """Whether a proxy diverged: what it learned is no pose."""
+        return bool(self._diverged[self.names.index(name)])
 
     @property
-    def _are_lost(self) -> Bool[Tensor, " k"]:
+    def _diverged(self) -> Bool[Tensor, " k"]:
         return ~(self.changes.abs() <= LARGEST).all(dim=1)
 
     def begin(self, starts: Mapping[str, Similarity]) -> None:
-        """Let places learn from these on."""
-        self._starts = {name: (one.rotation, one.translation, one.scale) for name, one in starts.items()}
+        """Let poses learn, starting from these."""
+        self._starts = dict(starts)
         self._resize(len(starts))
 
     def end(self) -> None:
-        """Let no place learn any more."""
+        """Let no pose learn any more."""
         self._starts = {}
         self._resize(0)
 
@@ -76,12 +77,14 @@ class SceneRefinement(torch.nn.Module):
         self.changes.grad = None
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints hold beside the changes: plain types and tensors only."""
-        return {"starts": dict(self._starts)}
+        """The starts, for checkpoints: plain types and tensors only."""
+        starts = {name: (one.rotation, one.translation, one.scale) for name, one in self._starts.items()}
+        return {"version": VERSION, "starts": starts}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `get_extra_state` gave."""
-        self._starts = dict(state["starts"])
+        version_of(state)
+        self._starts = {name: Similarity(*numbers) for name, numbers in state["starts"].items()}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Make room for as many changes as the checkpoint has; older ones say nothing of them."""

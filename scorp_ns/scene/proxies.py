@@ -1,12 +1,11 @@
-"""What the model remembers of its objects' proxies, also through checkpoints."""
+"""The proxies of a scene's objects: their shapes, and a record of each, also through checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import asdict, dataclass, fields, replace
-from threading import Event, RLock
+from dataclasses import fields, replace
+from threading import RLock
 from typing import Any
 
 import torch
@@ -15,12 +14,24 @@ from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
-from scorp_ns.generate.generator import Work, ignore_warning
 from scorp_ns.products import Proxy, TunedColors
+from scorp_ns.scene.records import (
+    VERSION,
+    NotTuned,
+    Placed,
+    Placement,
+    ProxyRecord,
+    SearchStart,
+    Tuned,
+    Unplaced,
+    proxy_from_state,
+    proxy_to_state,
+    version_of,
+)
 
 
-class ProxyShape(torch.nn.Module):
-    """What of a proxy is made of tensors."""
+class StoredShape(torch.nn.Module):
+    """A proxy's tensors."""
 
     def __init__(self, field: ProxyField, gaussians: Gaussians) -> None:
         super().__init__()
@@ -33,23 +44,6 @@ class ProxyShape(torch.nn.Module):
         return Gaussians(**{part.name: getattr(self, part.name) for part in fields(Gaussians)})
 
 
-PERSON = "person"
-"""Who accepted a place, or told where to search for it, if it was somebody at the viewer."""
-
-
-@dataclass(frozen=True)
-class RunningWork:
-    """The proxy that is being generated now."""
-
-    name: str
-    cancelled: Event
-    """Setting it stops the work."""
-    share: float = 0.0
-    """How much is done, as far as that is known."""
-    text: str = ""
-    """What is being done."""
-
-
 class SceneProxies(torch.nn.Module):
     """The proxies of a scene's objects. Empty until they are generated."""
 
@@ -60,216 +54,165 @@ class SceneProxies(torch.nn.Module):
         super().__init__()
         self.register_buffer("place", torch.zeros(0), persistent=False)
         self.shapes = torch.nn.ModuleDict()
-        """By a number that checkpoints can name; names of objects may be any text."""
-        self._facts: dict[str, dict[str, Any]] = {}
+        """By the keys of records."""
+        self._records: dict[str, ProxyRecord] = {}
         self.failures: dict[str, str] = {}
         """Per object that has no proxy, why."""
         self.rejected: set[str] = set()
-        """The objects that shall keep what was lifted of them, as somebody decided."""
+        """The objects that shall keep what was lifted of them, as a person decided."""
         self.makers: dict[str, str] = {}
-        """The generators that somebody chose for objects, in place of those that the run was started with."""
+        """The generators that a person chose for objects, in place of those that the run was started with."""
         self.is_proposed = False
         """Whether the stage that generates proxies is behind, with or without any."""
-        self.running: RunningWork | None = None
         self.listeners: list[Callable[[], None]] = []
-        """Whom to tell when proxies come or go, or work on one begins or ends."""
+        """Called when proxies come, go or change."""
         self._lock = RLock()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The objects that have a proxy, in the order in which these came."""
-        return tuple(self._facts)
+        return tuple(self._records)
 
-    def take(self, proxy: Proxy, seconds: float) -> None:
-        """Remember a proxy and what it cost, in place of an earlier one of the object."""
-        with self._lock:
-            key = self._facts.get(proxy.name, {}).get("key") or self._free_key()
-            self.shapes[key] = ProxyShape(proxy.field, proxy.gaussians).to(self.place.device)
-            self._facts[proxy.name] = _facts_of(proxy, key) | {"seconds": seconds}
-            self.failures.pop(proxy.name, None)
-        self._tell()
+    def record(self, name: str) -> ProxyRecord:
+        """The proxy of the object with this name, apart from its shape."""
+        return self._records[name]
 
-    def reshape(self, proxy: Proxy) -> None:
-        """Remember the new shape of a proxy, and what is known of it; where it stands is another matter."""
-        with self._lock:
-            facts = self._facts[proxy.name]
-            self.shapes[facts["key"]] = ProxyShape(proxy.field, proxy.gaussians).to(self.place.device)
-            new = _facts_of(proxy, facts["key"])
-            self._facts[proxy.name] = facts | {key: new[key] for key in ("field", "evidence", "notes")}
-        self._tell()
-
-    def forget(self, name: str) -> None:
-        """Forget the proxy of an object, and all that was decided about it: the name may come to mean another one."""
-        with self._lock:
-            facts = self._facts.pop(name, None)
-            if facts is not None:
-                del self.shapes[facts["key"]]
-            self.failures.pop(name, None)
-            self.rejected.discard(name)
-            self.makers.pop(name, None)
-        self._tell()
-
-    def fail(self, name: str, reason: str) -> None:
-        """Remember why an object has no proxy; an earlier one stays."""
-        self.failures[name] = reason
-        self._tell()
+    def pose(self, name: str) -> Similarity | None:
+        """The pose of the proxy; None if it has none."""
+        placement = self._records[name].placement
+        return placement.pose if isinstance(placement, Placed) else None
 
     def proxy(self, name: str) -> Proxy:
         """The proxy of the object with this name."""
-        facts = self._facts[name]
-        shape = self._shape(facts["key"])
+        record = self._records[name]
+        shape = self.shapes[record.key]
+        assert isinstance(shape, StoredShape)
         return Proxy(
             name=name,
             field=shape.field,
             gaussians=shape.gaussians(),
-            T_world_proxy=_pose(facts["pose"]),
-            T_asset_proxy=Similarity(*facts["asset"]),
-            T_world_start=_pose(facts["start"]),
-            made_by=facts["made_by"],
-            evidence=dict(facts["evidence"]),
-            notes=tuple(facts["notes"]),
-            license=facts["license"],
+            T_world_proxy=self.pose(name),
+            T_asset_proxy=record.T_asset_proxy,
+            T_world_start=None if record.start is None else record.start.pose,
+            made_by=record.made_by,
+            evidence=dict(record.evidence),
+            notes=record.notes,
+            license=record.license,
         )
-
-    def seconds(self, name: str) -> float:
-        """How long it took to make the proxy of the object with this name."""
-        return self._facts[name]["seconds"]
 
     def proxies(self) -> tuple[Proxy, ...]:
         """All proxies."""
         return tuple(self.proxy(name) for name in self.names)
 
-    def settle(self, name: str, T_world_proxy: Similarity, confidence: Mapping[str, float]) -> None:
-        """Remember where a proxy belongs, and what speaks for that."""
-        place = {"pose": _numbers(T_world_proxy), "confidence": dict(confidence), "misplaced": None}
-        self._facts[name] |= place | {"refused": None, "accepted_by": None, "tuned": None}
-        self._tell()
+    def take(self, proxy: Proxy, seconds: float) -> None:
+        """Keep a proxy and the time that it took, in place of an earlier one of the object."""
+        with self._lock:
+            known = self._records.get(proxy.name)
+            key = self._free_key() if known is None else known.key
+            self._store(key, proxy.field, proxy.gaussians)
+            pose, start = proxy.T_world_proxy, proxy.T_world_start
+            self._records[proxy.name] = ProxyRecord(
+                key=key,
+                field=proxy.field.config,
+                T_asset_proxy=proxy.T_asset_proxy,
+                made_by=proxy.made_by,
+                seconds=seconds,
+                evidence=dict(proxy.evidence),
+                notes=proxy.notes,
+                license=proxy.license,
+                placement=Unplaced() if pose is None else Placed(pose, {}, "generator"),
+                start=None if start is None else SearchStart(start, by_person=False),
+            )
+            self.failures.pop(proxy.name, None)
+        self.notify()
+
+    def reshape(self, proxy: Proxy) -> None:
+        """Keep the new shape of a proxy, and the evidence for it; its pose is another matter."""
+        with self._lock:
+            self._store(self._records[proxy.name].key, proxy.field, proxy.gaussians)
+            evidence, notes = dict(proxy.evidence), proxy.notes
+            self._change(proxy.name, field=proxy.field.config, evidence=evidence, notes=notes)
+        self.notify()
 
     def tune(self, name: str, tuned: TunedColors) -> None:
-        """Take over colours that match the photographs, as long as the proxy stands where it does."""
+        """Keep colours that match the photographs, as long as the proxy stands where it does."""
         with self._lock:
-            shape = ProxyShape(tuned.field, tuned.gaussians).to(self.place.device)
-            self.shapes[self._facts[name]["key"]] = shape
-            self._facts[name]["tuned"] = {"color_map": tuned.color_map, "evidence": dict(tuned.evidence)}
-        self._tell()
+            self._store(self._records[name].key, tuned.field, tuned.gaussians)
+            self._change(name, tuning=Tuned(tuned.color_map, dict(tuned.evidence)))
+        self.notify()
 
     def leave_untuned(self, name: str, reason: str) -> None:
-        """Remember why a proxy keeps the colours that were generated."""
-        self._facts[name]["tuned"] = {"failed": reason}
+        """Keep the reason why a proxy has the colours that were generated."""
+        self._change(name, tuning=NotTuned(reason))
 
-    def is_tried(self, name: str) -> bool:
-        """Whether the proxy's colours were tuned for its place, or could not be."""
-        return self.tuned(name) is not None
-
-    def tuned(self, name: str) -> Mapping[str, Any] | None:
-        """The `color_map` and the `evidence` of tuning the proxy's colours, or why that `failed`; None before it."""
-        return deepcopy(self._facts[name].get("tuned"))
-
-    def accept(self, name: str, T_world_proxy: Similarity) -> None:
-        """Remember where somebody put a proxy for good."""
-        self.settle(name, T_world_proxy, {})
-        self._facts[name]["accepted_by"] = PERSON
-        self._tell()
+    def set_placement(self, name: str, placement: Placement) -> None:
+        """Keep where a proxy stands, or why it does not; in another pose it has to be tuned anew."""
+        self._change(name, placement=placement)
+        if isinstance(placement, Placed):
+            self._change(name, tuning=None)
+        self.notify()
 
     def start_from(self, name: str, T_world_start: Similarity) -> None:
-        """Forget where a proxy belongs, and remember where somebody believes that it does."""
-        start = {"start": _numbers(T_world_start), "started_by": PERSON}
-        place = {"pose": None, "confidence": {}, "misplaced": None, "refused": None, "accepted_by": None}
-        self._facts[name] |= start | place
-        self._tell()
+        """Forget where a proxy stands, and keep where a person believes that it does."""
+        self._change(name, placement=Unplaced(), start=SearchStart(T_world_start, by_person=True))
+        self.notify()
 
     @contextmanager
-    def keeping_place(self, name: str) -> Iterator[None]:
-        """Give a proxy its place back if it has none when the block ends, but keep why not until then."""
-        before = dict(self._facts[name])
+    def keeping_pose(self, name: str) -> Iterator[None]:
+        """Give a proxy its pose back if it has none when the block ends, but keep why not until then."""
+        before = self._records[name]
         try:
             yield
         finally:
-            if not self.is_placed(name) and before["pose"] is not None:
-                self._facts[name] = before
-                self._tell()
+            if self.pose(name) is None and isinstance(before.placement, Placed):
+                self._records[name] = before
+                self.notify()
 
-    def accepted_by(self, name: str) -> str | None:
-        """PERSON if somebody put the proxy where it is, which nothing but their own wish may change."""
-        return self._facts[name].get("accepted_by")
-
-    def started_by(self, name: str) -> str | None:
-        """PERSON if somebody told where to search for the place of the proxy."""
-        return self._facts[name].get("started_by")
+    def fail(self, name: str, reason: str) -> None:
+        """Keep the reason why an object has no proxy; an earlier one stays."""
+        self.failures[name] = reason
+        self.notify()
 
     def reject(self, name: str) -> None:
-        """Remember that an object shall keep what was lifted of it."""
+        """Let an object keep what was lifted of it."""
         self.rejected.add(name)
-        self._tell()
+        self.notify()
 
     def restore(self, name: str) -> None:
         """Forget that an object was rejected."""
         self.rejected.discard(name)
-        self._tell()
+        self.notify()
 
-    def give_up(
-        self, name: str, reason: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
-    ) -> None:
-        """Remember why nobody knows where a proxy belongs, and where it would fit best."""
-        self._facts[name] |= {"pose": None, "confidence": dict(confidence), "misplaced": reason}
-        self._facts[name] |= {"refused": _numbers(T_world_refused), "accepted_by": None}
-        self._tell()
+    def forget(self, name: str) -> None:
+        """Forget the proxy of an object, and all decisions about it: the name may come to mean another one."""
+        with self._lock:
+            record = self._records.pop(name, None)
+            if record is not None:
+                del self.shapes[record.key]
+            self.failures.pop(name, None)
+            self.rejected.discard(name)
+            self.makers.pop(name, None)
+        self.notify()
 
-    def is_placed(self, name: str) -> bool:
-        """Whether the place of the proxy is known."""
-        return self._facts[name]["pose"] is not None
-
-    def misplaced(self, name: str) -> str | None:
-        """Why nobody knows where the proxy belongs; None if it has its place, or nobody has searched."""
-        return self._facts[name].get("misplaced")
-
-    def refused(self, name: str) -> Similarity | None:
-        """The best place that was found for a proxy and is not believed; None if there is no such place."""
-        return _pose(self._facts[name].get("refused"))
-
-    def confidence(self, name: str) -> Mapping[str, float]:
-        """What speaks for or against the place that was found for the proxy; nothing if none was searched."""
-        return dict(self._facts[name].get("confidence", {}))
-
-    @contextmanager
-    def at_work(
-        self,
-        name: str,
-        report: Callable[[float | None, str], None],
-        warn: Callable[[str], None] = ignore_warning,
-    ) -> Iterator[Work]:
-        """The work on the proxy of an object, which people see and may stop; `report` hears of its progress as well."""
-        running = RunningWork(name, Event())
-
-        def progress(share: float | None, text: str) -> None:
-            self.running = replace(running, share=share or 0.0, text=text)
-            report(share, text)
-            self._tell()
-
-        self.running = running
-        self._tell()
-        try:
-            yield Work(progress, running.cancelled, warn)
-        finally:
-            self.running = None
-            self._tell()
-
-    def _tell(self) -> None:
+    def notify(self) -> None:
+        """Call the listeners, as proxies changed."""
         for listener in self.listeners:
             listener()
 
-    def _shape(self, key: str) -> ProxyShape:
-        shape = self.shapes[key]
-        assert isinstance(shape, ProxyShape)
-        return shape
+    def _change(self, name: str, **changes: Any) -> None:
+        self._records[name] = replace(self._records[name], **changes)
+
+    def _store(self, key: str, field: ProxyField, gaussians: Gaussians) -> None:
+        self.shapes[key] = StoredShape(field, gaussians).to(self.place.device)
 
     def _free_key(self) -> str:
         return str(1 + max([0, *map(int, self.shapes)]))
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints hold beside the tensors: plain types and tensors only."""
+        """The records and decisions, for checkpoints: plain types and tensors only."""
         return {
-            "facts": deepcopy(self._facts),
+            "version": VERSION,
+            "facts": {name: proxy_to_state(record) for name, record in self._records.items()},
             "failures": dict(self.failures),
             "is_proposed": self.is_proposed,
             "rejected": sorted(self.rejected),
@@ -277,14 +220,15 @@ class SceneProxies(torch.nn.Module):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take back what `get_extra_state` gave."""
-        self._facts, self.failures, self.is_proposed = state["facts"], state["failures"], state["is_proposed"]
-        # Older checkpoints know nothing of people's decisions.
+        """Take back what `get_extra_state` gave; the oldest checkpoints know nothing of people's decisions."""
+        version = version_of(state)
+        self._records = {name: proxy_from_state(facts, version) for name, facts in state["facts"].items()}
+        self.failures, self.is_proposed = state["failures"], state["is_proposed"]
         self.rejected, self.makers = set(state.get("rejected", ())), dict(state.get("makers", {}))
-        self._tell()
+        self.notify()
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Save shapes and facts that belong together."""
+        """Save shapes and records that belong together."""
         with self._lock:
             super()._save_to_state_dict(*args, **kwargs)
 
@@ -292,39 +236,17 @@ class SceneProxies(torch.nn.Module):
         """Make room for the proxies that the checkpoint has; the host also loads states that say nothing of them."""
         state = state_dict.get(f"{prefix}_extra_state")
         if state is not None:
+            version_of(state)
             self.shapes.clear()
             for facts in state["facts"].values():
-                shape = _saved_shape(state_dict, f"{prefix}shapes.{facts['key']}.", facts["field"])
+                shape = _saved_shape(state_dict, f"{prefix}shapes.{facts['key']}.", FieldConfig(**facts["field"]))
                 self.shapes[facts["key"]] = shape.to(self.place.device)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def _facts_of(proxy: Proxy, key: str) -> dict[str, Any]:
-    """What is known of a proxy apart from its shape, in types that any checkpoint can hold."""
-    return {
-        "key": key,
-        "field": asdict(proxy.field.config),
-        "pose": _numbers(proxy.T_world_proxy),
-        "asset": _numbers(proxy.T_asset_proxy),
-        "start": _numbers(proxy.T_world_start),
-        "made_by": proxy.made_by,
-        "evidence": dict(proxy.evidence),
-        "notes": list(proxy.notes),
-        "license": proxy.license,
-    }
-
-
-def _numbers(pose: Similarity | None) -> tuple[torch.Tensor, torch.Tensor, float] | None:
-    return None if pose is None else (pose.rotation, pose.translation, pose.scale)
-
-
-def _pose(numbers: tuple[torch.Tensor, torch.Tensor, float] | None) -> Similarity | None:
-    return None if numbers is None else Similarity(*numbers)
-
-
-def _saved_shape(state_dict: dict[str, Any], prefix: str, config: dict[str, Any]) -> ProxyShape:
+def _saved_shape(state_dict: dict[str, Any], prefix: str, config: FieldConfig) -> StoredShape:
     """The shape that is saved under the prefix."""
     saved = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
     gaussians = Gaussians(**{part.name: saved[part.name] for part in fields(Gaussians)})
     of_field = {name.removeprefix("field."): value for name, value in saved.items() if name.startswith("field.")}
-    return ProxyShape(ProxyField.from_state(of_field, FieldConfig(**config)), gaussians)
+    return StoredShape(ProxyField.from_state(of_field, config), gaussians)

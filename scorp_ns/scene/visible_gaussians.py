@@ -1,8 +1,6 @@
-"""Which of the model's Gaussians one sees: nerfstudio's tools get the composite, and whoever asks the scene before."""
+"""The Gaussians that are visible: nerfstudio's tools get the composite, and the scene before where it is asked for."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int16
@@ -15,22 +13,20 @@ from scorp_ns.gaussians.splats import Gaussians, gaussians_from_parameters
 from scorp_ns.messages import all_of, did_you_mean
 from scorp_ns.model_config import AFTER, BEFORE, OBJECTS, ModelSettings
 from scorp_ns.scene.composite import COLORS, ONLY_AFTER, ONLY_BEFORE, SceneComposite
+from scorp_ns.scene.moving_proxies import MovingProxies
 from scorp_ns.scene.objects import SceneObjects
-from scorp_ns.scene.pose_refinement import SceneRefinement
-
-if TYPE_CHECKING:
-    from scorp_ns.scene.moving_proxies import PlaceRefinement
+from scorp_ns.scene.pose_refinement import PoseRefinement
 
 
-class ShownGaussians(SplatfactoModel):
+class VisibleGaussians(SplatfactoModel):
     """Splatfacto's parameters, of which training has all and everybody else those that are to be shown."""
 
     config: ModelSettings
     gauss_params: ParameterDict
     scene_objects: SceneObjects
     scene_composite: SceneComposite
-    scene_refinement: SceneRefinement
-    place_refinement: PlaceRefinement
+    scene_refinement: PoseRefinement
+    moving_proxies: MovingProxies
     show: str = AFTER
     """BEFORE, AFTER, OBJECTS or an object's name."""
 
@@ -82,7 +78,7 @@ class ShownGaussians(SplatfactoModel):
     def shown_with_labels(self, show: str) -> tuple[dict[str, Tensor], Int16[Tensor, " n"], Float[Tensor, " n"]]:
         """The parameters of what is to be shown, with the label and the visibility of each row's Gaussian."""
         if show == AFTER and self.scene_refinement.is_open:
-            return self.place_refinement.shown()
+            return self.moving_proxies.shown(dict(self.gauss_params.items()), self.config.sh_degree)
         parameters = self._parameters_before() if show == BEFORE else dict(self.gauss_params.items())
         rows, labels, visibility = self._shown_rows(show), self._labels(), self.scene_objects.visibility
         visibility = visibility if len(visibility) else torch.zeros(len(labels)).to(visibility)

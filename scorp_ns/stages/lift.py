@@ -21,7 +21,7 @@ from scorp_ns.lift.region_growing import grow_from_point, pixels_in_box
 from scorp_ns.lift.scene_depths import Evidence
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.lift.votes import Votes, gather_votes
-from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView
+from scorp_ns.products import UNKNOWN, CapturedView, LiftedObject, LiftedScene, ObjectInfo, ObjectView, PickedObject
 
 Progress = Callable[[Sequence[CapturedView], str], Iterable[CapturedView]]
 """Passes a sequence on, and shows people how far it has come."""
@@ -40,19 +40,6 @@ class Scene:
     def up(self) -> Float[Tensor, " 3"]:
         """Where up is, in the world frame."""
         return up_direction(torch.stack([view.viewmat for view in self.views]).cpu())
-
-
-@dataclass(frozen=True)
-class PickedObject:
-    """An object that was found by a click."""
-
-    object: LiftedObject
-    views: tuple[ObjectView, ...]
-    """The photographs that show it best."""
-    votes: Float[Tensor, " n"]
-    """Blending weight of each of the scene's Gaussians on the pixels of the object."""
-    visibility: Float[Tensor, " n"]
-    """The largest share of itself that each of the scene's Gaussians showed any photograph, 0 to 1."""
 
 
 def lift_objects(

@@ -35,21 +35,21 @@ class ScorpPanel(ViewerControl):
 
     def __init__(self, run: Run, stages: Sequence[Stage]) -> None:
         self._run, self._stages = run, stages
-        self._session: Session | None = None
+        self.session: Session | None = None
         self._told: set[str] = set()
         """Errors of looks at the run."""
 
     def picture_for_viewer(self, camera: Cameras) -> dict[str, Tensor] | None:
         """The picture that a person chose, if the viewer asks; None for training and tools, in other threads."""
-        if self._session is None or not isinstance(current_thread(), RenderStateMachine):
+        if self.session is None or not isinstance(current_thread(), RenderStateMachine):
             return None
-        return render_choice(self._run.model, self._session.choice, camera)
+        return render_choice(self._run.model, self.session.choice, camera)
 
     def _setup(self, viewer: Viewer) -> None:
         """Build the tab, and keep it up to date."""
         super()._setup(viewer)
         self._run.folder = viewer.log_filename.parent / FOLDER
-        session = self._session = Session(self._run, viewer)
+        session = self.session = Session(self._run, viewer)
         with add_tab(viewer.viser_server.gui):
             session.message = viewer.viser_server.gui.add_markdown("")
             stages = StageProgress(session, self._stages)

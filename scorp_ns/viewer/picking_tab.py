@@ -46,7 +46,7 @@ class ObjectPicking:
             self._name = gui.add_text("New object", "", hint="The name of the object to be picked.")
             self._pick_button = gui.add_button("Pick by click", hint=HINT)
             self._stop_button = gui.add_button("Stop picking", visible=False)
-            self._info = gui.add_markdown(HINT)
+            self.info = gui.add_markdown(HINT)
             self._picked: GuiDropdownHandle[str] = gui.add_dropdown("Picked", [NOTHING_PICKED])
             self._remove_button = gui.add_button("Remove", hint="Forget the picked object chosen above.")
             self._save_button = gui.add_button(
@@ -65,7 +65,7 @@ class ObjectPicking:
             return
         self._set_picking(True)
         self._tell(f"Click on the middle of '{self._name.value.strip()}'.")
-        self._control.register_pointer_cb("click", self._on_click, lambda: self._set_picking(False))
+        self._control.register_pointer_cb("click", self.click, lambda: self._set_picking(False))
 
     def _stop(self) -> None:
         if self._is_picking:
@@ -77,7 +77,7 @@ class ObjectPicking:
         self._pick_button.visible = not is_picking
         self._stop_button.visible = is_picking
 
-    def _on_click(self, click: ViewerClick) -> None:
+    def click(self, click: ViewerClick) -> None:
         self._session.guarded(lambda: self._pick(self._name.value.strip(), click), self._tell)
 
     def _pick(self, name: str, click: ViewerClick) -> None:
@@ -85,7 +85,7 @@ class ObjectPicking:
         if refusal := self._refusal(name):
             self._tell(refusal)
             return
-        self._info.content = f"Growing '{name}' ..."
+        self.info.content = f"Growing '{name}' ..."
         pick_object(self._run, self._pick_at(name, click))
         self._stop()
         self._name.value = ""
@@ -149,7 +149,7 @@ class ObjectPicking:
             self._tell(str(error))
             return
         if picks:
-            self._info.content = f"Growing {some_of([pick.name for pick in picks])} again ..."
+            self.info.content = f"Growing {some_of([pick.name for pick in picks])} again ..."
             self._session.in_background(lambda: self._grow_again(picks))
 
     def _grow_again(self, picks: list[Pick]) -> None:
@@ -159,7 +159,7 @@ class ObjectPicking:
                 pick_object(self._run, pick)
             except ScorpError as error:
                 self._tell(str(error))
-        self._info.content = HINT
+        self.info.content = HINT
 
     def _refresh(self) -> None:
         """Show the objects as they are now. Whoever changes them calls this, with the viewer's lock if need be."""
@@ -170,5 +170,5 @@ class ObjectPicking:
 
     def _tell(self, message: str) -> None:
         """Show a message below the button, and where it cannot be missed."""
-        self._info.content = plain(message)
+        self.info.content = plain(message)
         self._session.notify(message)

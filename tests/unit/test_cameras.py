@@ -10,7 +10,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from random_cameras import random_camera_to_worlds
 
-from scorp_ns.cameras import Camera, downscaled_view, viewmat_at, viewmats_from_camera_to_worlds
+from scorp_ns.cameras import Camera, viewmat_at, viewmats_from_camera_to_worlds
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.render import render
@@ -62,11 +62,11 @@ def test_world_to_camera_inverts_camera_to_world():
 
 
 def test_downscaling_keeps_the_field_of_view():
-    K = torch.tensor([[[100.0, 0, 50], [0, 110, 40], [0, 0, 1]]])
-    smaller, width, height = downscaled_view(K, 101, 80, 2)
-    assert (width, height) == (50, 40)
-    torch.testing.assert_close(smaller[0, 0], torch.tensor([50.0, 0, 25]))
-    assert smaller[0, 2, 2] == 1
+    K = torch.tensor([[100.0, 0, 50], [0, 110, 40], [0, 0, 1]])
+    smaller = Camera(torch.eye(4), K, 101, 80).downscaled(2)
+    assert (smaller.width, smaller.height) == (50, 40)
+    torch.testing.assert_close(smaller.K[0], torch.tensor([50.0, 0, 25]))
+    assert smaller.K[2, 2] == 1
 
 
 @pytest.mark.parametrize(("dtype", "pixels"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])

@@ -12,7 +12,7 @@ from scorp_ns.cameras import viewmats_from_camera_to_worlds
 from scorp_ns.products import CapturedView
 from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 from scorp_ns.viewer.object_markers import color_of
-from scorp_ns.viewer.render_modes import Look, Shown, render_look
+from scorp_ns.viewer.render_modes import Shown, ViewChoice, render_choice
 
 LEFT, RIGHT = 4, 12
 """Columns between which the object is, and rows as well."""
@@ -79,7 +79,9 @@ def test_the_nearest_photograph_is_shown():
 def test_the_viewer_shows_them_over_the_scene_and_the_scene_without_any():
     model = lifted_model().eval()
     with torch.no_grad():
-        shown = render_look(model, Look(Shown.MASKS, photographs=MaskedPhotographs(lambda: [view(camera())])), camera())
-        scene, none = (render_look(model, Look(one), camera()) for one in (Shown.SCENE, Shown.MASKS))
+        shown = render_choice(
+            model, ViewChoice(Shown.MASKS, photographs=MaskedPhotographs(lambda: [view(camera())])), camera()
+        )
+        scene, none = (render_choice(model, ViewChoice(one), camera()) for one in (Shown.SCENE, Shown.MASKS))
     assert torch.equal(none["rgb"], scene["rgb"]) and torch.equal(shown["accumulation"], scene["accumulation"])
     assert round(float(shown["rgb"][0, 0, 2]) * 255) == 128

@@ -16,17 +16,20 @@ import torch
 import viser
 from ball_proxies import ball_proxy
 from browser import free_port
-from composed_models import camera, compose, lifted_model
+from composed_models import camera, compose, lifted_model, lifted_scene_of
+from small_runs import small_data, small_run, small_training
 from viser import GuiEvent
 
-from scorp_ns.data.dataparser import CAPTURE_TO_WORLD
 from scorp_ns.errors import PickError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
 from scorp_ns.products import ObjectView
-from scorp_ns.run.lifting import ObjectLifting
-from scorp_ns.run.requests import Accept, Corrections, Regenerate, Reject, Restore, Search
-from scorp_ns.schedule import Schedule, ScheduleConfig
+from scorp_ns.run.requests import Accept, Regenerate, Reject, RequestQueue, Restore, Search
+from scorp_ns.run.run import Run
+from scorp_ns.run.stage import STAGES
+from scorp_ns.scene.records import Placed, Refused
+from scorp_ns.schedule import ScheduleConfig
+from scorp_ns.viewer import camera_choice
 from scorp_ns.viewer.object_list import status_of, strip_of
 from scorp_ns.viewer.panel import ScorpPanel
 from scorp_ns.viewer.place_edits import rotation_from_wxyz
@@ -56,36 +59,33 @@ class Panel:
 
     def __init__(self, server: viser.ViserServer, model: ScorpModel, folder: Path, is_training: bool) -> None:
         self.model, self.server, self.lock, self.rerenders = model, server, Lock(), 0
-        self.trainer = SimpleNamespace(training_state="training", clock=SimpleNamespace(running="scene"))
-        metadata = {CAPTURE_TO_WORLD: Similarity.identity()}
-        datamanager = SimpleNamespace(
-            train_dataparser_outputs=SimpleNamespace(metadata=metadata),
-            train_dataset=Photographs(),
-            mask_frames=[SimpleNamespace(name="a.jpg"), SimpleNamespace(name="held_out.jpg")],
-        )
+        self.trainer = SimpleNamespace(training_state="training")
+        frames = [SimpleNamespace(name="a.jpg"), SimpleNamespace(name="held_out.jpg")]
+        data = small_data(train_dataset=Photographs(), mask_frames=frames)
+        self.run = small_training(model, folder, data) if is_training else small_run(model, folder, data)
         self.group = server.gui.add_tab_group()
         viewer = SimpleNamespace(
             viser_server=server,
-            pipeline=SimpleNamespace(datamanager=datamanager),
             log_filename=folder / "run" / "viewer_log_filename.txt",
             trainer=self.trainer if is_training else None,
             train_lock=self.lock,
             _trigger_rerender=self._rerender,
         )
-        model.corrections.is_heard = is_training
-        model.viewer_panel._setup(cast("Any", viewer))
-        model.viewer_panel.refresh()
+        self.run.requests.is_heard = is_training
+        self.panel = ScorpPanel(self.run, STAGES)
+        self.panel._setup(cast("Any", viewer))
+        self.panel.refresh()
 
     def _rerender(self) -> None:
         self.rerenders += 1
 
     @property
-    def desk(self) -> Any:
-        return self.model.viewer_panel._desk
+    def session(self) -> Any:
+        return self.panel.session
 
     @property
     def said(self) -> str:
-        return self.desk.message.content.replace("\\", "")
+        return self.session.message.content.replace("\\", "")
 
     def handle(self, label: str) -> Any:
         """What people see under this label; the server remembers those of earlier tests as well."""
@@ -141,7 +141,7 @@ def panel(server: viser.ViserServer, model: ScorpModel, tmp_path: Path) -> Itera
 def finished(
     server: viser.ViserServer, model: ScorpModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Panel]:
-    monkeypatch.setattr(ObjectLifting, "find_views", lambda self, objects: None)
+    monkeypatch.setattr(camera_choice, "find_views", lambda run, objects: None)
     yield Panel(server, model, tmp_path, is_training=False)
     server.gui.reset()
 
@@ -158,11 +158,11 @@ def test_the_panel_has_a_tab_even_where_the_viewers_are_not_to_be_found():
 
 
 def test_what_is_chosen_is_shown_at_once(panel: Panel):
-    assert panel.desk.look.name == "mug", "the first object is chosen"
+    assert panel.session.choice.name == "mug", "the first object is chosen"
     panel.do("Show", Shown.SPLIT.value)
     panel.do("Colours", Colors.VISIBILITY.value)
     panel.do("Divide at", 0.25)
-    look = panel.desk.look
+    look = panel.session.choice
     assert (look.shown, look.colors, look.split) == (Shown.SPLIT, Colors.VISIBILITY, 0.25)
     assert panel.rerenders >= 3 and panel.handle("Divide at").visible
     assert panel.model.show == "after", "training goes on with what it needs"
@@ -174,26 +174,26 @@ def test_a_place_that_is_accepted_waits_for_the_run(panel: Panel):
     panel.do("Nudge")
     panel.do("Size %", 200.0)
     panel.do("Mirror", "y")
-    draft = panel.desk.look.draft
+    draft = panel.session.choice.draft
     with panel.lock:  # A stage that takes long holds it.
         panel.do("Accept place")
-    (wish,) = panel.model.corrections.waiting
+    (wish,) = panel.run.requests.waiting
     assert isinstance(wish, Accept) and wish.name == "mug" and wish.T_world_proxy == draft
     assert draft.is_mirrored and draft.scale == pytest.approx(2 * PLACE.scale)
     assert draft.translation.tolist() == pytest.approx([0.1, 0.2, 1.0])
-    assert panel.desk.look.draft is None and not panel.handle("Move proxy").value
+    assert panel.session.choice.draft is None and not panel.handle("Move proxy").value
 
 
 def test_the_gizmo_moves_the_proxy(panel: Panel):
     panel.do("Move proxy", True)
-    handle = panel.model.viewer_panel._parts[-1]._gizmo._handle
+    handle = panel.panel._parts[-1]._gizmo._handle
     assert handle is not None
     np.testing.assert_allclose(handle.position, [1.0, 2.0, 0.0])
     handle._impl.position, handle._impl.wxyz = np.array([5.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0])
     for callback in handle._impl_aux.update_cb:
         callback(handle)
     panel.do("Search from there")
-    (wish,) = panel.model.corrections.waiting
+    (wish,) = panel.run.requests.waiting
     assert isinstance(wish, Search) and wish.T_world_start.translation.tolist() == [0.5, 0.0, 0.0]
     assert torch.allclose(wish.T_world_start.rotation, torch.diag(torch.tensor([-1.0, -1, 1])).double())
 
@@ -204,7 +204,7 @@ def test_people_look_from_where_photographs_were_taken_and_from_behind(panel: Pa
     panel.model.scene_objects.views["mug"] = (
         ObjectView("a.jpg", image, image[..., 0], torch.eye(4), torch.eye(3), {}),
     )
-    panel.model.viewer_panel.refresh()
+    panel.panel.refresh()
     there, behind = panel.do("Look from there"), panel.do("Look from behind")
     np.testing.assert_allclose(there.position, [10.0, 0.0, 20.0])
     np.testing.assert_allclose(behind.position, [-10.0, 0.0, 20.0])
@@ -217,39 +217,40 @@ def test_the_camera_arc_has_a_line_from_each_camera_that_sees_the_object(panel: 
     nodes = panel.server.scene._handle_from_node_name
     panel.do("Camera arc", True)
     assert "/scorp/arc/0" in nodes and "/scorp/arc/0_line" not in nodes, "nobody sees the mug"
-    panel.model.scene_objects._facts["mug"]["visible_shares"] = {"a.jpg": 0.6}
+    seen = lifted_scene_of(panel.model, {"a.jpg": 0.6})
+    panel.model.scene_objects.take(seen)
     panel.do("Camera arc", True)
     assert "/scorp/arc/0_line" in nodes and "/scorp/arc/1" not in nodes
 
 
 def test_undo_takes_a_proxy_back_to_where_it_stands(panel: Panel):
     panel.do("Flip", "x")
-    assert not torch.allclose(panel.desk.look.draft.matrix, PLACE.matrix)
+    assert not torch.allclose(panel.session.choice.draft.matrix, PLACE.matrix)
     panel.do("Undo")
-    assert torch.allclose(panel.desk.look.draft.matrix, PLACE.matrix)
+    assert torch.allclose(panel.session.choice.draft.matrix, PLACE.matrix)
 
 
 def test_nothing_is_accepted_that_nobody_moved(panel: Panel):
     panel.do("Accept place")
-    assert "Move the proxy first" in panel.said and not panel.model.corrections.waiting
+    assert "Move the proxy first" in panel.said and not panel.run.requests.waiting
 
 
 def test_objects_are_rejected_restored_and_generated_again(panel: Panel):
     panel.do("Reject")
     panel.model.scene_proxies.reject("mug")
-    panel.model.viewer_panel.refresh()
+    panel.panel.refresh()
     assert panel.handle("Restore").visible and not panel.handle("Reject").visible
     panel.do("Restore")
     panel.do("Generator", "asset")
     panel.do("Regenerate")
-    assert panel.model.corrections.waiting == (Reject("mug"), Restore("mug"), Regenerate("mug", "asset"))
+    assert panel.run.requests.waiting == (Reject("mug"), Restore("mug"), Regenerate("mug", "asset"))
 
 
 def test_a_paused_run_says_when_it_will_answer(panel: Panel):
     panel.trainer.training_state = "paused"
     panel.do("Reject")
     assert "when training is resumed" in panel.said
-    assert "resumed: reject" in (waiting_line(panel.model, cast("Any", panel.trainer)) or "")
+    assert "resumed: reject" in (waiting_line(panel.run, is_paused=True) or "")
 
 
 def test_a_look_that_fails_is_told_once_and_the_next_one_shows_the_run(
@@ -266,25 +267,25 @@ def test_a_look_that_fails_is_told_once_and_the_next_one_shows_the_run(
         raise KeyError("mug")
 
     for refresh in (fail, list_less, fail, lambda: looks.append("shown")):
-        monkeypatch.setattr(panel.model.viewer_panel, "refresh", refresh)
-        panel.model.viewer_panel._refresh_if_possible()
+        monkeypatch.setattr(panel.panel, "refresh", refresh)
+        panel.panel._refresh_if_possible()
     assert looks == ["failed", "less", "failed", "shown"]
     assert capsys.readouterr().out.count("no such handle") == 1
 
 
 def test_answers_of_the_run_are_shown(panel: Panel):
-    panel.model.corrections.answer("'mug' keeps what was lifted of it.")
+    panel.run.requests.answer("'mug' keeps what was lifted of it.")
     assert "'mug' keeps what was lifted of it." in panel.said
 
 
 def test_a_finished_run_is_shown_but_says_that_it_cannot_be_changed(finished: Panel):
     finished.do("Show", Shown.PLACED.value)
     finished.do("Flip", "z")
-    assert finished.desk.look.draft is not None
+    assert finished.session.choice.draft is not None
     for label in ("Accept place", "Reject", "Regenerate"):
         finished.do(label)
         assert "--load-dir" in finished.said and "run --vis viewer" in finished.said
-    assert not finished.model.corrections.waiting
+    assert not finished.run.requests.waiting
 
 
 def test_views_that_cannot_be_found_are_looked_for_once_unless_people_ask(
@@ -292,15 +293,15 @@ def test_views_that_cannot_be_found_are_looked_for_once_unless_people_ask(
 ):
     asked = []
 
-    def fail(self: ObjectLifting, objects: Any) -> None:
+    def fail(run: Run, objects: Any) -> None:
         asked.append(objects)
         raise PickError("No image is there.", "Views are images.", "Bring them back.")
 
-    monkeypatch.setattr(ObjectLifting, "find_views", fail)
-    finished.model.viewer_panel._parts[2]._looked_for.clear()
-    finished.model.viewer_panel.refresh()
+    monkeypatch.setattr(camera_choice, "find_views", fail)
+    finished.panel._parts[2]._looked_for.clear()
+    finished.panel.refresh()
     wait_until(lambda: "No image is there." in finished.said)
-    finished.model.viewer_panel.refresh()
+    finished.panel.refresh()
     wait_until(lambda: finished.handle("Find views").visible)
     assert len(asked) == 1
     finished.do("Find views")
@@ -308,7 +309,7 @@ def test_views_that_cannot_be_found_are_looked_for_once_unless_people_ask(
 
 
 def test_work_is_cancelled_while_training_waits_for_it(panel: Panel):
-    with panel.lock, panel.model.scene_proxies.at_work("mug", lambda share, text: None) as work:
+    with panel.lock, panel.run.clock.stage("propose"), panel.run.work_on("mug", "Proxy of") as work:
         work.report(0.5, "thinking")
         assert panel.handle("Cancel").visible
         panel.do("Cancel")
@@ -319,8 +320,8 @@ def test_work_is_cancelled_while_training_waits_for_it(panel: Panel):
 def test_an_object_that_is_gone_is_no_more_chosen(panel: Panel):
     panel.do("Move proxy", True)
     panel.model.scene_objects.remove("mug")
-    panel.model.viewer_panel.refresh()
-    assert panel.desk.look.name is None and panel.desk.look.draft is None
+    panel.panel.refresh()
+    assert panel.session.choice.name is None and panel.session.choice.draft is None
     panel.do("Reject")
     assert "Choose an object first" in panel.said
 
@@ -332,11 +333,11 @@ def test_the_list_tells_how_far_an_object_has_come_how_sure_that_is_and_why_no_f
 
     store = model.scene_proxies
     assert status() == ("proxy placed", "by a test, seen share 50%", ())
-    store.settle("mug", PLACE, {"explained": 0.97, "margin": 7.0})
+    store.set_placement("mug", Placed(PLACE, {"explained": 0.97, "margin": 7.0}, "search"))
     assert status()[1] == "by a test, explained 97%"
-    store.accept("mug", PLACE)
+    store.set_placement("mug", Placed(PLACE, {}, "person"))
     assert status()[1] == "by a test, placed by you"
-    store.give_up("mug", "It fits nowhere.", {"explained": 0.2}, None)
+    store.set_placement("mug", Refused("It fits nowhere.", {"explained": 0.2}, None))
     store.fail("mug", "Cancelled.")
     assert status() == ("proxy without a place", "by a test, explained 20%", ("Cancelled.", "It fits nowhere."))
     compose(model)
@@ -347,48 +348,49 @@ def test_the_list_tells_how_far_an_object_has_come_how_sure_that_is_and_why_no_f
     assert status_of(model)[-1].stage == "not lifted"
 
 
-def test_the_stages_say_what_is_done_what_runs_and_what_comes_when(model: ScorpModel):
-    model.schedule = Schedule(ScheduleConfig(place_at=2, compose_at=0.9), 100)
-    trainer = cast("Any", SimpleNamespace(training_state="training", clock=SimpleNamespace(running="scene")))
+def test_the_stages_say_what_is_done_what_runs_and_what_comes_when(model: ScorpModel, tmp_path: Path):
+    run = small_training(model, tmp_path, schedule=ScheduleConfig(place_at=2, compose_at=0.9))
     model.step = 49
-    lines = running_lines(model, trainer)
-    assert lines[0] == "▶ scene: iteration 50 of 100" and share_done(model) == 0.5
+    with run.clock.stage("scene"):
+        lines = running_lines(run, STAGES, "training")
+    assert lines[0] == "▶ scene: iteration 50 of 100" and share_done(run) == 0.5
     assert "· objects lifted: at iteration 81" in lines and "· composed: at iteration 91" in lines
     assert "· proxies placed: not in this run" in lines
-    model.step, trainer.clock.running = 80, "propose"
-    assert "✓ objects lifted" in running_lines(model, trainer)
-    assert "▶ **proxies made: now**" in running_lines(model, trainer)
+    model.step = 80
+    with run.clock.stage("propose"):
+        lines = running_lines(run, STAGES, "training")
+    assert "✓ objects lifted" in lines and "▶ **proxies made: now**" in lines
 
 
-def test_every_stage_shows_when_its_turn_has_come(model: ScorpModel):
+def test_every_stage_shows_when_its_turn_has_come(model: ScorpModel, tmp_path: Path):
     schedule = ScheduleConfig(lift_at=0.8, propose_at=0.8, place_at=0.8, refine_for=0.1, compose_at=0.95)
-    model.schedule, model.step = Schedule(schedule, 1000), 800
-    trainer = cast("Any", SimpleNamespace(training_state="training", clock=SimpleNamespace(running="place")))
+    run = small_training(model, tmp_path, schedule=schedule, num_iterations=1000)
+    model.step = 800
+
+    def lines(stage: str) -> list[str]:
+        with run.clock.stage(stage):
+            return running_lines(run, STAGES, "training")
 
     def now(stage: str) -> list[str]:
-        trainer.clock.running = stage
-        return [line for line in running_lines(model, trainer) if line.startswith("▶")]
+        return [line for line in lines(stage) if line.startswith("▶")]
 
     assert now("place") == ["▶ **proxies placed: now**"]
-    assert "· places refined: next" in running_lines(model, trainer)
-    assert "· composed: at iteration 951" in running_lines(model, trainer)
+    assert {"· places refined: next", "· composed: at iteration 951"} <= {*lines("place")}
     model.step = 850
     model.scene_refinement.begin({"mug": PLACE})
     assert now("scene") == ["▶ scene: iteration 851 of 1000", "▶ **places refined: now**"]
     model.scene_refinement.end()
     model.step = 950
     assert now("tune") == ["▶ **colours tuned: now**"]
-    lines = running_lines(model, trainer)
-    assert "✓ places refined" in lines and "· composed: next" in lines and "· report written: at the end" in lines
+    assert {"✓ places refined", "· composed: next", "· report written: at the end"} <= {*lines("tune")}
     model.step = 999
     assert now("report") == ["▶ **report written: now**"]
-    assert "✓ scene: iteration 1000 of 1000" in running_lines(model, trainer)
-    trainer.training_state = "completed"
-    assert all(line.startswith("✓") for line in running_lines(model, trainer) if "report" not in line)
+    assert "✓ scene: iteration 1000 of 1000" in lines("report")
+    assert all(line.startswith("✓") for line in running_lines(run, STAGES, "completed"))
 
 
 def test_the_last_of_equal_wishes_counts():
-    wishes = Corrections()
+    wishes = RequestQueue()
     for wish in (Accept("mug", PLACE), Reject("mug"), Accept("pot", PLACE), Accept("mug", Similarity.identity())):
         wishes.ask(wish)
     taken = wishes.take()

@@ -13,22 +13,22 @@ import pytest
 import torch
 from ball_proxies import ball_proxy
 from ball_scenes import balls_on_floor, click_at, views_around
+from nerfstudio.viewer.viewer_elements import ViewerControl
+from small_runs import small_data, small_run
 
 from scorp_ns.errors import OutputError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.lift.config import LiftConfig
 from scorp_ns.products import LiftedScene, ObjectInfo
-from scorp_ns.run import lifting as object_flow
-from scorp_ns.run.lifting import ObjectLifting
-from scorp_ns.run.requests import Corrections, Keep, Restore
+from scorp_ns.run.object_editing import pick_object
+from scorp_ns.run.requests import Keep, Restore
 from scorp_ns.scene.composite import SceneComposite
 from scorp_ns.scene.objects import SceneObjects
 from scorp_ns.scene.picks import PICKS_FILE, Pick, read_picks, write_picks
-from scorp_ns.scene.pose_refinement import SceneRefinement
+from scorp_ns.scene.pose_refinement import PoseRefinement
 from scorp_ns.scene.proxies import SceneProxies
-from scorp_ns.stages.lift import Scene
-from scorp_ns.viewer import picking_tab as picking
 from scorp_ns.viewer.picking_tab import NOTHING_PICKED, ObjectPicking
+from scorp_ns.viewer.session import Session
 
 CENTERS = np.array([[0.0, 0.0, 0.3], [0.75, 0.3, 0.2]])
 GAUSSIANS, OWNERS = balls_on_floor(CENTERS, CENTERS[:, 2])
@@ -71,41 +71,44 @@ class Gui:
 
 
 class Panel:
-    """The folder in a viewer that nobody looks at."""
+    """The folder in a viewer without a page; its run has one scene and one capture."""
 
     def __init__(self, folder: Path) -> None:
         self.gui, self.scene, self.lock = Gui(), MagicMock(), Lock()
         self.store = SceneObjects()
         self.model = self._model()
-        self.control = ObjectPicking(self.model)
+        masks = SimpleNamespace(objects=(MASKED,))
+        data = small_data(views_around(), CAPTURE_TO_WORLD, object_masks=masks)
+        self.run = small_run(self.model, folder, data)
         self.trainer = SimpleNamespace(training_state="training")
         server = SimpleNamespace(gui=self.gui, scene=self.scene, get_clients=dict)
-        self.control._setup(
-            SimpleNamespace(
-                viser_server=server,
-                stats_markdown=SimpleNamespace(order=3.0),
-                pipeline=SimpleNamespace(datamanager=None),
-                log_filename=folder / "viewer_log_filename.txt",
-                trainer=self.trainer,
-                train_lock=self.lock,
-            )  # type: ignore
+        viewer: Any = SimpleNamespace(
+            viser_server=server,
+            stats_markdown=SimpleNamespace(order=3.0),
+            log_filename=folder / "viewer_log_filename.txt",
+            trainer=self.trainer,
+            train_lock=self.lock,
         )
+        control = ViewerControl()
+        control._setup(viewer)
+        self.picking = ObjectPicking(Session(self.run, viewer), control)
 
     def _model(self) -> Any:
         return SimpleNamespace(
             scene_objects=self.store,
             scene_proxies=SceneProxies(),
             scene_composite=SceneComposite(),
-            scene_refinement=SceneRefinement(),
-            corrections=Corrections(),
+            scene_refinement=PoseRefinement(),
             scene=GAUSSIANS,
-            means=GAUSSIANS.means,
-            config=SimpleNamespace(lift=LiftConfig()),
+            camera_optimizer=None,
+            device="cpu",
+            config=SimpleNamespace(lift=LiftConfig(), rasterize_mode="classic"),
         )
 
     def click(self, target: Any) -> None:
         origin, direction = click_at(target)
-        self.control._on_click(SimpleNamespace(origin=tuple(origin.tolist()), direction=tuple(direction.tolist())))  # type: ignore
+        clicked: Any = SimpleNamespace(origin=tuple(origin.tolist()), direction=tuple(direction.tolist()))
+        self.picking.click(clicked)
 
     def pick(self, name: str, target: Any) -> None:
         self.gui.handles["New object"].value = name
@@ -123,26 +126,22 @@ class Panel:
         self.model.scene_proxies.reject(name)
         self.model.scene_proxies.makers[name] = "asset"
         self.model.scene_composite.fail(name, "Nothing is hidden.")
-        self.model.corrections.ask(Restore(name))
+        self.run.requests.ask(Restore(name))
 
     @property
     def known(self) -> set[str]:
         """The objects of which anything is known but what was lifted."""
         proxies, composite = self.model.scene_proxies, self.model.scene_composite
         made = {*proxies.names, *proxies.failures, *composite.failures}
-        return made | proxies.rejected | {*proxies.makers} | {wish.name for wish in self.model.corrections.waiting}
+        return made | proxies.rejected | {*proxies.makers} | {wish.name for wish in self.run.requests.waiting}
 
     @property
     def info(self) -> str:
-        return self.control._info.content.replace("\\", "")
+        return self.picking.info.content.replace("\\", "")
 
 
 @pytest.fixture
-def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Panel:
-    monkeypatch.setattr(ObjectLifting, "_scene", lambda self: Scene(GAUSSIANS, views_around(), CAPTURE_TO_WORLD))
-    monkeypatch.setattr(ObjectLifting, "masked_objects", (MASKED,))
-    for module in (object_flow, picking):
-        monkeypatch.setattr(module, "capture_to_world", lambda datamanager: CAPTURE_TO_WORLD)
+def panel(tmp_path: Path) -> Panel:
     return Panel(tmp_path)
 
 
@@ -221,7 +220,7 @@ def test_a_complete_run_stores_that_an_object_was_removed(panel: Panel):
     panel.pick("ball", CENTERS[0].tolist())
     panel.trainer.training_state = "completed"
     panel.remove("ball")
-    assert panel.model.corrections.waiting == (Keep("ball"),)
+    assert panel.run.requests.waiting == (Keep("ball"),)
 
 
 def test_a_new_pick_takes_nothing_over_that_is_left_of_an_earlier_object(panel: Panel):
@@ -253,7 +252,7 @@ def test_picks_join_the_objects_of_masks(panel: Panel):
 def test_an_object_that_is_grown_again_keeps_its_label(panel: Panel):
     panel.pick("ball", CENTERS[0].tolist())
     panel.decide("ball")
-    panel.control._lifting.pick(panel.store.picks[0])
+    pick_object(panel.run, panel.store.picks[0])
     (ball,) = panel.store.objects()
     assert ball.label == 2 and panel.store.votes.shape == (len(GAUSSIANS), 3)
     assert panel.known == {"ball"}, "it is the same object"

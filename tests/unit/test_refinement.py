@@ -16,6 +16,7 @@ from pose_requests import FOCAL, SIDE, Trouble, make_case
 from small_runs import small_training
 from solid_shapes import thing_mesh
 
+from scorp_ns.cameras import Camera
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.surface_gaussians import mesh_of, surface_gaussians
@@ -30,7 +31,7 @@ from scorp_ns.pose.refinement import (
     refinement_losses,
     render_proxies,
 )
-from scorp_ns.pose.silhouettes import Shot, silhouette
+from scorp_ns.pose.silhouettes import MaskedView, silhouette
 from scorp_ns.products import Proxy
 from scorp_ns.run.callbacks import training_callbacks
 from scorp_ns.run.refining import begin_refinement
@@ -107,19 +108,19 @@ def camera(azimuth: float) -> tuple[torch.Tensor, torch.Tensor]:
     return viewmat, K
 
 
-def exact_view(surface: SurfaceQueries, azimuth: float) -> tuple[Shot, torch.Tensor]:
+def exact_view(surface: SurfaceQueries, azimuth: float) -> tuple[MaskedView, torch.Tensor]:
     """What a camera sees of a surface at the origin, and where that lies in its image."""
     viewmat, K = camera(azimuth)
     nothing, far = torch.zeros(SIDE, SIDE, dtype=torch.bool), torch.full((SIDE, SIDE), 1e6)
-    shot = Shot(viewmat, K, nothing, far)
-    is_shown = silhouette(surface, Similarity.identity(), shot, torch.ones(SIDE, SIDE)) > 0.5
-    return replace(shot, is_shown=is_shown), is_shown.to(torch.int16)
+    view = MaskedView(Camera(viewmat, K, SIDE, SIDE), nothing, far)
+    is_shown = silhouette(surface, Similarity.identity(), view, torch.ones(SIDE, SIDE)) > 0.5
+    return replace(view, is_shown=is_shown), is_shown.to(torch.int16)
 
 
 def test_an_empty_scene_hides_nothing_of_a_surface():
     surface = SurfaceQueries(thing_mesh("car"))
-    shot, labels = exact_view(surface, 0.7)
-    empty = replace(shot, is_shown=torch.zeros_like(shot.is_shown), scene_depth=torch.zeros(SIDE, SIDE))
+    view, labels = exact_view(surface, 0.7)
+    empty = replace(view, is_shown=torch.zeros_like(view.is_shown), scene_depth=torch.zeros(SIDE, SIDE))
     found = silhouette(surface, Similarity.identity(), empty, torch.ones(SIDE, SIDE))
     assert int(labels.sum()) > 0 and torch.equal(found, labels.to(found))
 
@@ -131,14 +132,14 @@ def learned(start: torch.Tensor, num_steps: int, rate: float) -> torch.Tensor:
     proxy = MovingProxy.at(1, surface_gaussians(field, COARSE), Similarity.identity())
     views = [exact_view(surface, azimuth) for azimuth in (0.0, 0.7, 1.4, 2.1)]
     with torch.no_grad():
-        truths = [render_proxies(rest, [proxy.gaussians], one.viewmat, one.K, (SIDE, SIDE), black) for one, _ in views]
+        truths = [render_proxies(rest, [proxy.gaussians], one.camera, black) for one, _ in views]
     change = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([change])
     for step in range(num_steps):
-        (shot, labels), truth = views[step % len(views)], truths[step % len(views)]
+        (view, labels), truth = views[step % len(views)], truths[step % len(views)]
         optimizer.param_groups[0]["lr"] = rate * (1 - step / num_steps)
-        render = render_proxies(rest, [proxy.moved(change)], shot.viewmat, shot.K, (SIDE, SIDE), black)
-        seen = silhouette(surface, proxy.place(change), shot, render.weights[..., 0])
+        render = render_proxies(rest, [proxy.moved(change)], view.camera, black)
+        seen = silhouette(surface, proxy.place(change), view, render.weights[..., 0])
         losses = refinement_losses(render, [proxy], seen[..., None], labels, truth.rgb, truth.depth)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
@@ -237,15 +238,15 @@ def test_places_that_learn_are_kept_before_others_begin(tmp_path: Path):
 
 def test_nothing_is_asked_where_the_render_agrees_with_the_mask():
     surface = MagicMock(wraps=SurfaceQueries(thing_mesh("car")))
-    shot, labels = exact_view(surface, 0.0)
-    assert torch.equal(silhouette(surface, PLACE, shot, labels.float()), labels.float())
+    view, labels = exact_view(surface, 0.0)
+    assert torch.equal(silhouette(surface, PLACE, view, labels.float()), labels.float())
     assert len(surface.cast.call_args.args[0]) == 0
 
 
 def test_the_scene_hides_what_is_behind_it_but_for_the_mask():
     surface, half = SurfaceQueries(thing_mesh("car")), torch.full((SIDE, SIDE), 0.5)
-    shot, labels = exact_view(surface, 0.0)
-    near = replace(shot, scene_depth=torch.full((SIDE, SIDE), 0.1))
+    view, labels = exact_view(surface, 0.0)
+    near = replace(view, scene_depth=torch.full((SIDE, SIDE), 0.1))
     assert torch.equal(silhouette(surface, Similarity.identity(), near, half), labels.float())
     unmasked = replace(near, is_shown=torch.zeros(SIDE, SIDE, dtype=torch.bool))
     assert not silhouette(surface, Similarity.identity(), unmasked, half).any()

@@ -129,7 +129,7 @@ def test_an_object_can_be_taken_back_and_composed_again():
     assert model.scene_composite.names == ()
     assert torch.equal(rendered(model, AFTER), without)
     compose(model)
-    assert model.scene_composite.facts("mug")["filled"] == NUM_FILL
+    assert model.scene_composite.record("mug").filled == NUM_FILL
 
 
 def test_haze_goes_while_any_object_that_it_hides_is_composed():
@@ -164,7 +164,7 @@ def test_a_checkpoint_brings_back_before_and_after():
         assert torch.equal(rendered(loaded, show), rendered(model, show))
     assert loaded.scene_composite.names == ("mug",)
     assert loaded.scene_composite.failures == {"ghost": "It has no place."}
-    assert loaded.scene_composite.facts("mug")["evidence"] == {"seen": 0.5}
+    assert loaded.scene_composite.record("mug").evidence == {"seen": 0.5}
     (mug,) = loaded.scene_objects.objects()
     loaded.scene_composite.forget(mug)
     assert (loaded.scene_composite.layers == ALWAYS).all(), "also what hung before it is there again"

@@ -11,10 +11,9 @@ from gsplat.strategy import DefaultStrategy
 from gsplat.strategy.ops import duplicate, remove, split
 from torch import Tensor
 
-from scorp_ns.products import LiftedObject, LiftedScene, ObjectFrame, Support
+from scorp_ns.products import LiftedObject, LiftedScene, ObjectFrame, PickedObject, Support
 from scorp_ns.scene.objects import PER_GAUSSIAN, SceneObjects
 from scorp_ns.scene.picks import Pick
-from scorp_ns.stages.lift import PickedObject
 
 NUM_GAUSSIANS = 60
 

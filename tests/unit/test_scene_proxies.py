@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-import pytest
 import torch
 from ball_proxies import ball_proxy
 
-from scorp_ns.errors import CancelledError
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.scene.proxies import PERSON, SceneProxies
+from scorp_ns.scene.proxies import SceneProxies
+from scorp_ns.scene.records import Placed, Refused, SearchStart, Unplaced
 
 ODD_NAME = "a/b. ü"
 
@@ -63,7 +62,7 @@ def test_a_checkpoint_brings_back_every_proxy_exactly():
 
 def test_a_new_shape_leaves_place_and_origin_of_a_proxy():
     store = filled()
-    store.settle(ODD_NAME, PLACE, {"explained": 0.9})
+    store.set_placement(ODD_NAME, Placed(PLACE, {"explained": 0.9}, "search"))
     old = store.proxy(ODD_NAME)
     gaussians = replace(old.gaussians, means=1.1 * old.gaussians.means)
     new = replace(old, gaussians=gaussians, evidence={"largest_bend": 0.02}, notes=("It was bent.",))
@@ -73,7 +72,9 @@ def test_a_new_shape_leaves_place_and_origin_of_a_proxy():
         assert torch.equal(proxy.gaussians.means, new.gaussians.means)
         assert (proxy.evidence, proxy.notes) == ({"largest_bend": 0.02}, ("It was bent.",))
         assert torch.equal(place_of(one, ODD_NAME), PLACE.matrix) and proxy.made_by == old.made_by
-        assert one.confidence(ODD_NAME) == {"explained": 0.9} and one.seconds(ODD_NAME) == 2.0
+        record = one.record(ODD_NAME)
+        assert isinstance(record.placement, Placed) and record.placement.confidence == {"explained": 0.9}
+        assert record.seconds == 2.0
 
 
 def test_a_store_takes_what_another_checkpoint_has_in_place_of_its_own():
@@ -94,7 +95,7 @@ def test_a_new_proxy_takes_the_place_of_the_old_one():
     store.take(ball_proxy("unplaced", PLACE), seconds=1.0)
     assert store.names == (ODD_NAME, "unplaced") and len(store.shapes) == 2
     assert store.proxy("unplaced").T_world_proxy is not None
-    assert saved_and_loaded(store).seconds("unplaced") == 1.0
+    assert saved_and_loaded(store).record("unplaced").seconds == 1.0
 
 
 def test_a_proxy_after_a_failure_ends_the_failure_and_a_failure_keeps_the_old_proxy():
@@ -107,34 +108,30 @@ def test_a_proxy_after_a_failure_ends_the_failure_and_a_failure_keeps_the_old_pr
 
 def test_a_place_that_is_found_lasts_and_so_does_one_that_is_not():
     store = filled()
-    store.settle("unplaced", PLACE, {"explained": 0.98})
-    store.give_up(ODD_NAME, "It fits nowhere.", {"explained": 0.3}, PLACE)
+    store.set_placement("unplaced", Placed(PLACE, {"explained": 0.98}, "search"))
+    store.set_placement(ODD_NAME, Refused("It fits nowhere.", {"explained": 0.3}, PLACE))
     loaded = saved_and_loaded(store)
-    assert loaded.is_placed("unplaced") and loaded.misplaced("unplaced") is None
     assert torch.equal(place_of(loaded, "unplaced"), PLACE.matrix)
-    assert not loaded.is_placed(ODD_NAME) and loaded.misplaced(ODD_NAME) == "It fits nowhere."
-    assert loaded.confidence(ODD_NAME) == {"explained": 0.3}
-    refused = loaded.refused(ODD_NAME)
-    assert refused is not None and torch.equal(refused.matrix, PLACE.matrix) and loaded.refused("unplaced") is None
-    loaded.settle(ODD_NAME, PLACE, {})
-    assert loaded.refused(ODD_NAME) is None
+    refused = loaded.record(ODD_NAME).placement
+    assert isinstance(refused, Refused) and refused.reason == "It fits nowhere."
+    assert refused.confidence == {"explained": 0.3} and loaded.pose(ODD_NAME) is None
+    assert refused.best is not None and torch.equal(refused.best.matrix, PLACE.matrix)
 
 
-def test_what_a_person_decided_lasts():
+def test_decisions_of_a_person_last():
     store = filled()
-    store.accept("unplaced", PLACE)
+    store.set_placement("unplaced", Placed(PLACE, {}, "person"))
     store.start_from(ODD_NAME, PLACE)
     store.reject("ghost")
     store.makers["ghost"] = "asset"
     loaded = saved_and_loaded(store)
-    assert loaded.accepted_by("unplaced") == PERSON and loaded.is_placed("unplaced")
-    assert loaded.started_by(ODD_NAME) == PERSON and not loaded.is_placed(ODD_NAME)
-    start = loaded.proxy(ODD_NAME).T_world_start
-    assert start is not None and torch.equal(start.matrix, PLACE.matrix)
+    accepted, searched = loaded.record("unplaced").placement, loaded.record(ODD_NAME)
+    assert isinstance(accepted, Placed) and accepted.by == "person"
+    assert isinstance(searched.placement, Unplaced) and isinstance(searched.start, SearchStart)
+    assert searched.start.by_person and torch.equal(searched.start.pose.matrix, PLACE.matrix)
     assert loaded.rejected == {"ghost"} and loaded.makers == {"ghost": "asset"}
-    loaded.settle("unplaced", PLACE, {"explained": 0.9})
     loaded.restore("ghost")
-    assert loaded.accepted_by("unplaced") is None and not loaded.rejected
+    assert not loaded.rejected
 
 
 def test_a_checkpoint_from_before_people_could_decide_is_read():
@@ -148,26 +145,10 @@ def test_a_checkpoint_from_before_people_could_decide_is_read():
 
 def test_a_search_in_vain_leaves_the_place_that_was_known():
     store = filled()
-    store.accept(ODD_NAME, PLACE)
-    with store.keeping_place(ODD_NAME):
+    store.set_placement(ODD_NAME, Placed(PLACE, {}, "person"))
+    with store.keeping_pose(ODD_NAME):
         store.start_from(ODD_NAME, Similarity.identity())
-        store.give_up(ODD_NAME, "It fits nowhere.", {}, None)
+        store.set_placement(ODD_NAME, Refused("It fits nowhere.", {}, None))
     assert torch.equal(place_of(store, ODD_NAME), PLACE.matrix)
-    assert store.accepted_by(ODD_NAME) == PERSON and store.misplaced(ODD_NAME) is None
-
-
-def test_work_is_seen_while_it_goes_on_and_stops_when_it_is_cancelled():
-    store, heard, seen = SceneProxies(), [], []
-    store.listeners.append(lambda: seen.append(store.running and (store.running.name, store.running.text)))
-    with (
-        pytest.raises(CancelledError, match="'mug' was cancelled"),
-        store.at_work("mug", lambda share, text: heard.append((share, text))) as work,
-    ):
-        work.report(0.5, "thinking")
-        assert store.running is not None and store.running.share == 0.5
-        work.check("mug")
-        store.running.cancelled.set()
-        work.check("mug")
-    assert heard == [(0.5, "thinking")]
-    assert seen == [("mug", ""), ("mug", "thinking"), None]
-    assert store.running is None
+    placement = store.record(ODD_NAME).placement
+    assert isinstance(placement, Placed) and placement.by == "person"
