@@ -128,7 +128,6 @@ def _fits(config: Path, capture: Path) -> dict[str, Fit]:
     """How each object of a finished run agrees with the truth; objects that were not lifted agree with nothing."""
     from nerfstudio.utils.eval_utils import eval_setup
 
-
     with contextlib.redirect_stdout(sys.stderr):
         _, pipeline, _, _ = eval_setup(config, test_mode="test")
         model, datamanager = pipeline.model, pipeline.datamanager

@@ -9,7 +9,6 @@ from io import BytesIO
 import torch
 
 from scorp_ns.errors import ScorpError, only_scorp_errors
-from scorp_ns.report.kit.facts import plain_json
 from scorp_ns.report.of_run.facts import FAILED, StageFacts
 from scorp_ns.run.example_run import example_run
 from scorp_ns.run.guarded_stage import GuardedStage, checked_facts
@@ -35,7 +34,9 @@ def check_stage(config: StageConfig, new_run: Callable[[], Run] = example_run) -
     guarded.start(run.in_training.schedule)
     guarded.work(run)
     again = {name: guarded.worked[name].facts for name in guarded.worked}
-    assert {**again} == facts, f"The second run came to other facts: {again} in place of {facts}; use run.in_training.seed."
+    assert {**again} == facts, (
+        f"The second run came to other facts: {again} in place of {facts}; use run.in_training.seed."
+    )
     guarded.finish(run)
     resumed = _guarded(_built(config))
     resumed.load_state(run, _through_a_file(guarded.state(run)))
