@@ -51,4 +51,4 @@ class GeneratorChoice:
         if name in BUILT_IN:
             return getattr(self, name).build()
         config = load_plugin(GENERATORS, name)
-        return with_options(config, self.options, f"generator '{name}'", "generator.options").build()
+        return with_options(config, self.options, f"generator '{name}'", "model.generator.options").build()

@@ -39,4 +39,4 @@ class MatcherChoice:
         if self.name in BUILT_IN:
             return getattr(self, self.name).build()
         config = load_plugin(MATCHERS, self.name)
-        return with_options(config, self.options, f"matcher '{self.name}'", "matcher.options").build()
+        return with_options(config, self.options, f"matcher '{self.name}'", "model.matcher.options").build()

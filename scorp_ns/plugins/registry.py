@@ -17,6 +17,9 @@ GENERATORS = "scorp.generators"
 MATCHERS = "scorp.matchers"
 """The group of entry points for matchers of features."""
 
+STAGES = "scorp.stages"
+"""The group of entry points for stages of runs."""
+
 
 def plugin_names(group: str) -> list[str]:
     """The names that are registered in a group, in alphabetical order."""
@@ -44,7 +47,7 @@ def load_plugin(group: str, name: str) -> Any:
 
 
 def with_options(config: Any, options: dict[str, str], plugin: str, option: str) -> Any:
-    """A plugin's settings with those that the user gave as text below `--pipeline.model.<option>`."""
+    """A plugin's settings with those that the user gave as text below `--pipeline.<option>`."""
     import tyro  # Here, since `scorp` asks for names alone, and shall answer at once.
 
     arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
@@ -52,7 +55,7 @@ def with_options(config: Any, options: dict[str, str], plugin: str, option: str)
         return tyro.cli(type(config), default=config, args=arguments) if arguments else config
     except SystemExit as error:
         raise ScorpError(
-            f"--pipeline.model.{option} {' '.join(f'{key} {value}' for key, value in options.items())}",
+            f"--pipeline.{option} {' '.join(f'{key} {value}' for key, value in options.items())}",
             f"These are not settings of the {plugin}, or not values that they take; see above.",
             "Correct them.",
         ) from error

@@ -21,6 +21,10 @@ class ObjectStage:
         """The iteration after which the stage works; from the schedule's property for its moment."""
         return None if self.moment is None else getattr(schedule, f"{self.moment}_start")
 
+    def end(self, schedule: Schedule) -> int | None:
+        """The iteration in which the stage starts: it is behind with its first work."""
+        return self.start(schedule)
+
     def is_due(self, run: Run, step: int) -> bool:
         """Whether the stage has started."""
         start = self.start(run.in_training.schedule)

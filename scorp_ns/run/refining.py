@@ -26,6 +26,10 @@ class RefineStage(ObjectStage):
         """The iteration after which proxies are placed, if there are iterations for poses to learn in."""
         return schedule.place_start if len(schedule.refinement) else None
 
+    def end(self, schedule: Schedule) -> int | None:
+        """The last iteration in which poses learn; where they never do, that in which they are found."""
+        return schedule.refinement.stop - 1 if len(schedule.refinement) else schedule.place_start
+
     def is_due(self, run: Run, step: int) -> bool:
         """Whether poses may have been found, or learn."""
         return run.model.scene_refinement.is_open or super().is_due(run, step)

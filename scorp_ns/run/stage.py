@@ -44,6 +44,10 @@ class Stage(Protocol):
         """The iteration after which the stage works, and after each that follows; None for never."""
         ...
 
+    def end(self, schedule: Schedule) -> int | None:
+        """The iteration after which its results are there for stages that follow; None for never."""
+        ...
+
     def is_due(self, run: Run, step: int) -> bool:
         """Whether the stage works after this iteration."""
         ...

@@ -1,0 +1,1 @@
+"""A stage that sets proxies down."""

@@ -1,0 +1,84 @@
+"""In the real `ns-train`, stages of other packages work on every object, and those that fail cost no more than that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
+from nerfstudio.utils.eval_utils import eval_setup
+from stage_plugins import HELD, HOSTILE, TOLD, install
+from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
+
+from scorp_ns.report.of_run.facts import check_run_report
+from scorp_ns.run.plugin_stages import stages_with
+from scorp_ns.run.stage import stage_texts
+
+ANY_PLACE = (
+    *("--pipeline.model.place.least-explained", "0", "--pipeline.model.place.most-spill", "99"),
+    *("--pipeline.model.place.most-distance", "99", "--pipeline.model.place.least-margin", "0"),
+    *("--pipeline.model.place.most-cost", "99", "--pipeline.model.place.least-turn-margin", "0"),
+    *("--pipeline.model.place.num-rotations", "100", "--pipeline.model.place.num-fitted", "20"),
+)
+"""Options that let every place be believed, soon."""
+
+NAMES = ("settle", *HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The folder of a run with the example's stage and all hostile ones, which stay installed."""
+    place = tmp_path_factory.mktemp("stages")
+    capture, assets = write_object_masks(write_capture(place / "capture")), write_ball_assets(place / "assets")
+    options = (
+        *("--max-num-iterations", "60", "--pipeline.model.schedule.lift-at", "0.6"),
+        *("--pipeline.model.schedule.propose-at", "0.6", "--pipeline.model.schedule.place-at", "0.6"),
+        *("--pipeline.model.schedule.refine-for", "0.1", "--pipeline.model.schedule.compose-at", "0.8"),
+        *("--pipeline.model.generator.name", "asset", "--pipeline.model.generator.asset.folder", assets),
+        *("--pipeline.stages", *NAMES, "--pipeline.stage-options", "settle.most", "1"),
+        *COARSE_PROXIES,
+        *ANY_PLACE,
+    )
+    HELD.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        (place / "site").mkdir()
+        install(place / "site", patch)
+        run_here("ns-train", *train_arguments(capture, place, *options))
+        yield run_folder(place)
+
+
+def test_the_report_has_the_facts_of_every_stage(folder: Path):
+    document = json.loads((folder / "report.json").read_text())
+    report = check_run_report(document, stage_texts(stages_with(NAMES, {})))
+    assert set(report.objects) == set(BALL_NAMES)
+    for name in BALL_NAMES:
+        entry = document["objects"][name]
+        assert entry["settle"]["state"] == "done" and abs(entry["settle"]["moved"]) < 1
+        assert entry["compose"]["state"] == "done", "A stage cost more than its own work."
+        for stage, words in TOLD.items():
+            assert entry[stage]["state"] == "failed" and words in entry[stage]["reason"]
+    warned = " ".join(document["warnings"])
+    assert all(f"The stage '{name}' failed in" in warned for name in ("unkept", "unasked", "unfinished"))
+    assert document["stages"]["settle"]["seconds"] > 0
+
+
+def test_the_page_tells_them(folder: Path):
+    page = (folder / "report.html").read_text()
+    assert "settled" in page and "moved down by" in page and "half way" in page
+
+
+def test_the_scene_is_sound(folder: Path):
+    (path,) = (folder / "nerfstudio_models").iterdir()
+    saved = torch.load(path, weights_only=True)
+    scene = {name: one for name, one in saved["pipeline"].items() if "gauss_params" in name}
+    assert scene and all(bool(one.isfinite().all()) for one in scene.values())
+    assert set(saved["scorp"]["stages"]["settle"]["worked"]) == set(BALL_NAMES)
+
+
+def test_the_viewer_lists_the_stage_where_it_belongs(folder: Path):
+    _, pipeline, _, _ = eval_setup(folder / "config.yml", test_mode="test")
+    results = [stage.result for stage in pipeline.stages if stage.result is not None]
+    assert results.index("places refined") < results.index("settled") < results.index("colours tuned")
