@@ -27,7 +27,6 @@ from PIL import Image
 from pose_search import Truth, read_requests
 
 from scorp_ns.cameras import Camera
-from scorp_ns.errors import PlacingError
 from scorp_ns.evaluate.geometry import SAMPLES, nearest_distances
 from scorp_ns.evaluate.mesh_views import MeshCaster
 from scorp_ns.evaluate.meshes import Mesh, read_mesh
@@ -41,7 +40,7 @@ from scorp_ns.generate.generator import Work
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.products import Proxy, ProxyAsset, ProxyRequest
 from scorp_ns.stages.mend import mend
-from scorp_ns.stages.place import place
+from scorp_ns.stages.place import PlacingError, place
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 BEHIND = 0.02

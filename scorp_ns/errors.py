@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from scorp_ns.gaussians.similarity import Similarity
+from collections.abc import Callable
+from typing import Any
 
 
 class ScorpError(Exception):
@@ -52,21 +49,6 @@ class GenerationError(ScorpError):
 
 class CancelledError(GenerationError):
     """Somebody stopped the generation of an object's shape."""
-
-
-class PlacingError(ScorpError):
-    """Nobody knows where an object's proxy belongs; the object keeps what was lifted."""
-
-    def __init__(
-        self, found: str, needed: str, do: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
-    ) -> None:
-        super().__init__(found, needed, do)
-        self.confidence = confidence
-        self.T_world_refused = T_world_refused
-        """Where the proxy fits best all the same, for people to look at; None where nothing could be compared."""
-
-    def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
-        return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
 
 
 class CorrectionError(ScorpError):

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import pytest
 import torch
-from scorp_ns.scene.records import Placed
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.run.api import DONE, PluginStage, Run, StageFacts, StageText, Told, Whole
+from scorp_ns.scene.records import Placed
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "08_stage_package"
 

@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "scorp_ns"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "cameras", "messages", "schedule", "json_files", "optional_packages", "old_paths"},
+    {"errors", "cameras", "messages", "schedule", "old_paths"},
+    {"json_files", "optional_packages"},
     {"gaussians"},
     {"surfaces"},
     {"fields"},

@@ -79,9 +79,9 @@ def _take_over(source: Path, target: Path, fork: int) -> None:
 
 def _options_of_stages(plan: BenchPlan, way: Refinement) -> list[object]:
     """What the plan says of the stages after the scene's training."""
-    options: list[object] = [
-        part for moment in plan.left_out for part in (f"--pipeline.model.schedule.{moment}-at", NEVER)
-    ]
+    options: list[object] = []
+    for moment in plan.left_out:
+        options += [f"--pipeline.model.schedule.{moment}-at", NEVER]
     if not plan.proposes:
         return options
     options += [f"{GENERATOR}.name", way.generator]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scorp_ns.errors import ScorpError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
@@ -100,14 +102,14 @@ def _place(run: Run, one: LiftedObject, matching: FeatureMatching | None) -> Non
             config = run.model.config.place
             found = place(store.proxy(one.name), request, to_world, config, work, matching, is_told)
             store.set_placement(one.name, Placed(found.T_world_proxy, found.confidence, "search"))
-            _mend(run, one.name, request, work)
+            _mend(run, one.name, request, found.confidence, work)
         except PlacingError as error:
             store.set_placement(one.name, Refused(str(error), error.confidence, error.T_world_refused))
         except ScorpError as error:
             store.set_placement(one.name, Refused(str(error), {}, None))
 
 
-def _mend(run: Run, name: str, request: ProxyRequest, work: Work) -> None:
+def _mend(run: Run, name: str, request: ProxyRequest, confidence: Mapping[str, float], work: Work) -> None:
     """Mend the shape of a proxy that has its place; a failure costs the new shape only."""
     store, config = run.model.scene_proxies, run.model.config.place
     try:
@@ -116,7 +118,6 @@ def _mend(run: Run, name: str, request: ProxyRequest, work: Work) -> None:
         run.warn(f"The proxy of '{name}' keeps its shape. {error}")
         return
     if mended is not None and mended.T_world_proxy is not None:
-        confidence = store.record(name).placement.confidence
         store.reshape(mended)
         store.set_placement(name, Placed(mended.T_world_proxy, confidence, "search"))
 

@@ -73,6 +73,8 @@ class Run:
     def __init__(self, model: ScorpModel, data: ScorpDataManager) -> None:
         self.model, self.data = model, data
         self.requests, self.clock = RequestQueue(), StageClock()
+        self.folder = Path(FOLDER)
+        """The folder of objects' files; who opens the run says where."""
         self.training: Training | None = None
         """None for a run that is only looked at."""
         self.running: RunningWork | None = None

@@ -23,7 +23,8 @@ class ObjectViews:
         read_scene: Callable[[], Gaussians],
         rasterize_mode: Literal["classic", "antialiased"],
     ) -> None:
-        self._read_views, self._read_scene, self._mode = read_views, read_scene, rasterize_mode
+        self._read_views, self._read_scene = read_views, read_scene
+        self._mode: Literal["classic", "antialiased"] = rasterize_mode
         self._views: Sequence[CapturedView] | None = None
         self._depths: SceneDepths | None = None
 

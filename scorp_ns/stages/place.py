@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from scorp_ns.errors import CancelledError, PlacingError, ScorpError
+from scorp_ns.errors import CancelledError, ScorpError
 from scorp_ns.fields.surface_gaussians import mesh_of
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.generator import Work
@@ -18,6 +19,21 @@ from scorp_ns.pose.result import PoseSearchResult
 from scorp_ns.pose.search import search_pose
 from scorp_ns.products import Proxy, ProxyRequest
 from scorp_ns.surfaces.mesh import ColoredMesh
+
+
+class PlacingError(ScorpError):
+    """The pose of an object's proxy cannot be found; the object keeps what was lifted."""
+
+    def __init__(
+        self, found: str, needed: str, do: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
+    ) -> None:
+        super().__init__(found, needed, do)
+        self.confidence = confidence
+        self.T_world_refused = T_world_refused
+        """Where the proxy fits best all the same, for people to look at; None where nothing could be compared."""
+
+    def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
+        return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
 
 
 @dataclass(frozen=True)

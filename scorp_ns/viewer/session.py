@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any
 
 from nerfstudio.viewer.viewer import Viewer
+from viser import GuiMarkdownHandle
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.run.requests import Request
@@ -29,7 +30,7 @@ class Session:
         self.choice = ViewChoice(photographs=MaskedPhotographs(lambda: run.views.captured))
         self.choice_listeners: list[Callable[[], None]] = []
         """Called when another object is chosen."""
-        self.message: HasContent | None = None
+        self.message: GuiMarkdownHandle | None = None
         """The line of the panel with the latest message."""
 
     @property
@@ -85,9 +86,3 @@ class Session:
         is_paused = self.training_state == "paused"
         self.notify("Asked for; it is done when training is resumed." if is_paused else "Asked for ...")
         return True
-
-
-class HasContent(Protocol):
-    """A line of text in the panel."""
-
-    content: str

@@ -18,7 +18,7 @@ from ball_proxies import COARSE, ball_proxy
 from message_snapshots import check_message, check_names
 from pose_requests import ALL_TROUBLE, Case, Trouble, make_case
 
-from scorp_ns.errors import CancelledError, MatchingError, PlacingError
+from scorp_ns.errors import CancelledError, MatchingError
 from scorp_ns.fields.distillation import distill
 from scorp_ns.fields.proxy_field import ProxyField
 from scorp_ns.gaussians.similarity import Similarity
@@ -27,7 +27,7 @@ from scorp_ns.match.config import MatchingConfig
 from scorp_ns.match.matcher import Matches
 from scorp_ns.pose.config import SearchConfig
 from scorp_ns.products import Proxy, ProxyRequest, Support
-from scorp_ns.stages.place import FeatureMatching, place
+from scorp_ns.stages.place import FeatureMatching, PlacingError, place
 
 MESSAGES = Path(__file__).parent / "placing_messages.json"
 

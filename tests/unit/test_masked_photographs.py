@@ -79,9 +79,8 @@ def test_the_nearest_photograph_is_shown():
 def test_the_viewer_shows_them_over_the_scene_and_the_scene_without_any():
     model = lifted_model().eval()
     with torch.no_grad():
-        shown = render_choice(
-            model, ViewChoice(Shown.MASKS, photographs=MaskedPhotographs(lambda: [view(camera())])), camera()
-        )
+        photographs = MaskedPhotographs(lambda: [view(camera())])
+        shown = render_choice(model, ViewChoice(Shown.MASKS, photographs=photographs), camera())
         scene, none = (render_choice(model, ViewChoice(one), camera()) for one in (Shown.SCENE, Shown.MASKS))
     assert torch.equal(none["rgb"], scene["rgb"]) and torch.equal(shown["accumulation"], scene["accumulation"])
     assert round(float(shown["rgb"][0, 0, 2]) * 255) == 128

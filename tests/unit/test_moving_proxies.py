@@ -49,7 +49,6 @@ class Balls:
         self.refinement, proxies, objects = PoseRefinement(), SceneProxies(), SceneObjects()
         self.refinement.begin(PLACES)
         none, frame = torch.zeros(0, dtype=torch.int64), ObjectFrame(torch.eye(3), torch.zeros(3), torch.ones(3))
-        objects.labels = torch.zeros(len(scene), dtype=torch.int16)
         for label, (name, place) in enumerate(PLACES.items(), start=1):
             proxies.take(ball_proxy(name, place), seconds=0.0)
             one = LiftedObject(name, label, none.new_zeros(1), torch.ones(1), frame, None, {}, None)

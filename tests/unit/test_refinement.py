@@ -209,8 +209,7 @@ def test_places_learn_in_ever_smaller_steps():
 
 def test_their_optimizer_takes_those_steps_also_after_a_resume(tmp_path: Path):
     def learning_rate(optimizer: torch.optim.Optimizer, step: int) -> float:
-        model = MagicMock(config=MagicMock(sh_degree=0, num_downscales=0, rasterize_mode="classic"))
-        run = small_training(model, tmp_path, num_iterations=1000)
+        run = small_training(lifted_model(), tmp_path, num_iterations=1000)
         run.in_training.optimizers["places"] = optimizer
         before_iteration, *_ = training_callbacks(run, StageRunner(run, ()))
         before_iteration.run_callback(step)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from ball_proxies import ball_proxy
 from composed_models import lifted_model
-from scorp_ns.scene.records import NotTuned
 from small_runs import small_training
 
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.run import tuning
 from scorp_ns.run.tuning import TuneStage
+from scorp_ns.scene.records import NotTuned
 
 REFUSED = CompositionError("No photograph shows it.", "Photographs decide.", "Check its masks.")
 
