@@ -59,8 +59,14 @@ class ComposeStage(ObjectStage):
         store, seconds = run.model.scene_composite, seconds_of(run, self.name, name)
         if name in store.names:
             record = store.record(name)
-            numbers = {"kept": record.kept, "dropped": record.dropped, "filled": record.filled}
-            return ComposeFacts(state=DONE, seconds=seconds, evidence=dict(record.evidence), **numbers)
+            return ComposeFacts(
+                state=DONE,
+                kept=record.kept,
+                dropped=record.dropped,
+                filled=record.filled,
+                evidence=dict(record.evidence),
+                seconds=seconds,
+            )
         placed = is_placed(run, name)
         if name in store.failures:
             return ComposeFacts(state=FAILED if placed else SKIPPED, reason=store.failures[name], seconds=seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +39,7 @@ class Training:
     """The run's own folder."""
     save_objects: bool
     """Whether objects' files are written to the run's folder."""
-    optimizers: dict[str, Optimizer]
+    optimizers: Mapping[str, Optimizer]
     """By the names of parameter groups."""
     lock: AbstractContextManager[object]
     """Held by whoever changes the model."""

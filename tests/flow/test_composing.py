@@ -18,7 +18,10 @@ from scorp_ns.formats.splat_ply import read_splats
 from scorp_ns.model import ScorpModel
 from scorp_ns.model_config import AFTER, BEFORE, OBJECTS
 from scorp_ns.report.of_run.facts import check_run_report
-from scorp_ns.run.composing import ComposeFlow
+from scorp_ns.run.composing import ComposeStage
+from scorp_ns.run.run import Run
+from scorp_ns.run.stage import stage_texts
+from scorp_ns.scene.records import Tuned
 
 OPTIONS = (
     *("--max-num-iterations", "80", "--save-objects", "True", "--pipeline.model.schedule.propose-at", "0.8"),
@@ -35,15 +38,16 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def composed(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.Tensor]:
     """The folder of a run, and what one of its cameras showed just before composing."""
     output = tmp_path_factory.mktemp("composed")
-    renders, compose = [], ComposeFlow._compose
+    renders, work = [], ComposeStage.work
 
-    def looking_before(self: ComposeFlow, waiting: list) -> None:
-        renders.append(render(self.model.eval(), self.objects.datamanager.train_cameras))
-        self.model.train()
-        compose(self, waiting)
+    def looking_before(self: ComposeStage, run: Run) -> None:
+        if not run.model.scene_composite.is_composed:
+            renders.append(render(run.model.eval(), run.data.train_cameras))
+            run.model.train()
+        work(self, run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ComposeFlow, "_compose", looking_before)
+        patch.setattr(ComposeStage, "work", looking_before)
         run_here("ns-train", *train_arguments(capture, output, *OPTIONS))
     (before,) = renders
     return run_folder(output), before
@@ -64,14 +68,14 @@ def test_every_ball_is_filled(composed: tuple[Path, torch.Tensor]):
     model, _ = loaded(composed[0])
     assert set(model.scene_composite.names) == {*BALL_NAMES} and not model.scene_composite.failures
     for name in BALL_NAMES:
-        assert model.scene_composite.facts(name)["filled"] > 0
+        assert model.scene_composite.record(name).filled > 0
 
 
 def test_proxies_take_on_the_colours_of_the_photographs(composed: tuple[Path, torch.Tensor]):
     model, _ = loaded(composed[0])
     for name in BALL_NAMES:
-        tuned = model.scene_proxies.tuned(name)
-        assert tuned is not None and tuned["evidence"]["error_tuned"] < 0.9 * tuned["evidence"]["error_generated"]
+        tuned = model.scene_proxies.record(name).tuning
+        assert isinstance(tuned, Tuned) and tuned.evidence["error_tuned"] < 0.9 * tuned.evidence["error_generated"]
 
 
 def test_before_is_seen_exactly_as_it_was(composed: tuple[Path, torch.Tensor]):
@@ -95,21 +99,21 @@ def test_the_exported_scene_is_the_composite(composed: tuple[Path, torch.Tensor]
 def test_the_files_of_objects_hold_the_composite(composed: tuple[Path, torch.Tensor]):
     model, _ = loaded(composed[0])
     for name in BALL_NAMES:
-        facts = model.scene_composite.facts(name)
+        record = model.scene_composite.record(name)
         splats = read_splats(composed[0] / "scorp" / name / "gaussians.ply")
-        assert len(splats) == facts["kept"] + facts["filled"]
+        assert len(splats) == record.kept + record.filled
 
 
 def test_the_report_says_what_every_ball_is_made_of(composed: tuple[Path, torch.Tensor]):
     model, _ = loaded(composed[0])
     report = json.loads((composed[0] / "report.json").read_text())
-    check_run_report(report)
+    check_run_report(report, stage_texts())
     numbers = {show: len(model.owned(show)[0]) for show in (BEFORE, AFTER)}
     assert report["scene"]["gaussians"] == numbers[AFTER] and report["scene"]["gaussians_before"] == numbers[BEFORE]
     for name in BALL_NAMES:
-        told, facts = report["objects"][name]["compose"], model.scene_composite.facts(name)
+        told, record = report["objects"][name]["compose"], model.scene_composite.record(name)
         assert told["state"] == "done" and told["seconds"] > 0
-        assert all(told[key] == facts[key] for key in ("kept", "dropped", "filled", "evidence"))
+        assert all(told[key] == getattr(record, key) for key in ("kept", "dropped", "filled", "evidence"))
     page = (composed[0] / "report.html").read_text()
     assert "before, in the scene" in page and "after, alone" in page
 
@@ -167,9 +171,9 @@ def test_an_object_is_composed_again_with_a_new_proxy(
     before, after = loaded(composed[0])[0], loaded(run_folder(tmp_path))[0]
     assert set(after.scene_composite.names) == {*BALL_NAMES}
     for name in others:
-        assert after.scene_composite.facts(name)["filled"] == before.scene_composite.facts(name)["filled"]
+        assert after.scene_composite.record(name).filled == before.scene_composite.record(name).filled
     assert len(after.scene_before.means) == len(after.scene_composite.layers) == len(after.scene_objects.labels)
     assert torch.equal(after.owned(BEFORE)[0].means, before.owned(BEFORE)[0].means)
     report = json.loads((run_folder(tmp_path) / "report.json").read_text())
-    check_run_report(report)
+    check_run_report(report, stage_texts())
     assert report["iterations"] == 80 and report["objects"][one]["compose"]["state"] == "done"

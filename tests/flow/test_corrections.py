@@ -14,9 +14,10 @@ from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
-from scorp_ns.run.corrections import CorrectionFlow
-from scorp_ns.run.requests import Accept, Keep, Regenerate, Reject, Restore, Search, Wish
-from scorp_ns.scene.proxies import PERSON
+from scorp_ns.run import stage_runner
+from scorp_ns.run.requests import Accept, Keep, Regenerate, Reject, Request, Restore, Search
+from scorp_ns.run.run import Run
+from scorp_ns.scene.records import Placed
 
 RED, GREEN, YELLOW = BALL_NAMES
 
@@ -49,22 +50,27 @@ def place(model: ScorpModel, name: str) -> Similarity:
     return pose
 
 
+def decided_by(model: ScorpModel, name: str) -> str:
+    placement = model.scene_proxies.record(name).placement
+    assert isinstance(placement, Placed)
+    return placement.by
+
+
 def train_and_ask(output: Path, *arguments: str | Path, wishes_at: dict[int, list]) -> list[str]:
     """Train, and ask for things as the viewer's threads do, before the given looks for wishes; the answers."""
-    answers, carry_out, looks = [], CorrectionFlow.carry_out, iter(range(10_000))
+    answers, carry_out, looks = [], stage_runner.carry_out, iter(range(10_000))
 
-    def asking(self: CorrectionFlow) -> None:
-        model = self.composing.model
-        if answers.append not in self.wishes.listeners:
-            self.wishes.listeners.append(answers.append)
+    def asking(run: Run) -> None:
+        if answers.append not in run.requests.listeners:
+            run.requests.listeners.append(answers.append)
         for make in wishes_at.get(next(looks), []):
-            wish = make(model)
-            assert isinstance(wish, Wish)
-            self.wishes.ask(wish)
-        carry_out(self)
+            wish = make(run.model)
+            assert isinstance(wish, Request)
+            run.requests.ask(wish)
+        carry_out(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CorrectionFlow, "carry_out", asking)
+        patch.setattr(stage_runner, "carry_out", asking)
         run_here("ns-train", *arguments)
     return answers
 
@@ -85,7 +91,7 @@ def corrected(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """A run in which somebody moved one ball, rejected another and wished for what cannot be; what it answered."""
     output, places = tmp_path_factory.mktemp("corrected"), []
 
-    def move(model: ScorpModel) -> Wish:
+    def move(model: ScorpModel) -> Request:
         places.append(place(model, RED))
         return Accept(RED, shifted(places[0]))
 
@@ -108,8 +114,8 @@ def test_what_is_accepted_is_where_the_proxy_is_composed(corrected: tuple[Path, 
     folder, answers, wanted = corrected
     model = loaded(folder)
     assert torch.equal(place(model, RED).matrix, wanted.matrix)
-    assert model.scene_proxies.accepted_by(RED) == PERSON and RED in model.scene_composite.names
-    fill = model.gauss_params["means"][-model.scene_composite.facts(RED)["filled"] :].detach()
+    assert decided_by(model, RED) == "person" and RED in model.scene_composite.names
+    fill = model.gauss_params["means"][-model.scene_composite.record(RED).filled :].detach()
     distances = model.scene_proxies.proxy(RED).field.sdf(wanted.inverse().apply(fill))
     assert float(distances.abs().max()) < 0.02, "the fill lies on the proxy where it was put"
     assert "The proxy of 'red ball' stands where you put it." in answers
@@ -139,7 +145,7 @@ def test_the_report_tells_what_people_decided(corrected: tuple[Path, list[str], 
         GREEN: "rejected",
         YELLOW: "rejected",
     }
-    assert objects[RED]["place"]["by"] == PERSON
+    assert objects[RED]["place"]["by"] == "person"
 
 
 def test_a_resumed_run_keeps_what_people_decided_and_takes_new_wishes(
@@ -151,7 +157,8 @@ def test_a_resumed_run_keeps_what_people_decided_and_takes_new_wishes(
     answers = train_and_ask(tmp_path, *train_arguments(capture, tmp_path, *options), wishes_at=wishes_at)
     model = loaded(run_folder(tmp_path))
     assert model.scene_proxies.rejected == {GREEN} and set(model.scene_composite.names) == {RED, YELLOW}
-    assert model.scene_proxies.started_by(RED) == PERSON and model.scene_proxies.accepted_by(RED) is None, answers
+    start = model.scene_proxies.record(RED).start
+    assert start is not None and start.by_person and decided_by(model, RED) == "search", answers
     assert math.dist(place(model, RED).translation.tolist(), wanted.translation.tolist()) > 0.01
     assert model.gauss_params["means"].isfinite().all()
 
@@ -165,5 +172,6 @@ def test_another_generator_makes_the_proxy_that_is_composed(
     answers = train_and_ask(tmp_path, *train_arguments(capture, tmp_path, *options), wishes_at=wishes_at)
     before, after = (loaded(folder).scene_proxies for folder in (corrected[0], run_folder(tmp_path)))
     assert before.proxy(RED).made_by == "symmetry" != after.proxy(RED).made_by, answers
-    assert after.is_placed(RED) and after.accepted_by(RED) is None
+    placement = after.record(RED).placement
+    assert isinstance(placement, Placed) and placement.by != "person"
     assert RED in loaded(run_folder(tmp_path)).scene_composite.names

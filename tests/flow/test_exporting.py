@@ -135,7 +135,7 @@ def test_meshes_are_the_true_balls_in_tuned_colours(exported: Path, index: int):
 
 def test_gaussians_of_a_composed_object_are_those_of_its_proxy(run: Path, exported: Path):
     splats = read_splats(exported / "objects" / BALL_NAMES[0] / "gaussians.ply")
-    assert len(splats) == load_finished_run(run / "config.yml").model.scene_composite.facts(BALL_NAMES[0])["filled"]
+    assert len(splats) == load_finished_run(run / "config.yml").model.scene_composite.record(BALL_NAMES[0]).filled
     distances = (splats.means - torch.from_numpy(BALL_CENTERS[0]).float()).norm(dim=1)
     assert torch.allclose(distances, torch.tensor(BALL_RADII[0]).float(), rtol=0.05)
 

@@ -106,8 +106,8 @@ def test_a_gizmo_that_is_dragged_and_accepted_moves_the_object(run: tuple[Path, 
         page.wait_for_timeout(8000)
         after = scene_of(page)
     now = proxies_in_checkpoint(folder, began)["facts"][RED]
-    moved = now["pose"][1] - was["pose"][1]
-    assert now["accepted_by"] == "person" and float(moved[2]) > 0.02 > float(moved[:2].abs().max())
+    moved = now["placement"]["pose"][1] - was["placement"]["pose"][1]
+    assert now["placement"]["by"] == "person" and float(moved[2]) > 0.02 > float(moved[:2].abs().max())
     assert changed_share(before, after) > 0.005
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from captures import BALL_NAMES, write_capture, write_object_masks
 from nerfstudio.utils.eval_utils import eval_setup
+from small_runs import small_training
 from tools import run_folder, run_here, train_arguments
 
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.model import ScorpModel
 from scorp_ns.report.of_run.facts import check_run_report
-from scorp_ns.run.lifting import ObjectFlow, capture_to_world
-from scorp_ns.run.reporting import PAGE_FILE, REPORT_FILE, ReportFlow
-from scorp_ns.run.stage_clock import StageClock, read_costs
+from scorp_ns.run import reporting
+from scorp_ns.run.reporting import PAGE_FILE, REPORT_FILE, Reporting
+from scorp_ns.run.stage import stage_texts
+from scorp_ns.run.stage_clock import read_costs
+from scorp_ns.scene.records import Refused
 from scorp_ns.trainer import ScorpTrainer
 
 RED, GREEN, YELLOW = BALL_NAMES
@@ -28,7 +31,7 @@ REASON = "It covers <half> of its masks & no more."
 def read(folder: Path) -> dict[str, Any]:
     """The report in a folder, checked."""
     report = json.loads((folder / REPORT_FILE).read_text())
-    check_run_report(report)
+    check_run_report(report, stage_texts())
     return report
 
 
@@ -38,16 +41,14 @@ def pipeline(tiny_run: Path) -> Any:
     return eval_setup(tiny_run / "config.yml", test_mode="test")[1]
 
 
-def report_again(pipeline: Any, tiny_run: Path, folder: Path, **seconds: dict[str, float]) -> None:
+def report_again(pipeline: Any, folder: Path, **seconds: dict[str, float]) -> None:
     """Write the report of a loaded run to another folder, as the end of training would."""
-    config = eval_setup(tiny_run / "config.yml", test_mode="inference")[0]
-    clock = StageClock()
-    clock.load_state({"scene": {"seconds": 1.0, "peak_mb": 2.0}}, seconds)
-    trainer: Any = SimpleNamespace(config=config, clock=clock, base_dir=folder, pipeline=pipeline)
-    objects = ObjectFlow(pipeline.model, trainer)
+    run = pipeline.run
+    run.clock.load_state({"scene": {"seconds": 1.0, "peak_mb": 2.0}}, seconds)
+    run.training = replace(small_training(pipeline.model, folder).in_training, folder=folder)
     for _ in range(2):
-        objects.warn(REASON)
-    ReportFlow(pipeline.model, trainer, objects).finish()
+        run.warn(REASON)
+    Reporting(run, pipeline.stages).write()
 
 
 def test_the_report_says_what_the_model_remembers(tiny_run: Path, pipeline: Any):
@@ -55,7 +56,7 @@ def test_the_report_says_what_the_model_remembers(tiny_run: Path, pipeline: Any)
     assert isinstance(model, ScorpModel)
     assert set(report["objects"]) == {*BALL_NAMES} and report["iterations"] == 300
     assert report["scene"]["gaussians"] == report["scene"]["gaussians_before"] == len(model.scene)
-    to_world = capture_to_world(pipeline.datamanager)
+    to_world = pipeline.datamanager.capture_to_world
     for one in model.scene_objects.objects():
         entry, proxy = report["objects"][one.name], model.scene_proxies.proxy(one.name)
         assert entry["lift"]["gaussians"] == len(one.indices)
@@ -86,14 +87,14 @@ def test_the_page_shows_every_object_and_the_run_tells_where_it_is(tiny_run: Pat
     assert f"objects:{tiny_run / PAGE_FILE}".replace(" ", "") in told
 
 
-def test_failures_and_decisions_are_told_word_for_word(tiny_run: Path, pipeline: Any, tmp_path: Path):
+def test_failures_and_decisions_are_told_word_for_word(pipeline: Any, tmp_path: Path):
     store = pipeline.model.scene_proxies
     place = store.proxy(RED).T_world_proxy
-    store.give_up(RED, REASON, {"explained": 0.5}, place)
+    store.set_placement(RED, Refused(REASON, {"explained": 0.5}, place))
     store.fail(GREEN, "No server answered.")
     store.reject(YELLOW)
     pipeline.model.scene_objects.failures["ghost"] = "It has no pixels."
-    report_again(pipeline, tiny_run, tmp_path, **{RED: {"place": 4.5}})
+    report_again(pipeline, tmp_path, **{RED: {"place": 4.5}})
     assert read(tmp_path)["warnings"] == [REASON]
     red, green, yellow, ghost = (read(tmp_path)["objects"][name] for name in (*BALL_NAMES, "ghost"))
     assert (red["place"]["state"], red["place"]["reason"], red["place"]["seconds"]) == ("failed", REASON, 4.5)
@@ -106,20 +107,20 @@ def test_failures_and_decisions_are_told_word_for_word(tiny_run: Path, pipeline:
     assert "It covers &lt;half&gt; of its masks &amp; no more." in page and "outlines, refused, IoU" in page
 
 
-def test_an_object_that_lost_its_gaussians_is_told_of(tiny_run: Path, pipeline: Any, tmp_path: Path):
+def test_an_object_that_lost_its_gaussians_is_told_of(pipeline: Any, tmp_path: Path):
     store = pipeline.model.scene_objects
     store.labels[store.indices(RED)] = 0
-    report_again(pipeline, tiny_run, tmp_path)
+    report_again(pipeline, tmp_path)
     red = read(tmp_path)["objects"][RED]
     assert red["lift"]["state"] == "failed" and "Gaussians" in red["lift"]["reason"] and red["masks"]["state"] == "done"
 
 
 def test_a_report_that_cannot_be_written_costs_the_report_only(
-    tiny_run: Path, pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    report_again(pipeline, tiny_run, in_the_way)
+    report_again(pipeline, in_the_way)
     said = " ".join(capsys.readouterr().out.split())
     assert "cannot be written" in said and "The run itself is complete." in said
 
@@ -172,10 +173,10 @@ def test_a_run_interrupted_before_it_has_objects_has_no_report(
 def test_an_interruption_stays_one_whatever_the_report_runs_into(
     capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def half_done(self: ReportFlow, interrupted_at: int | None) -> None:
+    def half_done(*_: object) -> None:
         raise IndexError("rows are missing")
 
-    monkeypatch.setattr(ReportFlow, "_write", half_done)
+    monkeypatch.setattr(reporting, "run_page", half_done)
     train_until(capture, tmp_path, 70, monkeypatch)
     said = " ".join(capsys.readouterr().out.split())
     assert "The report could not be written: rows are missing" in said and "KeyboardInterrupt" in said

@@ -15,6 +15,7 @@ from PIL import Image
 from scorp_ns.report.of_run.facts import check_run_report
 from scorp_ns.report.of_run.page import run_page
 from scorp_ns.report.of_run.pictures import Picture, Row
+from scorp_ns.run.stage import stage_texts
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,7 +83,7 @@ def test_hostile_and_endless_names_are_shown_as_they_are(tiny_run: Path, browser
     report |= {"objects": {HOSTILE: entry}, "experiment": HOSTILE, "capture": HOSTILE, "warnings": [HOSTILE]}
     row = Row(HOSTILE, HOSTILE, HOSTILE, (Picture("turn", HOSTILE, Image.new("RGB", (60, 60))),))
     path = tmp_path / "report.html"
-    path.write_text(run_page(check_run_report(report), {HOSTILE: [row]}))
+    path.write_text(run_page(check_run_report(report, stage_texts()), {HOSTILE: [row]}, stage_texts()))
     page, complaints = opened(browser, path, width)
     assert page.title() != "run" and complaints == [path.as_uri()]
     assert page.locator("article h3").inner_text() == HOSTILE

@@ -21,7 +21,6 @@ from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import CapturedView
 from scorp_ns.report.kit.facts import checked, plain_json
 from scorp_ns.report.of_run.facts import (
-    BUILT_IN,
     RunReport,
     StageFacts,
     StageText,
@@ -34,6 +33,9 @@ from scorp_ns.report.of_run.outlines import overlay
 from scorp_ns.report.of_run.page import run_page
 from scorp_ns.report.of_run.pictures import MOST_FULL, Picture, Row, Scenes, Subject, album_for, picture_object
 from scorp_ns.report.of_run.shots import LEAST_WINDOW, Window, orbit_around, project, shoot, window_around
+from scorp_ns.run.stage import stage_texts
+
+STAGES = stage_texts()
 
 HOSTILE = '</h3><script>document.title="run"</script><img src=x onerror="run()"> & \ud800'
 REASON = "The server at <http://localhost> said 'no' & closed."
@@ -202,8 +204,8 @@ def entry(**changed: dict[str, Any]) -> dict[str, Any]:
         },
     }
     stages |= changed
-    facts = {stage.name: checked(stages[stage.name], stage.facts, stage.name) for stage in BUILT_IN}
-    return {"reached": "compose", "outcome": outcome_of(facts, BUILT_IN), **stages}
+    facts = {stage.name: checked(stages[stage.name], stage.facts, stage.name) for stage in STAGES}
+    return {"reached": "compose", "outcome": outcome_of(facts, STAGES), **stages}
 
 
 def report(**objects: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +220,7 @@ def report(**objects: dict[str, Any]) -> dict[str, Any]:
 
 
 def report_of(**objects: dict[str, Any]) -> RunReport:
-    return check_run_report(report(**objects))
+    return check_run_report(report(**objects), STAGES)
 
 
 class Nesting(HTMLParser):
@@ -258,14 +260,14 @@ def test_a_page_shows_every_object_with_its_reasons_word_for_word_whatever_its_n
     skipped = {"state": "skipped", "reason": "An earlier stage has nothing to go on with."}
     objects = {HOSTILE: entry(), "mug": entry(propose=failed, place=skipped, compose=skipped)}
     row = Row("Pictures", HOSTILE, HOSTILE, (Picture("turn", HOSTILE, Image.new("RGB", (8, 8))),))
-    page = parsed(run_page(report_of(**objects), {HOSTILE: [row]}))
+    page = parsed(run_page(report_of(**objects), {HOSTILE: [row]}, STAGES))
     assert page.seen.count("article") == 2 and page.seen.count("script") == 1
     assert REASON in page.text and page.text.count(HOSTILE) >= 3
     assert "CC0" in page.text and "A hole was closed." in page.text and "96.0%" in page.text
 
 
 def test_a_page_runs_its_own_script_and_no_other():
-    page = run_page(report_of(), {})
+    page = run_page(report_of(), {}, STAGES)
     script = page[page.index("<script>") + len("<script>") : page.index("</script>")]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
@@ -281,7 +283,7 @@ class WashFacts(StageFacts):
 
 def test_a_stage_that_a_plug_in_adds_is_told_like_all_others():
     wash = StageText("wash", "washed", "It stays as dirty as it was.", WashFacts)
-    stages = (*BUILT_IN[:4], wash, *BUILT_IN[4:])
+    stages = (*STAGES[:4], wash, *STAGES[4:])
     assert ("objects.<object>.wash.spots", "whole", "spots that were washed off") in run_schema_rows(stages)
     done, failed = plain_json(WashFacts(state="done", spots=7)), {"state": "failed", "reason": REASON}
     document = report(mug=entry() | {"wash": done}, cup=entry() | {"wash": failed})
@@ -292,7 +294,7 @@ def test_a_stage_that_a_plug_in_adds_is_told_like_all_others():
     with pytest.raises(ScorpError, match=r"cup\.wash\.spots is a string"):
         check_run_report(report(cup=entry() | {"wash": done | {"spots": "many"}}), stages)
     with pytest.raises(ScorpError, match="wash is unknown"):
-        check_run_report(document)
+        check_run_report(document, STAGES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,12 +310,12 @@ def test_facts_that_cannot_be_told_of_are_refused_at_once():
 
 
 def test_what_somebody_decided_is_said():
-    page = parsed(run_page(report_of(mug=entry() | {"decision": "rejected"}), {}))
+    page = parsed(run_page(report_of(mug=entry() | {"decision": "rejected"}), {}, STAGES))
     assert "rejected its proxy" in page.text
 
 
 def test_a_run_without_objects_says_how_to_have_some():
-    page = parsed(run_page(report_of(), {}))
+    page = parsed(run_page(report_of(), {}, STAGES))
     assert "object_masks/<object name>/<image name>.png" in page.text and "Pick by click" in page.text
     assert page.seen.count("article") == 0
 
@@ -326,26 +328,26 @@ def test_the_page_of_very_many_objects_can_be_opened():
     image = Image.fromarray(noise.astype(np.uint8)).resize((album.size, album.size))
     row = Row("Pictures", "", "", tuple(Picture("outline", "outlines", image) for _ in range(5)))
     objects = {f"object {index}": entry() for index in range(number)}
-    assert len(run_page(report_of(**objects), {name: [row] for name in objects})) < 25e6
+    assert len(run_page(report_of(**objects), {name: [row] for name in objects}, STAGES)) < 25e6
 
 
 def test_the_schema_holds_for_reports_and_refuses_others():
     good = report(mug=entry())
-    check_run_report(good)
-    paths = {path for path, _, _ in run_schema_rows()}
-    assert {f"objects.<object>.{stage.name}.state" for stage in BUILT_IN} <= paths
+    check_run_report(good, STAGES)
+    paths = {path for path, _, _ in run_schema_rows(STAGES)}
+    assert {f"objects.<object>.{stage.name}.state" for stage in STAGES} <= paths
     broken = copy.deepcopy(good)
     broken["objects"]["mug"]["lift"]["gaussians"] = "many"
     with pytest.raises(ScorpError, match=r"report\.objects\.mug\.lift\.gaussians is a string"):
-        check_run_report(broken)
+        check_run_report(broken, STAGES)
     with pytest.raises(ScorpError, match="format"):
-        check_run_report(good | {"format": 2})
+        check_run_report(good | {"format": 2}, STAGES)
 
 
 def test_the_documentation_has_every_value():
     text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("| `")]
-    assert table == [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in run_schema_rows()]
+    assert table == [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in run_schema_rows(STAGES)]
 
 
 @pytest.mark.parametrize(
@@ -354,7 +356,7 @@ def test_the_documentation_has_every_value():
 )
 def test_the_outcome_names_the_first_stage_that_failed(stage: str, words: str):
     skipped = {"state": "skipped", "reason": ""}
-    names = [one.name for one in BUILT_IN]
+    names = [one.name for one in STAGES]
     later = names[names.index(stage) :]
     changed = dict.fromkeys(later, skipped) | {stage: {"state": "failed", "reason": "It broke."}}
     assert words in entry(**changed)["outcome"]

@@ -179,21 +179,6 @@ class StageText:
         tuple(rows_of(self.facts, self.name))  # Facts that cannot be documented are refused here.
 
 
-BUILT_IN = (
-    StageText("masks", "masks", "It is left out.", MaskFacts),
-    StageText("lift", "lifted", "It is part of the scene like everything else.", LiftFacts),
-    StageText("propose", "proxy", "There is no proxy of it, and it stays as it was lifted.", ProposeFacts),
-    StageText(
-        "place", "placed", "The place of its proxy is not to be believed, and it stays as it was lifted.", PlaceFacts
-    ),
-    StageText("tune", "tuned", "Its proxy keeps the colours that were generated.", TuneFacts),
-    StageText(
-        "compose", "composed", "It could not be put together with its proxy, and stays as it was lifted.", ComposeFacts
-    ),
-)
-"""The stages that every run has, in their order."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ObjectEntry:
     """One object; its type for given stages has a field more for the facts of each, see `entry_type`."""
@@ -285,7 +270,7 @@ def report_type(stages: tuple[StageText, ...]) -> type[RunReport]:
     return make_dataclass("RunReport", [("objects", objects)], bases=(RunReport,), frozen=True, kw_only=True)
 
 
-def check_run_report(report: Any, stages: Sequence[StageText] = BUILT_IN, only_known_keys: bool = True) -> RunReport:
+def check_run_report(report: Any, stages: Sequence[StageText], only_known_keys: bool = True) -> RunReport:
     """The report of a report.json with these stages, or an error that names the first place that is wrong."""
     typed = checked(report, report_type(tuple(stages)), "report", only_known_keys)
     if typed.format != FORMAT:
@@ -293,6 +278,6 @@ def check_run_report(report: Any, stages: Sequence[StageText] = BUILT_IN, only_k
     return typed
 
 
-def run_schema_rows(stages: Sequence[StageText] = BUILT_IN) -> list[tuple[str, str, str]]:
+def run_schema_rows(stages: Sequence[StageText]) -> list[tuple[str, str, str]]:
     """Path, kind and meaning of every value, for the documentation."""
     return list(rows_of(report_type(tuple(stages))))

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from scorp_ns.report.kit.pages import render_page
 from scorp_ns.report.kit.tables import NOTHING, Cell, Table, Tile, cost_table, memory_text, shown, time_text
-from scorp_ns.report.of_run.facts import ACCEPTED, BUILT_IN, DONE, FAILED, REJECTED, RunReport, StageText
+from scorp_ns.report.of_run.facts import ACCEPTED, DONE, FAILED, REJECTED, RunReport, StageText
 from scorp_ns.report.of_run.outcome import told, tone_of
 from scorp_ns.report.of_run.pictures import MOST_FULL, Row
 
@@ -21,7 +21,7 @@ MARKS = {DONE: ("✓", "better"), FAILED: ("✗", "worse")}
 """How stages are marked in the table, and in which tone; others are not known."""
 
 
-def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: Sequence[StageText] = BUILT_IN) -> str:
+def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: Sequence[StageText]) -> str:
     """The whole page; `pictures` has the rows of each object."""
     versions = {**(report.versions or {}), **(report.machine or {})}
     return render_page(
