@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.engine.callbacks import TrainingCallback
 from nerfstudio.utils.colors import get_color
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
@@ -164,6 +165,10 @@ class ScorpModel(VisibleGaussians):
         """
         proxies = [one for one in self.scene_proxies.proxies() if one.name not in self.scene_proxies.rejected]
         return FieldUnion([(one.field, one.T_world_proxy) for one in proxies if one.T_world_proxy is not None])
+
+    def get_training_callbacks(self, training_callback_attributes: Any) -> list[TrainingCallback]:
+        """None, in place of splatfacto's: the run decides what happens around every iteration."""
+        return []
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """One group per kind of Gaussian parameter, as the strategy needs it, one for places and one for cameras."""
