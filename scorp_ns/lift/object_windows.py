@@ -15,31 +15,47 @@ from scorp_ns.lift.object_views import Sighting, find_sightings
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import OCCLUDER, LiftedObject, ObjectCrop
 
-MOST_SIGHTS = 48
+MOST_WINDOWS = 48
 """Of the photographs that show an object, so many that show most of it are told of."""
 
 MARGIN = 0.3
 """A window reaches this share of the object's width and height beyond it."""
 
 
-def gather_sights(
+def object_windows(
+    depths: SceneDepths, one: LiftedObject, own: Gaussians, capture_to_world: Similarity
+) -> tuple[ObjectCrop, ...]:
+    """The windows of all photographs that show the object; gathered once for each object of a scene."""
+    key = _key(one)
+    if key not in depths.windows:
+        object_views(depths, one, own, capture_to_world, ())
+    return depths.windows[key]
+
+
+def object_views(
     depths: SceneDepths, one: LiftedObject, own: Gaussians, capture_to_world: Similarity, whole: Sequence[str]
 ) -> tuple[tuple[ObjectCrop, ...], tuple[ObjectCrop, ...]]:
-    """The windows of all photographs that show the object, and the photographs named in `whole` uncut, in that order.
+    """The windows, and the photographs named in `whole` uncut, in that order.
 
-    What is whole but shows nothing of the object by its masks is left out, so there may be fewer of those.
+    A photograph that is whole but shows nothing of the object by its masks is left out.
     """
     shares = [one.visible_shares.get(view.name, 0.0) for view in depths.views]
-    sights, frames = [], {}
-    for sighting in find_sightings(depths, own, one.label, shares, one.frame.diagonal, MOST_SIGHTS):
+    windows, frames = [], {}
+    for sighting in find_sightings(depths, own, one.label, shares, one.frame.diagonal, MOST_WINDOWS):
         shown = sighting.mask | sighting.silhouette
-        sights.append(_sight(sighting, _window(shown), capture_to_world))
+        windows.append(_crop(sighting, _window(shown), capture_to_world))
         if sighting.view.name in whole:
-            frames[sighting.view.name] = _sight(sighting, (slice(None), slice(None)), capture_to_world)
-    return tuple(sights), tuple(frames[name] for name in whole if name in frames)
+            frames[sighting.view.name] = _crop(sighting, (slice(None), slice(None)), capture_to_world)
+    depths.windows[_key(one)] = tuple(windows)
+    return tuple(windows), tuple(frames[name] for name in whole if name in frames)
 
 
-def _sight(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Similarity) -> ObjectCrop:
+def _key(one: LiftedObject) -> tuple[str, int, bytes]:
+    """What an object's windows depend on, in one scene."""
+    return one.name, one.label, one.indices.cpu().numpy().tobytes()
+
+
+def _crop(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Similarity) -> ObjectCrop:
     """What the window of a photograph shows."""
     view, scene = sighting.view, sighting.scene
     roles = pixel_roles(sighting.mask, sighting.is_hidden)

@@ -13,7 +13,7 @@ from torch import Tensor
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.lift.up_direction import up_direction
 from scorp_ns.lift.votes import Votes
-from scorp_ns.products import CapturedView
+from scorp_ns.products import CapturedView, ObjectCrop
 from scorp_ns.render import Render
 from scorp_ns.render.surface_depth import render_depths
 
@@ -34,6 +34,8 @@ class SceneDepths:
         self.views = views
         self.rasterize_mode: Literal["classic", "antialiased"] = rasterize_mode
         self._depths: dict[int, Render] = {}
+        self.windows: dict[tuple[str, int, bytes], tuple[ObjectCrop, ...]] = {}
+        """Per object, its windows of the photographs, once they were gathered."""
 
     @cached_property
     def up(self) -> Float[Tensor, " 3"]:

@@ -21,7 +21,7 @@ from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.lift.object_windows import gather_sights
+from scorp_ns.lift.object_windows import object_windows
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import ComposedObject, LiftedObject, ObjectCrop, Proxy
 
@@ -51,7 +51,7 @@ def compose(
     pose = _pose(proxy)
     to_capture = capture_to_world.inverse()
     own = depths.gaussians[one.indices.to(depths.gaussians.means.device)]
-    sights, _ = gather_sights(depths, one, own, capture_to_world, ())
+    sights = object_windows(depths, one, own, capture_to_world)
     if not sights:
         raise _no_sights(one.name)
     cameras = [to_capture.camera_in_source(sight.camera) for sight in sights]

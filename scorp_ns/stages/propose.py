@@ -20,7 +20,7 @@ from scorp_ns.generate.cache import forget_reply, generate_cached
 from scorp_ns.generate.canonical.canonicalising import canonicalise
 from scorp_ns.generate.contract import check_asset
 from scorp_ns.generate.generator import Generator, Work
-from scorp_ns.lift.object_windows import gather_sights
+from scorp_ns.lift.object_windows import object_views, object_windows
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import (
     LiftedObject,
@@ -45,7 +45,10 @@ def request_proxy(
     """What a generator is told of a lifted object: everything in the capture's frame."""
     own = depths.gaussians[one.indices.to(depths.gaussians.means.device)]
     to_capture = capture_to_world.inverse()
-    sights, frames = gather_sights(depths, one, own, capture_to_world, [view.name for view in views])
+    if views:
+        windows, frames = object_views(depths, one, own, capture_to_world, [view.name for view in views])
+    else:
+        windows, frames = object_windows(depths, one, own, capture_to_world), ()
     shown = {frame.name for frame in frames}
     gaussians = transform_gaussians(own, to_capture)
     return ProxyRequest(
@@ -54,7 +57,7 @@ def request_proxy(
         seed=seed,
         views=tuple(_in_capture(view, capture_to_world) for view in views if view.name in shown),
         frames=frames,
-        windows=sights,
+        windows=windows,
         gaussians=gaussians,
         visibility=one.visibility.cpu(),
         frame=_frame_in_capture(one.frame, to_capture),

@@ -22,7 +22,7 @@ from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.gaussians.transform import transform_gaussians
-from scorp_ns.lift.object_windows import gather_sights
+from scorp_ns.lift.object_windows import object_windows
 from scorp_ns.lift.scene_depths import SceneDepths
 from scorp_ns.products import LiftedObject, ObjectCrop, Proxy, TunedColors
 
@@ -50,7 +50,7 @@ def tune(
             "Use a generator that tells the place, or another proxy.",
         )
     own = depths.gaussians[one.indices.to(depths.gaussians.means.device)]
-    sights, _ = gather_sights(depths, one, own, capture_to_world, ())
+    sights = object_windows(depths, one, own, capture_to_world)
     if not sights:
         raise CompositionError(
             f"No photograph shows '{one.name}'.", "Photographs decide what its proxy looks like.", "Check its masks."
