@@ -197,4 +197,4 @@ def _plain(value: Any) -> Any:
 
 
 def _in_words(error: BaseException) -> str:
-    return str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}".removesuffix(": ")

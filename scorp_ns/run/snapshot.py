@@ -30,7 +30,10 @@ class Snapshot:
 
     def check(self) -> None:
         """A ScorpError if the scene is nothing that a run can go on with."""
-        fault = next(_faults(self.run, self._values), None)
+        try:
+            fault = next(_faults(self.run, self._values), None)
+        except Exception as error:  # Poses and boxes check themselves.
+            fault = f"a scene that cannot be read ({type(error).__name__}: {error})"
         if fault is not None:
             raise ScorpError(
                 f"The stage left {fault}.",
