@@ -14,6 +14,7 @@ import torch
 import trimesh
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
+from torch.optim import Adam, Optimizer
 
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.gaussians.similarity import Similarity
@@ -125,7 +126,8 @@ def _training(model: ScorpModel) -> Training:
     schedule = Schedule(model.config.schedule, ITERATIONS)
     model.begin_training(schedule.densification(model.num_train_data))
     groups = {name: parameters for name, parameters in model.get_param_groups().items() if parameters}
-    model.optimizers = {name: torch.optim.Adam(parameters, 0.01) for name, parameters in groups.items()}
+    optimizers: dict[str, Optimizer] = {name: Adam(parameters, 0.01) for name, parameters in groups.items()}
+    model.optimizers = optimizers
     model.step = ITERATIONS - 1
     model.train()
     return Training(
@@ -135,7 +137,7 @@ def _training(model: ScorpModel) -> Training:
         method="scorp",
         folder=Path("example"),
         save_objects=False,
-        optimizers=model.optimizers,
+        optimizers=optimizers,
         lock=nullcontext(),
         save_checkpoint=lambda step: None,
         regenerate=set(),

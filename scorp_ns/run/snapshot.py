@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,7 +71,7 @@ class Snapshot:
         self._own(self._stores)
         self.run.views.forget_scene()
 
-    def _own(self, stores: dict[torch.nn.Module, dict]) -> None:
+    def _own(self, stores: Mapping[Any, dict[str, Any]]) -> None:
         model = self.run.model
         for store, state in stores.items():
             store.load_state_dict(state)
@@ -80,7 +81,7 @@ class Snapshot:
         model.scene_objects.notify()
 
 
-def _copied(store: torch.nn.Module) -> dict:
+def _copied(store: torch.nn.Module) -> dict[str, Any]:
     return deepcopy(dict(store.state_dict()))
 
 
