@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from stage_plugins import HELD, HOSTILE, TOLD, install
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
 from scorp_ns.pipeline import ScorpPipeline
+from scorp_ns.plugins import registry
 from scorp_ns.products import Support
 from scorp_ns.report.of_run.facts import check_run_report
 from scorp_ns.run.plugin_stages import stages_with
-from scorp_ns.run.stage import stage_texts
+from scorp_ns.run.stage import STAGES, stage_texts
 
 NAMES = ("settle", *HOSTILE)
 
@@ -77,3 +79,12 @@ def test_the_viewer_lists_the_stage_where_it_belongs(folder: Path):
     assert isinstance(pipeline, ScorpPipeline)
     results = [stage.result for stage in pipeline.stages if stage.result is not None]
     assert results.index("places refined") < results.index("settled") < results.index("colours tuned")
+
+
+def test_a_finished_run_opens_without_the_packages(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def without(group: str, **choice: str) -> Any:
+        return () if group == registry.STAGES else entry_points(group=group, **choice)
+
+    monkeypatch.setattr(registry, "entry_points", without)
+    _, pipeline, _, _ = eval_setup(folder / "config.yml", test_mode="test")
+    assert isinstance(pipeline, ScorpPipeline) and pipeline.stages == STAGES
