@@ -7,14 +7,17 @@ from typing import Any
 
 from nerfstudio.engine.callbacks import TrainingCallback
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch.cuda.amp.grad_scaler import GradScaler
 
 from scorp_ns.data.datamanager import ScorpDataManager, ScorpDataManagerConfig
+from scorp_ns.errors import ScorpError
 from scorp_ns.model import ScorpModel, ScorpModelConfig
 from scorp_ns.model_config import AFTER
 from scorp_ns.run.callbacks import training_callbacks
 from scorp_ns.run.plugin_stages import stages_with
 from scorp_ns.run.run import FOLDER, Run, Training
+from scorp_ns.run.stage import STAGES, Stage
 from scorp_ns.run.stage_runner import StageRunner
 from scorp_ns.viewer.panel import ScorpPanel
 
@@ -52,11 +55,21 @@ class ScorpPipeline(VanillaPipeline):
     ) -> None:
         super().__init__(config, device, test_mode, world_size, local_rank, grad_scaler)  # type: ignore[arg-type]
         self.run = Run(self.model, self.datamanager)
-        self.stages = stages_with(config.stages, config.stage_options)
+        self.stages = self._stages(config, is_finished=test_mode != "val")
         self.panel = ScorpPanel(self.run, self.stages)
         self.model.other_picture = self.panel.picture_for_viewer
         self.when_interrupted = lambda step: None
         """Told the iteration at which a person stopped the run."""
+
+    def _stages(self, config: ScorpPipelineConfig, is_finished: bool) -> tuple[Stage, ...]:
+        """scorp's stages and those that were chosen; a finished run opens without their packages as well."""
+        try:
+            return stages_with(config.stages, config.stage_options)
+        except ScorpError as error:
+            if not is_finished:
+                raise
+            CONSOLE.print(f"Stages of other packages are left out. {error}", style="yellow", markup=False)
+            return STAGES
 
     def begin_training(self, training: Training) -> list[TrainingCallback]:
         """Set up and check all stages for a training run; what runs between its iterations."""

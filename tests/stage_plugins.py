@@ -120,9 +120,6 @@ def grows(run: Run, name: str) -> None:
 
 def misplaces(run: Run, name: str) -> None:
     """Change a pose behind everyone's back."""
-    pose = run.model.scene_proxies.pose(name)
-    assert pose is not None
-    pose.translation[2] = math.nan
     placement = run.model.scene_proxies.record(name).placement
     assert isinstance(placement, Placed)
     placement.pose.translation[2] = math.nan
@@ -185,7 +182,7 @@ TOLD = {
     "refuses": str(REFUSAL),
     "poisons": "not finite",
     "grows": "know nothing of",
-    "misplaces": "not finite",
+    "misplaces": "The stage left",
     "relabels": "labels of no object",
     "nonsense": "gave a dict",
     "strange": "strange.count",

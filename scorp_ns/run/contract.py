@@ -11,10 +11,10 @@ import torch
 from scorp_ns.errors import ScorpError, only_scorp_errors
 from scorp_ns.report.of_run.facts import FAILED, StageFacts
 from scorp_ns.run.example_run import example_run
-from scorp_ns.run.guarded_stage import GuardedStage, checked_facts
+from scorp_ns.run.guarded_stage import GuardedStage
 from scorp_ns.run.placing import PlaceStage
+from scorp_ns.run.plugin_checks import checked_facts, fault_of
 from scorp_ns.run.plugin_stage import PluginStage, StageConfig
-from scorp_ns.run.plugin_stages import fault_of
 from scorp_ns.run.run import Run
 from scorp_ns.run.snapshot import Snapshot
 from scorp_ns.run.stage import STAGES

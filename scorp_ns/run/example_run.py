@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,13 +14,14 @@ import torch
 import trimesh
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
+from torch.optim import Adam, Optimizer
 
 from scorp_ns.fields.config import FieldConfig
 from scorp_ns.gaussians.similarity import Similarity
 from scorp_ns.generate.example_request import RADIUS, example_request
 from scorp_ns.generate.generator import Work
 from scorp_ns.model import ScorpModel, ScorpModelConfig
-from scorp_ns.products import VISIBLE, CapturedView, LiftedObject, LiftedScene, ProxyAsset, ProxyRequest
+from scorp_ns.products import VISIBLE, CapturedView, LiftedObject, LiftedScene, Proxy, ProxyAsset, ProxyRequest
 from scorp_ns.run.run import Run, Training
 from scorp_ns.scene.records import Placed
 from scorp_ns.schedule import Schedule
@@ -31,7 +34,13 @@ HOVERING = 0.01
 ITERATIONS = 100
 
 COARSE = FieldConfig(
-    base_spacing=1 / 20, distance_resolutions=(32,), color_resolutions=(8, 16), log2_table_size=10, num_samples=2000
+    base_spacing=0.1,
+    distance_resolutions=(16,),
+    color_resolutions=(8,),
+    residual_resolutions=(8,),
+    log2_table_size=10,
+    num_samples=2000,
+    gaussians_per_area=1000.0,
 )
 """A proxy that is made in a moment."""
 
@@ -52,7 +61,7 @@ class Balls:
 
 
 def example_run(name: str = "ball") -> Run:
-    """A run in training at its last iteration, made in a second; the same one every time."""
+    """A run in training at its last iteration, made in a moment; the same one every time."""
     request = example_request(name)
     views = [_view(crop) for crop in request.windows]
     model = _model(request, views)
@@ -64,13 +73,18 @@ def example_run(name: str = "ball") -> Run:
         captured_views=lambda *_: list(views),
     )
     run = Run(model, cast("Any", data))
-    proxy = propose(request, Balls(), Similarity.identity(), COARSE, Path(), True, Work())
+    proxy = deepcopy(_proxy(name))
     assert proxy.T_world_proxy is not None
     model.scene_proxies.take(proxy, seconds=1.0)
     model.scene_proxies.set_placement(name, Placed(proxy.T_world_proxy, {}, "search"))
     run.folder = Path("example")
     run.training = _training(model)
     return run
+
+
+@cache
+def _proxy(name: str) -> Proxy:
+    return propose(example_request(name), Balls(), Similarity.identity(), COARSE, Path(), True, Work())
 
 
 def _view(crop: Any) -> CapturedView:
@@ -112,7 +126,8 @@ def _training(model: ScorpModel) -> Training:
     schedule = Schedule(model.config.schedule, ITERATIONS)
     model.begin_training(schedule.densification(model.num_train_data))
     groups = {name: parameters for name, parameters in model.get_param_groups().items() if parameters}
-    model.optimizers = {name: torch.optim.Adam(parameters, 0.01) for name, parameters in groups.items()}
+    optimizers: dict[str, Optimizer] = {name: Adam(parameters, 0.01) for name, parameters in groups.items()}
+    model.optimizers = optimizers
     model.step = ITERATIONS - 1
     model.train()
     return Training(
@@ -122,7 +137,7 @@ def _training(model: ScorpModel) -> Training:
         method="scorp",
         folder=Path("example"),
         save_objects=False,
-        optimizers=model.optimizers,
+        optimizers=optimizers,
         lock=nullcontext(),
         save_checkpoint=lambda step: None,
         regenerate=set(),

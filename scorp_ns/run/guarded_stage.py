@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from nerfstudio.utils.rich_utils import CONSOLE
-from torch import Tensor, enable_grad
+from torch import enable_grad
 
 from scorp_ns.errors import ScorpError
-from scorp_ns.messages import all_of
 from scorp_ns.report.kit.facts import checked, plain_json
-from scorp_ns.report.of_run.facts import DONE, FAILED, SKIPPED, StageFacts, StageText
-from scorp_ns.report.of_run.outcome import told
+from scorp_ns.report.of_run.facts import FAILED, SKIPPED, StageFacts
 from scorp_ns.run.object_facts import reason_for_nothing, seconds_of
 from scorp_ns.run.object_stage import ObjectStage
 from scorp_ns.run.placing import PlaceStage
+from scorp_ns.run.plugin_checks import checked_facts, checked_state, checked_step
 from scorp_ns.run.plugin_stage import PluginStage
 from scorp_ns.run.proposing import ProposeStage
 from scorp_ns.run.run import Run
@@ -48,7 +47,7 @@ class GuardedStage(ObjectStage):
 
     def start(self, schedule: Schedule) -> int | None:
         """The iteration that the stage says; that at whose end the one before is done, if it says nothing."""
-        return self._asked("start", lambda: _step(self.stage.start(schedule, self.followed.end(schedule))), None)
+        return self._asked("start", lambda: checked_step(self.stage.start(schedule, self.followed.end(schedule))), None)
 
     def is_due(self, run: Run, step: int) -> bool:
         """Whether the stage has started, and is still asked."""
@@ -87,14 +86,14 @@ class GuardedStage(ObjectStage):
         before = Snapshot(run)
         try:
             with run.work_on(name, self.name.capitalize()) as work, enable_grad():
-                facts = checked_facts(self.stage.work_on(run, name, work), self.text)
+                facts = checked_facts(self.stage.work_on(run, name, work), self.stage.text)
             before.check()
             before.accept()
         except BaseException as error:  # Code of other packages may raise anything; a person may interrupt it.
             before.restore()
             if isinstance(error, KeyboardInterrupt):
                 raise
-            facts = self.text.facts(state=FAILED, reason=_in_words(error))
+            facts = self.stage.text.facts(state=FAILED, reason=_in_words(error))
             CONSOLE.print(f"{self.name}, '{name}': {facts.reason}", style="yellow", markup=False)
         self.worked[name] = Worked(self._numbers(run, name) or [], facts)
 
@@ -106,7 +105,7 @@ class GuardedStage(ObjectStage):
         """What the stage told of its work on the object as it is now."""
         worked = self.worked.get(name)
         if worked is None or worked.on != (self._numbers(run, name) or []):
-            return self.text.facts(state=SKIPPED, reason=self.fault or reason_for_nothing(run, name))
+            return self.stage.text.facts(state=SKIPPED, reason=self.fault or reason_for_nothing(run, name))
         return replace(worked.facts, seconds=seconds_of(run, self.name, name))
 
     def finish(self, run: Run) -> None:
@@ -116,7 +115,7 @@ class GuardedStage(ObjectStage):
 
     def state(self, run: Run) -> dict[str, Any]:
         """What the stage did, and what it keeps itself."""
-        own = self._asked("state", lambda: _plain(self.stage.state(run)), None)
+        own = self._asked("state", lambda: checked_state(self.stage.state(run)), None)
         self._tell(run)
         worked = {name: {"on": one.on, "facts": plain_json(one.facts)} for name, one in self.worked.items()}
         return {"worked": worked, "own": own}
@@ -125,7 +124,7 @@ class GuardedStage(ObjectStage):
         """Take back what `state` gave; facts of another version of the package are worked out again."""
         for name, one in state["worked"].items():
             try:
-                self.worked[name] = Worked(one["on"], checked(one["facts"], self.text.facts, self.name))
+                self.worked[name] = Worked(one["on"], checked(one["facts"], self.stage.text.facts, self.name))
             except ScorpError:
                 run.warn(f"The stage '{self.name}' works on '{name}' again: its package has other facts now.")
         if state["own"] is not None:
@@ -160,41 +159,5 @@ class GuardedStage(ObjectStage):
             run.warn(self.fault)
 
 
-def checked_facts(facts: Any, text: StageText) -> StageFacts:
-    """The facts as reports have them; a ScorpError if they are none of the stage's."""
-    if type(facts) is not text.facts:
-        raise _nonsense(f"work_on() gave a {type(facts).__name__}", f"{text.facts.__name__} are needed")
-    plain = checked(plain_json(facts), text.facts, text.name)
-    if plain.state not in (DONE, FAILED, SKIPPED):
-        raise _nonsense(f"work_on() gave the state '{plain.state}'", f"It is one of {all_of([DONE, FAILED, SKIPPED])}")
-    list(plain.remarks()), told(plain)
-    if list(plain.overview()) != list(text.facts(state=SKIPPED).overview()):
-        raise _nonsense("The columns of overview() are others for other objects", "They are always the same")
-    return plain
-
-
-def _nonsense(found: str, needed: str) -> ScorpError:
-    return ScorpError(f"{found}.", f"{needed}.", "Ask the author of the stage to mend it.")
-
-
-def _step(value: Any) -> int | None:
-    if value is not None and type(value) is not int:
-        raise _nonsense(f"start() gave {value!r:.60}", "An iteration or None is needed")
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """A copy of a value of plain types and tensors, as any checkpoint can hold it."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if type(value) in (list, tuple):
-        return type(value)(map(_plain, value))
-    if type(value) is dict:
-        return {_plain(key): _plain(one) for key, one in value.items()}
-    raise _nonsense(f"A checkpoint cannot hold a {type(value).__name__}", "Plain types and tensors are needed")
-
-
 def _in_words(error: BaseException) -> str:
-    return str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ScorpError) else f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.messages import all_of
 from scorp_ns.plugins import registry
-from scorp_ns.report.of_run.facts import SKIPPED, ObjectEntry, StageFacts, StageText
-from scorp_ns.report.of_run.outcome import told
 from scorp_ns.run.guarded_stage import GuardedStage
 from scorp_ns.run.masks import MaskStage
+from scorp_ns.run.plugin_checks import fault_of
 from scorp_ns.run.plugin_stage import PluginStage
 from scorp_ns.run.stage import STAGES, Stage
 
 OPTION, OPTIONS = "--pipeline.stages", "--pipeline.stage-options"
-
-TAKEN = {"scene", "report", *vars(ObjectEntry), *ObjectEntry.__dataclass_fields__}
-"""Names that clocks and reports use otherwise."""
 
 
 def stages_with(names: Sequence[str], options: Mapping[str, str]) -> tuple[Stage, ...]:
@@ -63,29 +58,6 @@ def plugin_stage(name: str, options: dict[str, str]) -> PluginStage:
             f"Leave it out of {OPTION}, or ask its author to mend it.",
         )
     return stage
-
-
-def fault_of(name: str, stage: Any) -> str | None:
-    """The reason why an object is no stage of this name; None for a stage."""
-    text = getattr(stage, "text", None)
-    if not isinstance(stage, PluginStage):
-        return f"build() gave a {type(stage).__name__}"
-    if type(stage).waiting is PluginStage.waiting or type(stage).work_on is PluginStage.work_on:
-        return "it lacks waiting() or work_on()"
-    if not isinstance(text, StageText) or not isinstance(getattr(stage, "after", None), str):
-        return "it lacks a StageText as 'text', or a name as 'after'"
-    if text.name != name:
-        return f"it is registered as '{name}' and calls itself '{text.name}'"
-    if not name.isidentifier() or name in TAKEN or name in {own.name for own in STAGES}:
-        return "its name has to be a word of letters, digits and underscores that nothing else in a report has"
-    if not issubclass(text.facts, StageFacts):
-        return "its facts are no StageFacts"
-    try:
-        blank = text.facts(state=SKIPPED)
-        dict(blank.overview()), list(blank.remarks()), told(blank)
-    except Exception as error:  # Code of other packages may raise anything.
-        return f"its facts cannot all be absent ({type(error).__name__}: {error})"
-    return None
 
 
 def _options_by_stage(names: Sequence[str], options: Mapping[str, str]) -> dict[str, dict[str, str]]:

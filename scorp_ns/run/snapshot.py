@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +31,10 @@ class Snapshot:
 
     def check(self) -> None:
         """A ScorpError if the scene is nothing that a run can go on with."""
-        fault = next(_faults(self.run, self._values), None)
+        try:
+            fault = next(_faults(self.run, self._values), None)
+        except Exception as error:  # Poses and boxes check themselves.
+            fault = f"a scene that cannot be read ({type(error).__name__}: {error})"
         if fault is not None:
             raise ScorpError(
                 f"The stage left {fault}.",
@@ -67,7 +71,7 @@ class Snapshot:
         self._own(self._stores)
         self.run.views.forget_scene()
 
-    def _own(self, stores: dict[torch.nn.Module, dict]) -> None:
+    def _own(self, stores: Mapping[Any, dict[str, Any]]) -> None:
         model = self.run.model
         for store, state in stores.items():
             store.load_state_dict(state)
@@ -77,7 +81,7 @@ class Snapshot:
         model.scene_objects.notify()
 
 
-def _copied(store: torch.nn.Module) -> dict:
+def _copied(store: torch.nn.Module) -> dict[str, Any]:
     return deepcopy(dict(store.state_dict()))
 
 

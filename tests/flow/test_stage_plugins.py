@@ -3,50 +3,46 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from captures import BALL_NAMES, write_ball_assets, write_capture, write_object_masks
+from captures import BALL_NAMES, write_capture, write_object_masks
 from nerfstudio.utils.eval_utils import eval_setup
 from stage_plugins import HELD, HOSTILE, TOLD, install
 from tools import COARSE_PROXIES, run_folder, run_here, train_arguments
 
+from scorp_ns.pipeline import ScorpPipeline
+from scorp_ns.plugins import registry
+from scorp_ns.products import Support
 from scorp_ns.report.of_run.facts import check_run_report
 from scorp_ns.run.plugin_stages import stages_with
-from scorp_ns.run.stage import stage_texts
-
-ANY_PLACE = (
-    *("--pipeline.model.place.least-explained", "0", "--pipeline.model.place.most-spill", "99"),
-    *("--pipeline.model.place.most-distance", "99", "--pipeline.model.place.least-margin", "0"),
-    *("--pipeline.model.place.most-cost", "99", "--pipeline.model.place.least-turn-margin", "0"),
-    *("--pipeline.model.place.num-rotations", "100", "--pipeline.model.place.num-fitted", "20"),
-)
-"""Options that let every place be believed, soon."""
+from scorp_ns.run.stage import STAGES, stage_texts
 
 NAMES = ("settle", *HOSTILE)
+
+
+def plane_below(surroundings: Any, object_points: torch.Tensor, up: torch.Tensor) -> Support:
+    """A plane at the object's lowest point: so short a run finds none."""
+    up = torch.nn.functional.normalize(up.cpu().float(), dim=0)
+    return Support(object_points.cpu()[(object_points.cpu() @ up).argmin()], up)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The folder of a run with the example's stage and all hostile ones, which stay installed."""
     place = tmp_path_factory.mktemp("stages")
-    capture, assets = write_object_masks(write_capture(place / "capture")), write_ball_assets(place / "assets")
-    options = (
-        *("--max-num-iterations", "60", "--pipeline.model.schedule.lift-at", "0.6"),
-        *("--pipeline.model.schedule.propose-at", "0.6", "--pipeline.model.schedule.place-at", "0.6"),
-        *("--pipeline.model.schedule.refine-for", "0.1", "--pipeline.model.schedule.compose-at", "0.8"),
-        *("--pipeline.model.generator.name", "asset", "--pipeline.model.generator.asset.folder", assets),
-        *("--pipeline.stages", *NAMES, "--pipeline.stage-options", "settle.most", "1"),
-        *COARSE_PROXIES,
-        *ANY_PLACE,
-    )
+    capture = write_object_masks(write_capture(place / "capture"))
+    stages = (*("--pipeline.stages", *NAMES), *("--pipeline.stage-options", "settle.most", "1"))
+    length = ("--max-num-iterations", "60", "--pipeline.model.schedule.propose-at", "0.8")
     HELD.clear()
     with pytest.MonkeyPatch.context() as patch:
         (place / "site").mkdir()
         install(place / "site", patch)
-        run_here("ns-train", *train_arguments(capture, place, *options))
+        patch.setattr("scorp_ns.lift.description.find_support", plane_below)
+        run_here("ns-train", *train_arguments(capture, place, *length, *stages, *COARSE_PROXIES))
         yield run_folder(place)
 
 
@@ -80,5 +76,15 @@ def test_the_scene_is_sound(folder: Path):
 
 def test_the_viewer_lists_the_stage_where_it_belongs(folder: Path):
     _, pipeline, _, _ = eval_setup(folder / "config.yml", test_mode="test")
+    assert isinstance(pipeline, ScorpPipeline)
     results = [stage.result for stage in pipeline.stages if stage.result is not None]
     assert results.index("places refined") < results.index("settled") < results.index("colours tuned")
+
+
+def test_a_finished_run_opens_without_the_packages(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def without(group: str, **choice: str) -> Any:
+        return () if group == registry.STAGES else entry_points(group=group, **choice)
+
+    monkeypatch.setattr(registry, "entry_points", without)
+    _, pipeline, _, _ = eval_setup(folder / "config.yml", test_mode="test")
+    assert isinstance(pipeline, ScorpPipeline) and pipeline.stages == STAGES

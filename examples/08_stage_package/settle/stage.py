@@ -20,7 +20,7 @@ from scorp_ns.run.api import (
     transform_gaussians,
 )
 
-LOWEST = 0.01
+LOWEST = 0.001
 """Share of a proxy's Gaussians that may be below the plane: single ones stick out of its surface."""
 
 
