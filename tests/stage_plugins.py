@@ -97,6 +97,12 @@ def raises(run: Run, name: str) -> None:
     raise RuntimeError("half way")
 
 
+def picky(run: Run, name: str) -> None:
+    """Fail at one object only."""
+    if name == "red ball":
+        raise REFUSAL
+
+
 def exits(run: Run, name: str) -> None:
     """End the process."""
     sys.exit("enough")
@@ -169,6 +175,7 @@ def strange(run: Run, name: str) -> Any:
 HOSTILE = {
     **{one.__name__: StageOf(one.__name__, one) for one in (raises, exits, refuses, poisons, grows, misplaces)},
     **{one.__name__: StageOf(one.__name__, one) for one in (relabels, nonsense, strange)},
+    "picky": StageOf("picky", picky),
     "holds": StageOf("holds", holds, also=_spoils),
     "unkept": StageOf("unkept", also=lambda what, run: {"stage": object()} if what == "state" else None),
     "unasked": StageOf("unasked", also=_fails_in("waiting")),
