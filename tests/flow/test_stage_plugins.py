@@ -89,7 +89,7 @@ def test_the_viewer_lists_the_stage_where_it_belongs(folder: Path):
     schedule = Schedule(pipeline.model.config.schedule, 60)
     pipeline.run.training, pipeline.model.step = cast("Any", SimpleNamespace(schedule=schedule)), 59
     lines = [line.strip("✓ ") for line in running_lines(pipeline.run, pipeline.stages, "completed")]
-    assert lines.index("places refined") < lines.index("settled") < lines.index("colours tuned")
+    assert lines.index("proxies placed") < lines.index("settled") < lines.index("colours tuned")
 
 
 def test_a_finished_run_opens_without_the_packages(folder: Path, monkeypatch: pytest.MonkeyPatch):
