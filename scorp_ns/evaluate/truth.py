@@ -1,4 +1,4 @@
-"""True poses and symmetries of proxies, as `<name>.truth.json` and objects.json hold them."""
+"""Ground truth: poses and symmetries of proxies, as `<name>.truth.json` and objects.json hold them."""
 
 from __future__ import annotations
 

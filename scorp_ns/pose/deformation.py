@@ -1,4 +1,7 @@
-"""Maps that stretch and smoothly bend space, from what is seen back to the proxy as it was generated."""
+"""Free-form deformation (Sederberg and Parry 1986): maps that stretch and smoothly bend space by a lattice of nodes.
+
+They lead from what is seen back to the proxy as it was generated.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Compiled: poses of a proxy fitted to observed points, outlines, free space and colours, by damped least squares.
+"""Compiled: poses of a proxy fitted to observed points, outlines, free space and colours, by Levenberg-Marquardt.
 
 A pose is nine numbers of the map's linear part, three of its translation, its scale, how much deeper depths are than
 the surface, and five of a stretch that keeps the volume: proxies are never quite the object, and without it they turn
-to make up for that. Residuals are robust (Geman-McClure): each costs r^2 / (r^2 + k^2), between 0 and 1.
+to make up for that. Damping is scaled by the curvature (Marquardt 1963). Residuals are robust (Geman-McClure 1987):
+each costs r^2 / (r^2 + k^2), between 0 and 1.
 """
 
 from __future__ import annotations

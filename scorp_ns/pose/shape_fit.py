@@ -1,4 +1,4 @@
-"""Warps fitted to what photographs say of a shape, by damped least squares.
+"""Deformations fitted to the photographs' evidence of a shape, by Levenberg-Marquardt (Marquardt 1963).
 
 Residuals are signed distances: of seen points, of the deepest point of each ray along an outline, and of the deepest
 point of each ray through free space if that lies inside. They are robust (Geman-McClure): each costs
@@ -174,7 +174,7 @@ def _descend(
     limit: Callable[[np.ndarray], np.ndarray],
     rounds: int,
 ) -> np.ndarray:
-    """The unknowns after so many damped steps, while the softness shrinks."""
+    """The unknowns after so many Levenberg-Marquardt steps, while the softness shrinks."""
     best, least, damping, softness = start, np.inf, 1e-3, np.inf
     H, g, trial = np.empty(0), np.empty(0), start
     for step in range(rounds + 1):

@@ -30,7 +30,7 @@ def training_callbacks(run: Run, runner: StageRunner) -> list[TrainingCallback]:
 def _set_step(run: Run, step: int) -> None:
     """Tell the model what the schedule says of this step; the model itself never compares step numbers."""
     model, schedule, optimizers = run.model, run.in_training.schedule, run.in_training.optimizers
-    model.step, model.optimizers = step, optimizers
+    model.step, model.optimizers = step, dict(optimizers)
     model.active_sh_degree = schedule.sh_degree(step, model.config.sh_degree)
     model.training_downscale = schedule.downscale_factor(step, model.config.num_downscales)
     # Single photographs pull poses to and fro: steps that become smaller end in between.
