@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from scorp_ns.gaussians.similarity import Similarity
+from scorp_ns.old_paths import keep_old_names
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,6 @@ class Affine:
     def __matmul__(self, first: Affine) -> Affine:
         """The placement that does `first`, then this one."""
         return Affine(self.linear @ first.linear, self.apply(first.translation))
+
+
+keep_old_names(__name__, Placement="Affine")
