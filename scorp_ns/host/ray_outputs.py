@@ -11,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
-from scorp_ns.host.ray_grids import RayGrid, normals_from_points, ray_grid, ray_lengths
+from scorp_ns.host.ray_grids import RayGrid, normals_from_points, ray_grid
 from scorp_ns.host.surface_lookup import SurfaceLookup
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def _rendered(model: ScorpModel, rays: RayBundle, grid: RayGrid) -> dict[str, Te
         height=grid.height,
     )
     outputs = {name: grid.pick(image) for name, image in model.get_outputs_for_camera(camera).items()}
-    depth = ray_lengths(outputs["depth"], _lengths(rays).to(model.device))
+    # nerfstudio's exporters expect distances along rays, not depths along the camera's axis.
+    depth = outputs["depth"] * _lengths(rays).to(model.device)
     outputs["depth"] = torch.where(outputs["accumulation"] > OPAQUE, depth, 0)
     directions = rays.directions.to(model.device)
     outputs["normals"] = normals_from_points(directions * depth, directions) / 2 + 0.5
@@ -58,7 +59,7 @@ def _rendered(model: ScorpModel, rays: RayBundle, grid: RayGrid) -> dict[str, Te
 
 
 def _looked_up(model: ScorpModel, rays: RayBundle) -> dict[str, Tensor]:
-    """What the Gaussians around the middle of each ray look like: texture baking sends rays across the surface."""
+    """Outputs of the Gaussians around the middle of each ray: texture baking sends rays across the surface."""
     near = rays.nears if rays.nears is not None else torch.zeros_like(rays.origins[..., :1])
     far = rays.fars if rays.fars is not None else near
     depth = (near + far) / 2
