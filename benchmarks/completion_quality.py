@@ -104,17 +104,15 @@ def _measure(config: Path, capture: Path) -> Iterator[tuple[str, Scores]]:
         near = NEAR * np.linalg.norm(np.ptp(true_mesh.vertices, axis=0))
         found = asset.shape.sample(SAMPLES).points
         lifted = to_world.inverse().apply(_lifted_points(model.scene[one.indices], views)).numpy()
-        yield (
-            one.name,
-            Scores(
-                c2=_share_near(truth, found, near),
-                p2=_share_near(found, truth, near),
-                lifted=_share_near(truth, lifted, near),
-                spill=_spill(asset.shape, request),
-                hypothesis=str(asset.evidence["hypothesis"]),
-                seconds=seconds,
-            ),
+        scores = Scores(
+            c2=_share_near(truth, found, near),
+            p2=_share_near(found, truth, near),
+            lifted=_share_near(truth, lifted, near),
+            spill=_spill(asset.shape, request),
+            hypothesis=str(asset.evidence["hypothesis"]),
+            seconds=seconds,
         )
+        yield one.name, scores
 
 
 def _share_near(points: np.ndarray, others: np.ndarray, near: float) -> float:

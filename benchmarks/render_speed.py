@@ -159,20 +159,8 @@ def c_times(library: ctypes.CDLL, image: Tensor) -> tuple[float, float]:
         call(library.forward, len(drawn), offsets, drawn, records, width, height, tiles_x, out, light)
 
     def backward() -> None:
-        call(
-            library.backward,
-            len(drawn),
-            offsets,
-            drawn,
-            slots,
-            records,
-            width,
-            height,
-            tiles_x,
-            ours,
-            g_image,
-            slot_gradients,
-        )
+        size = (width, height, tiles_x)
+        call(library.backward, len(drawn), offsets, drawn, slots, records, *size, ours, g_image, slot_gradients)
 
     times = best(forward), best(backward)
     assert np.abs(out - ours).max() < 1e-4, "The C loops draw another image."

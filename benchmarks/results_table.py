@@ -34,13 +34,8 @@ def main() -> None:
         same = [report for report in reports if (report["generator"], report["mode"]) == way]
         for share in sorted({share for report in same for share in report["splits"]}):
             splits = [report["splits"][share] for report in same if share in report["splits"]]
-            cells = [
-                ", ".join(way),
-                share.removeprefix("missing_").replace("_", "/"),
-                str(len(splits)),
-                _before(splits),
-            ]
-            print("| " + " | ".join([*cells, *_gains(splits), _spread(splits), _worst(splits)]) + " |")
+            cells = [", ".join(way), share.removeprefix("missing_").replace("_", "/"), str(len(splits))]
+            print("| " + " | ".join([*cells, _before(splits), *_gains(splits), _spread(splits), _worst(splits)]) + " |")
 
 
 def _before(splits: Sequence[dict]) -> str:

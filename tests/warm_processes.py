@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import os
+import sys
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -52,4 +53,8 @@ def _run_script(log: Path, command: str, arguments: list[str], program: str) -> 
         for descriptor in (STDOUT, STDERR):
             os.dup2(file.fileno(), descriptor)
     exec(inspect.cleandoc(program), {"__name__": "before"})
-    run_here(command, *arguments)
+    try:
+        run_here(command, *arguments)
+    except Exception:  # As Python ends a script, where multiprocessing would print a traceback of its own.
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)

@@ -1,4 +1,4 @@
-"""What `scorp doctor` looks at. Every check loads what it needs when it looks, in a process of its own."""
+"""The checks of `scorp doctor`. Every check loads what it needs when it looks, in a process of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DISTRIBUTION, METHODS = "scorp-ns", ("scorp", "scorp-quick")
 LONGEST = 300
 """Characters of another package's error message that are shown."""
 PROGRAM_SECONDS = 20.0
-"""How long a program may take to tell its version."""
+"""Time limit for a program that tells its version."""
 GIB = 2**30
 NEEDED_MEMORY, NEEDED_DISK = 2 * GIB, 1 * GIB
 """Bytes that a run on the demo capture takes, and those of a run's checkpoints, logs and exports, with some room."""
@@ -49,14 +49,14 @@ OPTIONAL_PACKAGES = {
     "tinycudann": "",
     "pytorch3d": "",
 }
-"""What each is for; empty for those that users of such methods look for, and that are not needed."""
+"""Their purposes; empty for those that users of such methods look for, and that are not needed."""
 
 State = Literal["ok", "warning", "failure"]
 """Nothing to do; something is slower, left out or not known; the main job, to train and export, cannot run."""
 
 
 class Answer(NamedTuple):
-    """What there is, and what to do if that is not right; empty where nothing is."""
+    """The finding, and the remedy if it is not right; empty where there is none."""
 
     state: State
     found: str
@@ -81,9 +81,9 @@ class Check:
     look: Callable[[], Answer | None]
     """Gives the answer, or None where the question does not arise; may raise anything. It is sent to a process."""
     remedy: str = ""
-    """What to do when looking raises."""
+    """The remedy when looking raises."""
     is_fatal: bool = False
-    """Whether the main job cannot run where looking raises."""
+    """True if the main job cannot run where looking raises."""
     needs: tuple[str, ...] = ()
     """Names of checks without whose success looking is of no use."""
 
@@ -103,7 +103,7 @@ class Check:
 
 
 def all_checks(output_dir: Path) -> list[Check]:
-    """What the doctor looks at, in the order of the report."""
+    """All checks, in the order of the report."""
     fatal = partial(Check, remedy=REINSTALL, is_fatal=True)
     host, compiled, plugged = ("scorp", "torch", "torchvision", "nerfstudio"), ("GPU", "gsplat"), ("scorp", "torch")
     cpp = partial(build_program, os.environ.get("CXX", "c++"), "Install one, such as the package g++.")
@@ -262,7 +262,7 @@ def cpu_renderer() -> Answer:
 
 
 def trial_render() -> tuple[float, bool]:
-    """How bright a white Gaussian is in its middle, and whether its gradients are finite."""
+    """Brightness of a white Gaussian in its middle, and True if its gradients are finite."""
     import torch
 
     from scorp_ns.render import rasterization
@@ -336,7 +336,7 @@ def _compiled_kernels() -> list[Path]:
 
 
 def _compiles() -> bool:
-    """Whether gsplat calls compilers: on a GPU, and unless it comes compiled; what it has compiled it checks anew."""
+    """True if gsplat calls compilers: on a GPU, and unless it comes compiled; what it has compiled it checks anew."""
     import torch
 
     return torch.cuda.is_available() and not packaged_kernels()
@@ -373,7 +373,7 @@ def build_program(name: str, do: str) -> Answer | None:
 
 
 def output_of(*command: str) -> str:
-    """What a program prints; empty where it does not exist, fails or hangs."""
+    """Standard output of a program; empty where it does not exist, fails or hangs."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):

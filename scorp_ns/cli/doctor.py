@@ -144,7 +144,7 @@ def _answer_requests(pipe: Connection) -> None:
 
 
 def fatal_names(findings: Sequence[Finding]) -> list[str]:
-    """What keeps the main job from running."""
+    """Names of the checks that keep the main job from running."""
     return [finding.name for finding in findings if finding.state == "failure"]
 
 

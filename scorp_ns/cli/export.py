@@ -26,12 +26,12 @@ VIEWERS: dict[Format, str] = {
     "urdf": "URDF: PyBullet, Isaac or RViz; keep the folder simulation beside it",
     "mjcf": "MJCF: python -m mujoco.viewer --mjcf FILE; keep the folder simulation beside it",
 }
-"""Where files of each format can be looked at."""
+"""Viewers for files of each format."""
 
 
 @dataclass(kw_only=True)
 class ObjectOptions:
-    """How objects of a finished run are written."""
+    """Options for writing the objects of a finished run."""
 
     load_config: Path
     """The run's config.yml."""

@@ -26,7 +26,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 FAILED, INTERRUPTED = 1, 130
 
 FOREIGN_WARNING = "`torch.jit.script` is "
-"""How the warning begins that nerfstudio causes when it is loaded, and that tells people nothing they could mend."""
+"""Beginning of the warning that nerfstudio causes when it is loaded, and that users cannot mend."""
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def exit_code(command: Callable[[], int]) -> int:
-    """What a command returns; our errors are shown as messages, and Ctrl-C is no error."""
+    """The exit code of a command; our errors are shown as messages, and Ctrl-C is no error."""
     try:
         return command()
     except ScorpError as error:

@@ -1,1 +1,1 @@
-"""What nerfstudio needs to be told: patches, checkpoints, optimizers and ray outputs."""
+"""The adapters to nerfstudio: patches, checkpoints, optimizers and ray outputs."""

@@ -23,7 +23,7 @@ FULL_DISK = 1 << 20
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where nerfstudio looks for the checkpoint of `step`."""
+    """The path at which nerfstudio looks for the checkpoint of `step`."""
     return folder / f"step-{step:09d}.ckpt"
 
 

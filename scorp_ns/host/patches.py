@@ -1,4 +1,4 @@
-"""What the plugin arranges in its host process when nerfstudio loads it. Nothing here may raise."""
+"""Patches of the host process when nerfstudio loads it. Nothing here may raise."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _show_our_errors_as_messages(original_hook: ExceptHook) -> ExceptHook:
 
 
 def _own_folder() -> Path:
-    """A folder for the link that lasts from one command to the next, and that nobody else can write to."""
+    """A folder for the link that lasts from one command to the next, and that no other user can write to."""
     folder = Path(tempfile.gettempdir()) / f"scorp-ffmpeg-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():

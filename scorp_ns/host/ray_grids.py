@@ -60,11 +60,6 @@ def ray_grid(
     return RayGrid(T_world_opengl.float(), K.float(), (width - 1) * stride + 1, (height - 1) * stride + 1, stride)
 
 
-def ray_lengths(z_depth: Float[Tensor, "h w 1"], lengths: Float[Tensor, "h w 1"]) -> Float[Tensor, "h w 1"]:
-    """Distances along rays, which nerfstudio's exporters expect, from depths along the camera's axis."""
-    return z_depth * lengths
-
-
 def normals_from_points(points: Float[Tensor, "h w 3"], directions: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w 3"]:
     """Unit normals of the surface through a grid of points, turned towards the viewer."""
     padded = torch.nn.functional.pad(points.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="replicate")[0]
@@ -76,7 +71,7 @@ def normals_from_points(points: Float[Tensor, "h w 3"], directions: Float[Tensor
 
 
 def _stride(directions: Float[Tensor, "h w 3"], pixel_area: Float[Tensor, "h w 1"]) -> int:
-    """How many pixels lie between neighbouring rays, from the area a pixel covers on the unit sphere."""
+    """Number of pixels between neighbouring rays, from the area a pixel covers on the unit sphere."""
     across = (directions[:-1, 1:] - directions[:-1, :-1]).norm(dim=-1)
     along = (directions[1:, :-1] - directions[:-1, :-1]).norm(dim=-1)
     return max(1, round(float((across * along / pixel_area[:-1, :-1, 0]).sqrt().median())))

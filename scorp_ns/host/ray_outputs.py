@@ -10,7 +10,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.models.splatfacto import SplatfactoModel
 from torch import Tensor
 
-from scorp_ns.host.ray_grids import RayGrid, normals_from_points, ray_grid, ray_lengths
+from scorp_ns.host.ray_grids import RayGrid, normals_from_points, ray_grid
 from scorp_ns.host.surface_lookup import SurfaceLookup
 
 OPAQUE = 0.5
@@ -46,7 +46,8 @@ def _rendered(model: SplatfactoModel, rays: RayBundle, grid: RayGrid) -> dict[st
         height=grid.height,
     )
     outputs = {name: grid.pick(image) for name, image in model.get_outputs_for_camera(camera).items()}
-    depth = ray_lengths(outputs["depth"], _lengths(rays).to(model.device))
+    # nerfstudio's exporters expect distances along rays, not depths along the camera's axis.
+    depth = outputs["depth"] * _lengths(rays).to(model.device)
     outputs["depth"] = torch.where(outputs["accumulation"] > OPAQUE, depth, 0)
     directions = rays.directions.to(model.device)
     outputs["normals"] = normals_from_points(directions * depth, directions) / 2 + 0.5
@@ -54,7 +55,7 @@ def _rendered(model: SplatfactoModel, rays: RayBundle, grid: RayGrid) -> dict[st
 
 
 def _looked_up(model: SplatfactoModel, rays: RayBundle) -> dict[str, Tensor]:
-    """What the Gaussians around the middle of each ray look like: texture baking sends rays across the surface."""
+    """Outputs of the Gaussians around the middle of each ray: texture baking sends rays across the surface."""
     near = rays.nears if rays.nears is not None else torch.zeros_like(rays.origins[..., :1])
     far = rays.fars if rays.fars is not None else near
     depth = (near + far) / 2

@@ -57,7 +57,7 @@ class SurfaceLookup:
         return colors, torch.nn.functional.normalize(normals, dim=-1)
 
     def _weights(self, points: Float[Tensor, "p 3"], found: Tensor) -> Float[Tensor, "p k"]:
-        """How much each neighbour says about a point: its opacity times its density there, summing to one.
+        """Weights of the neighbours of a point: opacity times its density there, summing to one.
 
         Distances count in units of each Gaussian's size; the nearest always has a say, however far it is.
         """

@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 from captures import edit, write_capture
-from tools import run, run_here, train_arguments
+from tools import run_here, train_arguments
+from warm_processes import run_warm
 
 from scorp_ns.errors import ScorpError
 from scorp_ns.host.checkpoint import checkpoint_path
@@ -75,7 +76,7 @@ def test_panoramas_are_refused_rather_than_misread(tmp_path: Path):
 
 
 def test_an_error_ends_with_its_message_and_no_traceback(tmp_path: Path):
-    code, printed = run("ns-train", *train_arguments(tmp_path / "nowhere", tmp_path))
+    code, printed = run_warm("ns-train", *train_arguments(tmp_path / "nowhere", tmp_path))
     assert code == 1
     assert "Traceback" not in printed
     assert " ".join(printed.split()).endswith("or use `scorp export`, which needs no photographs.")

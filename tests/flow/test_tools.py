@@ -11,7 +11,8 @@ import torch
 import trimesh
 from captures import write_capture
 from plyfile import PlyData
-from tools import run, run_folder, run_here, train_arguments
+from tools import run_folder, run_here, train_arguments
+from warm_processes import run_warm
 
 CAMERA_PATH = {
     "camera_type": "perspective",
@@ -51,12 +52,17 @@ def test_render_dataset_writes_an_image_per_view(config: Path, tmp_path: Path):
 
 def test_render_interpolate_writes_a_video_without_an_installed_ffmpeg(config: Path, tmp_path: Path):
     video = tmp_path / "video.mp4"
-    path_without_ffmpeg = str(Path(tmp_path / "nothing_here"))
-    code, output = run(
+    program = f"""
+        import os
+        from scorp_ns.host.patches import prepare_host
+        os.environ["PATH"] = {str(tmp_path / "nothing_here")!r}
+        prepare_host()
+    """
+    code, output = run_warm(
         "ns-render",
         *("interpolate", "--load-config", config, "--output-path", video),
         *("--pose-source", "train", "--interpolation-steps", "2", "--frame-rate", "4"),
-        PATH=path_without_ffmpeg,
+        program=program,
     )
     assert code == 0, output
     assert video.stat().st_size > 500
@@ -123,7 +129,7 @@ def test_export_poisson_writes_a_mesh(config: Path, tmp_path: Path):
 def test_export_marching_cubes_says_what_it_needs(tmp_path: Path):
     run_here("ns-train", *train_arguments(write_capture(tmp_path / "capture"), tmp_path, "--max-num-iterations", "2"))
     config = run_folder(tmp_path) / "config.yml"
-    code, output = run("ns-export", "marching-cubes", "--load-config", config, "--output-dir", tmp_path)
+    code, output = run_warm("ns-export", "marching-cubes", "--load-config", config, "--output-dir", tmp_path)
     assert code == 1
     assert "No proxy is placed" in output and "ns-export tsdf" in output
     assert "Traceback" not in output

@@ -81,7 +81,7 @@ def arc(number: int = 5, width: float = math.pi / 2) -> list[CapturedView]:
 UP = torch.tensor([0.0, 0.0, 1.0])
 
 
-def test_an_orbit_goes_to_the_middle_of_what_nobody_photographed():
+def test_an_orbit_goes_to_the_middle_of_the_widest_gap_between_photographs():
     orbit = orbit_around(torch.zeros(3), 1.0, UP, arc())
     middle, half = orbit.unseen()
     assert math.degrees(half) == pytest.approx(135, abs=0.01)
@@ -309,7 +309,7 @@ def test_facts_that_cannot_be_told_of_are_refused_at_once():
         StageText("weigh", "weighed", "It has no weight.", WeighFacts)
 
 
-def test_what_somebody_decided_is_said():
+def test_the_decision_of_a_person_is_said():
     page = parsed(run_page(report_of(mug=entry() | {"decision": "rejected"}), {}, STAGES))
     assert "rejected its proxy" in page.text
 

@@ -1,1 +1,1 @@
-"""What reports are made of: pages, tables, pictures and schemas."""
+"""The parts of reports: pages, tables, pictures and schemas."""

@@ -20,7 +20,7 @@ from scorp_ns.errors import ScorpError
 from scorp_ns.messages import json_kind
 
 Number = int | float
-"""What JSON has for numbers; one that is not known is null."""
+"""Numbers of JSON; an unknown one is null."""
 
 Value = str | int | float | bool | None
 """Any single value."""

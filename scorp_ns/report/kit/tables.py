@@ -20,7 +20,7 @@ LONG = 24
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place of a table."""
+    """One cell of a table."""
 
     text: str
     before: str = ""
@@ -31,7 +31,7 @@ class Cell:
     share: float | None = None
     """The length of a bar behind the text; 1 for the longest of the table."""
     link: str = ""
-    """Where the text of a head leads to on the page."""
+    """The link of a head's text."""
 
     @property
     def long(self) -> str:
@@ -76,7 +76,7 @@ class Tile(NamedTuple):
 
 
 Costs = Mapping[str, Number | None]
-"""What each stage took of something."""
+"""Seconds or megabytes by stage."""
 
 
 def cost_table(note: str, times: Mapping[str, Costs], memory: Mapping[str, Costs]) -> Table:

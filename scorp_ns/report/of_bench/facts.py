@@ -15,7 +15,7 @@ FORMAT = 1
 """The version of the report."""
 
 SETS = ("back", "context", "in_arc", "training")
-"""What is scored besides the objects alone on the withheld views, which stand in the split itself."""
+"""The sets that are scored besides the objects alone on the withheld views, which stand in the split itself."""
 
 STAGES = ("before", "after")
 """Before refinement, and the composite after it, from the same trained scene."""
@@ -91,7 +91,7 @@ class ObjectResult(_sets("the object")):
 
 @dataclass(frozen=True)
 class MeanCost:
-    """What a stage took."""
+    """Time and memory of a stage."""
 
     seconds: Annotated[Real, "time that the stage took: the mean, over seeds or splits"] = None
     peak_mb: Annotated[Real, "most memory that was in use: the highest, over seeds or splits"] = None

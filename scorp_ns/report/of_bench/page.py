@@ -40,7 +40,7 @@ class Picture:
     name: str
     caption: str
     said: str
-    """What it shows, for those who do not see it; without a source, why there is none."""
+    """The alternative text; without a source, the reason why there is none."""
     source: str | None
 
 

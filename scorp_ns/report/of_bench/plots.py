@@ -18,14 +18,14 @@ class Line:
 
     @property
     def known(self) -> Iterator[tuple[int, float, float]]:
-        """Where there is a value: place, value and spread."""
+        """Place, value and spread of every known value."""
         for place, (value, spread) in enumerate(zip(self.values, self.spreads, strict=True)):
             if value is not None:
                 yield place, value, spread or 0.0
 
     @property
     def reach(self) -> list[float]:
-        """Where the values with their spreads begin and end."""
+        """The ends of all error bars."""
         return [value + sign * spread for _, value, spread in self.known for sign in (-1, 1)]
 
 
@@ -40,7 +40,7 @@ class Plot:
     high: float
 
     LEFT, RIGHT, TOP, BOTTOM = 46, 284, 14, 178
-    """Where the axes are, in a picture of 300 x 210."""
+    """Positions of the axes, in a picture of 300 x 210."""
     INSET = 0.14
     """Room left and right of the outer points, as a share of the width."""
     LABEL_GAP = 9
@@ -56,13 +56,13 @@ class Plot:
         return f"{value:.{max(0, -math.floor(math.log10(distance) + 1e-9)) + finer}f}"
 
     def x(self, place: int) -> float:
-        """Where a place is."""
+        """The x coordinate of a place."""
         number = len(self.places)
         share = 0.5 if number == 1 else self.INSET + (1 - 2 * self.INSET) * place / (number - 1)
         return self.LEFT + share * (self.RIGHT - self.LEFT)
 
     def y(self, value: float) -> float:
-        """Where a value is."""
+        """The y coordinate of a value."""
         return self.BOTTOM - (value - self.low) / (self.high - self.low) * (self.BOTTOM - self.TOP)
 
     def points(self, line: Line) -> Iterator[tuple[float, float, float, float]]:

@@ -22,7 +22,7 @@ TONES = {1: "better", -1: "worse", 0: ""}
 
 @dataclass(frozen=True)
 class Metric:
-    """How a number is shown."""
+    """The label, digits and direction of a number."""
 
     label: str
     digits: int
@@ -60,7 +60,7 @@ METRICS = {
 
 
 def metric_of(name: str) -> Metric:
-    """How to show a metric; those that nobody has described keep their name."""
+    """The label and digits of a metric; unknown metrics keep their name."""
     return METRICS.get(name, Metric(name.replace("_", " "), 3))
 
 
@@ -132,14 +132,14 @@ def _stage_rows(part: Mapping[str, Any], name: str, metrics: Sequence[str]) -> I
 
 
 Entry = Mapping[str, Any]
-"""What was measured of an object in a split."""
+"""The measurements of an object in a split."""
 
 Columns = Sequence[tuple[str, Callable[[Entry], Cell]]]
 """Headings, and what stands below each."""
 
 
 def object_tables(report: Mapping[str, Any]) -> list[Table]:
-    """How each object looks, how near its surface is to the true one, and how well it was placed."""
+    """Appearance, geometry and pose errors of each object."""
     parts = list(parts_with_average(report))
     names = dict.fromkeys(name for _, part in parts for name in part.get("objects", {}))
     found = [(name, label, part.get("objects", {}).get(name)) for name in names for label, part in parts]
@@ -228,7 +228,7 @@ def compare(reports: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 
 def run_names(reports: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each run is called: its name, or what tells it from the others; numbered where nothing does."""
+    """Names of the runs: their own, or what tells them apart; numbered where nothing does."""
     keys = ("capture", "method", "generator", "mode", "iterations", "date")
     telling = [key for key in keys if len({str(report.get(key)) for report in reports}) > 1]
     names = [
@@ -298,7 +298,7 @@ def change(key: str, before: Number | None, after: Number | None) -> int:
 
 
 def facts_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What was measured, with what and on what."""
+    """The method, settings and machine of the measurement."""
     for key in ("method", "generator", "mode", "iterations"):
         if report.get(key) is not None:
             yield key, str(report[key])
@@ -307,7 +307,7 @@ def facts_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def views_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """How many views serve what in each split, and how they were chosen."""
+    """Numbers of views by purpose in each split, and the rule that chose them."""
     for name, split in ordered_splits(report):
         counts = ", ".join(f"{number} {key.replace('_', ' ')}" for key, number in split.get("views", {}).items())
         yield split_label(name), "; ".join(text for text in (counts, split.get("rule", "")) if text)

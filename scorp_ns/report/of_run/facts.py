@@ -38,19 +38,19 @@ COUNT, EACH = partial(shown, digits=0), Told()
 SHOWN = Told("shown by", "{} photographs".format)
 IOU = Told("fits its masks", partial(shown, digits=2))
 SUPPORT = Told("stands on", {True: "a plane", False: "nothing found"}.get)
-BY = Told("by", {"generator": "its generator", "search": "search", "person": "somebody at the viewer"}.get)
+BY = Told("by", {"generator": "its generator", "search": "search", "person": "a person at the viewer"}.get)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageFacts:
-    """What a stage made of one object; each stage has its own subclass, whose facts may all be absent."""
+    """The result of a stage for one object; each stage has its own subclass, whose facts may all be absent."""
 
     state: Annotated[str, f"`{DONE}`, `{FAILED}` or `{SKIPPED}`"]
     reason: Annotated[Text, "why it failed or was skipped, word for word"] = None
     seconds: Annotated[Real, "time that the stage spent on this object alone", Told("time", time_text)] = None
 
     def remarks(self) -> Sequence[str]:
-        """What the page lists as remarks."""
+        """The remarks on the page."""
         return ()
 
     def overview(self) -> Mapping[str, str]:
@@ -68,7 +68,7 @@ class SuspiciousMask:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFacts(StageFacts):
-    """What the masks show of an object."""
+    """The masks of an object."""
 
     frames: Annotated[Whole, "photographs whose masks show the object", SHOWN] = None
     missing: Annotated[Whole, "photographs with masks that do not show it"] = None
@@ -101,7 +101,7 @@ class LiftFacts(StageFacts):
     photographs: Annotated[Texts, "the photographs that show it best, best first"] = None
 
     def overview(self) -> Mapping[str, str]:
-        """How well the object fits its masks."""
+        """IoU with the masks."""
         return {"fits its masks": shown(self.mask_iou, 2)}
 
 
@@ -116,7 +116,7 @@ class ProposeFacts(StageFacts):
     license: Annotated[Text, "under which terms the proxy may be used, if the generator says", Told("licence")] = None
 
     def remarks(self) -> Sequence[str]:
-        """What had to be repaired."""
+        """The repairs."""
         return self.notes or ()
 
 
@@ -140,7 +140,7 @@ class PlaceFacts(StageFacts):
     overlays: Sequence[Outlined] | None = None
 
     def overview(self) -> Mapping[str, str]:
-        """How much of what was seen the proxy explains."""
+        """Share of the observed surface that the proxy explains."""
         explained = (self.confidence or {}).get("explained")
         return {"proxy explains": shown(None if isinstance(explained, str) else explained, 2)}
 
@@ -185,7 +185,7 @@ class ObjectEntry:
 
     reached: Annotated[str, "the last stage that was done, or `nothing`"]
     outcome: Annotated[str, "what became of the object, in a sentence"]
-    decision: Annotated[Text, f"`{ACCEPTED}` or `{REJECTED}`: what somebody at the viewer decided, if anything"] = None
+    decision: Annotated[Text, f"`{ACCEPTED}` or `{REJECTED}`: what a person at the viewer decided, if anything"] = None
 
     def of(self, stage: StageText) -> StageFacts:
         """The facts of a stage."""
@@ -218,7 +218,7 @@ class MasksFacts:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage took, over all objects."""
+    """Time and memory of a stage, over all objects."""
 
     seconds: Annotated[Real, "time that the stage took, over all parts of a resumed run"] = None
     peak_mb: Annotated[Real, "most memory that was in use"] = None
@@ -239,7 +239,7 @@ class RunReport:
     experiment: Annotated[Text, "name of the experiment"] = None
     method: Annotated[str, "name of the method that trained"]
     iterations: Annotated[int, "length of the whole run"]
-    interrupted_at: Annotated[Whole, "the iteration at which somebody stopped the run, if somebody did"] = None
+    interrupted_at: Annotated[Whole, "the iteration at which the run was interrupted, if it was"] = None
     scene: SceneFacts
     masks: MasksFacts | None = None
     objects: Mapping[Annotated[str, "<object>"], ObjectEntry]

@@ -1,4 +1,4 @@
-"""What became of an object, in words and in a tone."""
+"""The outcome of an object, in words and in a tone."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WORDS = {
     "denied": "denied by photographs (less is better)",
     "filled_share": "filled in",
 }
-"""What facts are called for people, where their own names say little."""
+"""Names of facts for readers, where their own say little."""
 
 SHARES = {"explained", "space_filled", "surface_unseen", "spill", "distance", "seen", "denied", "filled_share"}
 """Facts that are shown in per cent."""
 
 
 def outcome_of(facts: Mapping[str, StageFacts], stages: Sequence[StageText]) -> str:
-    """What became of the object with these facts, by the names of their stages."""
+    """The outcome of the object with these facts, by the names of their stages."""
     composed, lifted = facts.get("compose"), facts.get("lift")
     if isinstance(composed, ComposeFacts) and composed.state == DONE:
         kept, filled = (shown(number, 0) for number in (composed.kept, composed.filled))

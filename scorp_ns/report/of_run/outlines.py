@@ -13,7 +13,7 @@ from scorp_ns.report.of_run.facts import Outlined
 from scorp_ns.report.of_run.shots import Window, shoot
 
 SOLID = 0.5
-"""Where a proxy is more opaque than this, it is."""
+"""Least alpha of a proxy's silhouette."""
 
 PROXY_INK, MASK_INK, SHADOW = (255, 96, 0), (255, 255, 255), (0, 0, 0)
 """Colours of the outlines, and of what sets them off from the photograph."""
@@ -25,7 +25,7 @@ HALF = 127
 """Resized masks hold where they are more than half there."""
 
 OUTSIDE = 235
-"""What is shown beyond the edges of a photograph."""
+"""The grey beyond the edges of a photograph."""
 
 
 def cut_photograph(view: CapturedView, window: Window, size: int) -> Image.Image:

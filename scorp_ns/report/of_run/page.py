@@ -13,12 +13,12 @@ from scorp_ns.report.of_run.outcome import told, tone_of
 from scorp_ns.report.of_run.pictures import MOST_FULL, Row
 
 DECISIONS = {
-    ACCEPTED: "Somebody at the viewer put its proxy where it stands.",
-    REJECTED: "Somebody at the viewer rejected its proxy: it keeps what was lifted of it.",
+    ACCEPTED: "A person at the viewer put its proxy where it stands.",
+    REJECTED: "A person at the viewer rejected its proxy: it keeps what was lifted of it.",
 }
 
 MARKS = {DONE: ("✓", "better"), FAILED: ("✗", "worse")}
-"""How stages are marked in the table, and in which tone; others are not known."""
+"""Marks of stages in the table, and their tones; other states are unknown."""
 
 
 def run_page(report: RunReport, pictures: Mapping[str, Sequence[Row]], stages: Sequence[StageText]) -> str:

@@ -34,25 +34,25 @@ ENOUGH = 0.4
 """A photograph is good enough if it shows this share of what the best one shows."""
 
 CLOSE, WIDE = 0.85, 0.45
-"""How much of a picture an object's diagonal fills alone, and in its surroundings."""
+"""Share of a picture that an object's diagonal fills alone, and in its surroundings."""
 
 FAR = 3.0
 """From how many of its diagonals a proxy alone is looked at."""
 
 FADED = 0.7
-"""How far the surroundings of crops are faded to white."""
+"""Share of white in the surroundings of crops."""
 
 
 CROPS = ("The photographs that show it best", "Cut out for its generator; what is not of it is faded here.")
 PHOTOGRAPHED = ("From where it was photographed", "Orange is the outline of its proxy, white that of its mask.")
-UNPHOTOGRAPHED = ("From where nobody photographed it", "Round the object, at the height of the photographs.")
+UNPHOTOGRAPHED = ("From where no photograph was taken", "Round the object, at the height of the photographs.")
 TURNED = ("Its proxy, turned around", "As it was generated, and corrected where photographs show otherwise.")
 """The chapters of an object's pictures, and what is to be known of them."""
 
 
 @dataclass(frozen=True)
 class Album:
-    """How many pictures an object gets, and how large."""
+    """Number and size of an object's pictures."""
 
     size: int
     """Pixels a side."""
@@ -69,7 +69,7 @@ AMPLE = 8
 
 
 def album_for(number: int) -> Album:
-    """What keeps the page of so many objects small enough to be opened on a phone."""
+    """The album that keeps the page of so many objects small enough for a phone."""
     size = int(np.clip(LARGEST * math.sqrt(AMPLE / max(1, number)), SMALLEST, LARGEST))
     return Album(size, number <= MOST_FULL)
 
@@ -87,19 +87,19 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Subject:
-    """What pictures of an object are made of, in the world's frame."""
+    """The Gaussians and crops of an object that its pictures show, in the world's frame."""
 
     label: int
     center: Float[Tensor, " 3"]
     diagonal: float
     own: Gaussians
-    """What was lifted."""
+    """The lifted Gaussians."""
     shown: Gaussians
-    """What it is made of now; the same where nothing has come of its proxy."""
+    """The composed Gaussians; the lifted ones where nothing has come of its proxy."""
     proxy: Gaussians | None
     """Its proxy at its place, or at the best one that was found; None if there is none, or no such place."""
     is_believed: bool
-    """Whether the proxy has its place, and not only the best one that was found."""
+    """True if the place of the proxy was accepted, and is not only the best one found."""
     proxy_alone: Gaussians | None
     """Its proxy, wherever that stands; None if there is none."""
     visible_shares: dict[str, float]
@@ -108,7 +108,7 @@ class Subject:
 
     @property
     def is_composed(self) -> bool:
-        """Whether there is a before and an after."""
+        """True if there is a before and an after."""
         return self.own is not self.shown
 
 
@@ -132,15 +132,15 @@ class Row:
     """Pictures that belong side by side."""
 
     chapter: str
-    """What rows have in common that follow each other."""
+    """The heading that rows share which follow each other."""
     note: str
-    """What is to be known of the chapter's pictures."""
+    """An explanation of the chapter's pictures."""
     title: str
     pictures: tuple[Picture, ...]
 
     @property
     def is_small(self) -> bool:
-        """Whether the page shows them small: because they are, or because there are many."""
+        """True if the page shows them small: because they are, or because there are many."""
         return len(self.pictures) > MANY or max(one.image.width for one in self.pictures) <= SMALL
 
 

@@ -38,7 +38,7 @@ class Shot:
 
     camera: Camera
     near: float = NEAR
-    """What is nearer than this is not shown."""
+    """The near plane."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Window:
 def shoot(
     gaussians: Gaussians, shot: Shot, antialiased: bool, background: float = 1.0
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
-    """What the camera sees of the Gaussians over an even background, and how opaque it is."""
+    """The render of the Gaussians over an even background, and its alpha."""
     mode = "antialiased" if antialiased else "classic"
     drawn = render(gaussians, shot.camera, background=background, rasterize_mode=mode, near_plane=shot.near)
     return drawn.colors.clamp(0, 1).cpu().numpy(), drawn.alpha.cpu().numpy()
