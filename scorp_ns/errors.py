@@ -39,7 +39,7 @@ class OutputError(ScorpError):
 
 
 class UnsupportedError(ScorpError):
-    """What was asked for exists elsewhere, but not on this device or in this version."""
+    """A feature is missing on this device or in this version."""
 
 
 class PickError(ScorpError):
@@ -51,11 +51,11 @@ class GenerationError(ScorpError):
 
 
 class CancelledError(GenerationError):
-    """Somebody stopped the generation of an object's shape."""
+    """The generation of an object's shape was stopped by a person."""
 
 
 class PlacingError(ScorpError):
-    """Nobody knows where an object's proxy belongs; the object keeps what was lifted."""
+    """The pose of an object's proxy cannot be trusted; the object keeps what was lifted."""
 
     def __init__(
         self, found: str, needed: str, do: str, confidence: Mapping[str, float], T_world_refused: Similarity | None
@@ -63,14 +63,14 @@ class PlacingError(ScorpError):
         super().__init__(found, needed, do)
         self.confidence = confidence
         self.T_world_refused = T_world_refused
-        """Where the proxy fits best all the same, for people to look at; None where nothing could be compared."""
+        """The best pose all the same, for people to look at; None where nothing could be compared."""
 
     def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
         return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
 
 
 class CorrectionError(ScorpError):
-    """What somebody asked for in the viewer cannot be done."""
+    """A request of the person at the viewer cannot be met."""
 
 
 class MatchingError(ScorpError):

@@ -120,7 +120,7 @@ def _compose(run: FinishedRun, name: str) -> None:
         kept=torch.zeros(len(one.indices), dtype=torch.bool),
         fill=fill,
         seen=torch.ones(len(fill), dtype=torch.bool),
-        haze=torch.zeros(0, dtype=torch.int64),
+        floaters=torch.zeros(0, dtype=torch.int64),
         evidence={},
     )
     _append(run, fill, one.label)

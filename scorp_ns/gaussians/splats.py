@@ -67,7 +67,7 @@ def join_gaussians(parts: Sequence[Gaussians]) -> Gaussians:
 
 
 def gaussians_from_parameters(parameters: Mapping[str, Tensor], sh_degree: int) -> Gaussians:
-    """What splatfacto's trained parameters stand for, cut from their graph."""
+    """The Gaussians that splatfacto's trained parameters stand for, cut from their graph."""
     values = {name: parameter.detach() for name, parameter in parameters.items()}
     if sh_degree > 0:
         harmonics = torch.cat([values["features_dc"][:, None], values["features_rest"]], dim=1)

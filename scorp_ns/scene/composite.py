@@ -72,7 +72,7 @@ class SceneComposite(torch.nn.Module):
             setattr(self, name, torch.cat([getattr(self, name), colors[name][total - number :]]))
         self.layers = torch.nn.functional.pad(self.layers, (0, number), value=ONLY_AFTER)
         self.layers[one.indices[~composed.kept.to(one.indices.device)]] = ONLY_BEFORE
-        self._haze[one.name] = composed.haze.to(device)
+        self._haze[one.name] = composed.floaters.to(device)
         self.layers[self._haze[one.name]] = ONLY_BEFORE
         self._facts[one.name] = {
             "kept": int(composed.kept.sum()),
