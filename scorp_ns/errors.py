@@ -36,7 +36,7 @@ class OutputError(ScorpError):
 
 
 class UnsupportedError(ScorpError):
-    """What was asked for exists elsewhere, but not on this device or in this version."""
+    """A feature is missing on this device or in this version."""
 
 
 class PickError(ScorpError):
@@ -48,11 +48,11 @@ class GenerationError(ScorpError):
 
 
 class CancelledError(GenerationError):
-    """Somebody stopped the generation of an object's shape."""
+    """The generation of an object's shape was stopped by a person."""
 
 
 class CorrectionError(ScorpError):
-    """What somebody asked for in the viewer cannot be done."""
+    """A request of the person at the viewer cannot be met."""
 
 
 class MatchingError(ScorpError):

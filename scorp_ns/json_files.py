@@ -15,7 +15,7 @@ DIGITS = 8
 
 
 def read_json(path: Path, kind: type[ScorpError], needed: str, do: str) -> Any:
-    """What the file holds; an error of this kind, with these words, says why it cannot be read."""
+    """The file's content; an error of this kind, with these words, says why it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -33,7 +33,7 @@ def read_json(path: Path, kind: type[ScorpError], needed: str, do: str) -> Any:
 
 
 def json_or_none(path: Path) -> Any:
-    """What the file holds, or None if it is not readable JSON: for files that others check."""
+    """The file's content, or None if it is not readable JSON: for files that others check."""
     try:
         return read_json(path, ScorpError, "", "")
     except ScorpError:

@@ -1,4 +1,4 @@
-"""How lists, numbers and JSON values are put in messages."""
+"""Lists, numbers and JSON values as messages show them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def all_of(names: Collection[str]) -> str:
 def unknown_objects(
     where: str, wrong: Collection[str], known: Collection[str], whose: str, without: str
 ) -> tuple[str, str, str]:
-    """What was found, is needed and can be done where somebody named objects that do not exist.
+    """A message's three parts, found, needed and do, for names of objects that do not exist.
 
     `where` the names stand, `whose` the known objects are, and what to do `without` any.
     """
@@ -54,7 +54,7 @@ def one_line(text: str, most: int) -> str:
 
 
 def json_kind(value: Any) -> str:
-    """What a value is called in JSON, with its article."""
+    """A value's kind in JSON, with its article."""
     for kind, name in ((dict, "an object"), (list, "a list"), (str, "a string"), (bool, "a truth value")):
         if isinstance(value, kind):
             return name

@@ -1,4 +1,4 @@
-"""What flows from stage to stage: frozen, and checked when made."""
+"""Products, which stages take and return: frozen, and checked when made."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from scorp_ns.old_paths import keep_old_names, warn_of_old_name
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 UNKNOWN = -1
-"""The label of a pixel of which nobody says whether it shows an object."""
+"""The label of a pixel that may or may not show an object."""
 
 MOST_OBJECTS = 2**15 - 1
-"""What the labels of a map, 16-bit numbers with a sign, can tell apart."""
+"""Most objects that a map's labels, signed 16-bit numbers, can tell apart."""
 
 UNIT_TOLERANCE = 1e-4
-"""How far a direction's length may be from 1."""
+"""Largest deviation of a direction's length from 1."""
 
 BACKGROUND, VISIBLE, OCCLUDER = 255, 188, 0
 """Values of a trimap, in the code that amodal generators know: the background shows, the object does, or something may
 hide it; the last is also the value of pixels without a known label."""
 
 LabelMap = Int16[np.ndarray, "h w"]
-"""One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where nobody says."""
+"""One image's labels: 0 where no object is, k on the k-th object, UNKNOWN where neither is known."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ObjectBox:
     size: tuple[float, float, float]
     """Whole lengths of its sides, in the capture's units."""
     wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-    """How its sides are turned from the capture's axes: a quaternion of any length but 0."""
+    """Rotation of its sides from the capture's axes: a quaternion of any length but 0."""
 
     def __post_init__(self) -> None:
         assert all(map(math.isfinite, (*self.center, *self.size, *self.wxyz)))
@@ -53,15 +53,15 @@ class ObjectBox:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What is known of an object before anything is computed."""
+    """An object as the masks name it, before anything is computed."""
 
     name: str
     prompt: str | None = None
-    """How to describe the object to a generator; its name, where nobody says."""
+    """The object's description for generators; its name if None."""
     color: tuple[int, int, int] | None = None
-    """How to paint the object in pictures, in 0..255."""
+    """The object's colour in pictures, in 0..255."""
     box: ObjectBox | None = None
-    """Where the object is, for objects without masks."""
+    """The object's box, for objects without masks."""
 
     def __post_init__(self) -> None:
         assert self.name.strip()
@@ -69,14 +69,14 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class ObjectMasks:
-    """Which pixels of which frames show which object."""
+    """The label maps of all frames, and the objects that the labels stand for."""
 
     objects: tuple[ObjectInfo, ...]
     """The object with label k is `objects[k - 1]`."""
     readers: tuple[Callable[[], LabelMap] | None, ...]
     """One per frame, which reads its map at the mask's own size; None for a frame that has no map."""
     source: str
-    """Where the masks come from, for people."""
+    """The masks' origin, for people."""
 
     def __post_init__(self) -> None:
         names = [info.name for info in self.objects]
@@ -143,7 +143,7 @@ class Support:
         assert abs(float(self.up.norm()) - 1) < UNIT_TOLERANCE
 
     def heights(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """How far above the plane points are."""
+        """Heights of points above the plane."""
         return (points - self.point.to(points)) @ self.up.to(points)
 
 
@@ -225,7 +225,7 @@ class LiftedObject:
 
 @dataclass(frozen=True)
 class LiftedScene:
-    """What lifting makes of a scene's Gaussians: whose each of them is, and the objects they make up."""
+    """The product of lifting: the object each of a scene's Gaussians belongs to, and the objects."""
 
     labels: Int16[Tensor, " n"]
     """The object each Gaussian belongs to; 0 is the remainder."""
@@ -259,7 +259,7 @@ class PickedObject:
 
 @dataclass(frozen=True)
 class ObjectCrop:
-    """What a photograph, or a window of it, shows of an object."""
+    """An object in a photograph, or in a window of it."""
 
     name: str
     """The photograph it is of."""
@@ -290,11 +290,11 @@ class ObjectCrop:
 
 @dataclass(frozen=True)
 class ProxyRequest:
-    """What a generator is told of an object, all of it in the capture's frame and units."""
+    """An object as a generator gets it, all of it in the capture's frame and units."""
 
     name: str
     prompt: str
-    """What the object is, in words."""
+    """The object in words."""
     seed: int
     views: tuple[ObjectView, ...]
     """Square crops of the photographs that show the object best, best first."""
@@ -303,13 +303,13 @@ class ProxyRequest:
     windows: tuple[ObjectCrop, ...]
     """All photographs that show the object, cut to the window around it."""
     gaussians: Gaussians
-    """What was lifted out of the scene."""
+    """The object's Gaussians, lifted out of the scene."""
     visibility: Float[Tensor, " m"]
     """The largest share of itself that each Gaussian showed any photograph, 0 to 1."""
     frame: ObjectFrame
     support: Support | None
     up: Float[Tensor, " 3"]
-    """Where up is, also where no support is known."""
+    """The direction up, also where no support is known."""
 
     def __post_init__(self) -> None:
         assert len(self.gaussians) == len(self.visibility) > 0
@@ -330,22 +330,22 @@ class ProxyAsset:
     made_by: str
     """The generator or model, for people."""
     T_capture_asset: Similarity | None = None
-    """Where the object stands, if the generator knows."""
+    """The object's pose, if the generator knows."""
     is_in_place: bool = False
-    """Whether that is exact, since the generator worked where the object stands; else it is where placing starts."""
+    """The pose is exact, as the generator worked where the object stands; else placing starts there."""
     up: tuple[float, float, float] | None = None
-    """Where up is in the asset's own frame, if the generator knows."""
+    """The direction up in the asset's own frame, if the generator knows."""
     evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
-    """What speaks for the reply, for people and reports."""
+    """Measures of the reply, for people and reports."""
     license: str | None = None
-    """Under which terms the asset may be used, if the generator says."""
+    """The asset's terms of use, if the generator says."""
 
 
 @dataclass(frozen=True)
 class Proxy:
     """A complete object in a frame of its own: the box around it is centred at the origin and has the diagonal 1.
 
-    Mending its shape leaves the frame as it is, so that afterwards this holds but for some percent.
+    Deforming its shape leaves the frame as it is, so that afterwards this holds but for some percent.
     """
 
     name: str
@@ -354,19 +354,19 @@ class Proxy:
     gaussians: Gaussians
     """Its surface as flat Gaussians."""
     T_world_proxy: Similarity | None
-    """Where it stands in the frame of training, if that is known."""
+    """Its pose in the frame of training, if that is known."""
     T_asset_proxy: Similarity
     """From its own frame to that of the generator's reply."""
     made_by: str
     """The generator or model, for people."""
     T_world_start: Similarity | None = None
-    """Where its generator believes it to stand, if it says so without being sure."""
+    """Its pose as its generator believes it, if it says so without being sure."""
     evidence: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
-    """What speaks for it, for people and reports."""
+    """Measures of it, for people and reports."""
     notes: tuple[str, ...] = ()
-    """What had to be repaired, in plain words."""
+    """Repairs, in plain words."""
     license: str | None = None
-    """Under which terms it may be used, if the generator says."""
+    """Its terms of use, if the generator says."""
 
     def __post_init__(self) -> None:
         assert len(self.gaussians) > 0
@@ -383,24 +383,24 @@ class TunedColors:
     color_map: Float[Tensor, "3 4"]
     """From the colours that were generated, with a 1 below them, to those that match."""
     evidence: Mapping[str, float]
-    """How far colours are from the photographs at each step of tuning."""
+    """The colours' error against the photographs at each step of tuning."""
 
 
 @dataclass(frozen=True)
 class ComposedObject:
-    """What of a lifted object stays, and what of its proxy comes."""
+    """The union of the lifted Gaussians that stay and those that the proxy adds."""
 
     name: str
     kept: Bool[Tensor, " m"]
-    """Which of the Gaussians that were lifted stay."""
+    """The mask of the lifted Gaussians that stay."""
     fill: Gaussians
-    """What comes from the proxy, in the world frame."""
+    """The proxy's Gaussians that are added, in the world frame."""
     seen: Bool[Tensor, " n"]
-    """Which of that some photograph sees."""
+    """The mask of those that a photograph sees."""
     floaters: Int64[Tensor, " f"]
-    """What hangs where the object is, belongs to none and goes, by its places in the scene."""
+    """Indices in the scene of Gaussians that hang where the object is, belong to none and go."""
     evidence: Mapping[str, float]
-    """Shares of the proxy's surface: seen by photographs, denied by them, and filled in."""
+    """Shares of the proxy's surface: seen by photographs, contradicted by them, and filled in."""
 
     def __post_init__(self) -> None:
         assert int(self.kept.sum()) + len(self.fill) > 0

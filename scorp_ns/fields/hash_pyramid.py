@@ -65,7 +65,7 @@ class HashPyramid(nn.Module):
         return torch.stack([self._evaluate(grid, x) for grid in self.grids]).sum(dim=0)
 
     def fit(self, x: Float[Tensor, "n 3"], target: Float[Tensor, "n c"], num_steps: int) -> Float[Tensor, "n c"]:
-        """What is left of the target after each grid in turn, the coarsest first, has taken its share of it."""
+        """The residual of the target after each grid in turn, the coarsest first, was fitted to it."""
         entries = next(self.grids.parameters())
         x, remainder = x.to(entries.device), target.to(entries.device)
         for grid in self.grids:

@@ -102,7 +102,7 @@ class ProxyField(nn.Module):
         return _lengths(x - self._clamp(x))
 
     def is_refined(self, x: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
-        """Which points are so near that hash grids have a say in the distance."""
+        """The mask of points so near that hash grids refine the distance."""
         return self._base_distance(self._clamp(x)).abs() < REFINED_CELLS * self.spacing
 
     def in_unit_cube(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
@@ -114,7 +114,7 @@ class ProxyField(nn.Module):
         return x.maximum(low).minimum(high)
 
     def _base_distance(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """What the dense grid says at points of its box."""
+        """Trilinear interpolation of the dense grid at points of its box."""
         # grid_sample wants the fastest axis first, and the corners at -1 and 1.
         places = (2 * (x - self.low) / self.size - 1).flip(-1)[None, None, None]
         return torch.nn.functional.grid_sample(

@@ -1,4 +1,4 @@
-"""What can be drawn of a proxy field: Gaussians on its surface, and the surface as a mesh."""
+"""Gaussians on a proxy field's surface, and the surface as a mesh."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def slope(field: ProxyField, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor
 def _insets(
     field: ProxyField, points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], config: FieldConfig
 ) -> Float[Tensor, " n"]:
-    """How far inside Gaussians lie: less in thin walls, so that those of the two sides do not change places."""
+    """Insets of Gaussians: less in thin walls, so that those of the two sides do not change places."""
     steps = torch.linspace(0, 2 * config.gaussian_inset, NUM_DEPTHS + 1)[1:].tolist()
     depths = torch.stack([-field.sdf(points - step * normals) for step in steps]).amax(dim=0)
     return (config.share_of_wall * depths).clamp(0, config.gaussian_inset)

@@ -28,7 +28,7 @@ class FieldUnion(nn.Module):
         self._placed = [(field, pose.inverse(), _least_scale(pose)) for field, pose in placed]
 
     def forward(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """What `sdf` says."""
+        """The same as `sdf`."""
         return self.sdf(x)
 
     def sdf(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

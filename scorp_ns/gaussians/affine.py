@@ -1,4 +1,4 @@
-"""Placements: similarities that may also stretch, as generators of shapes get proportions wrong."""
+"""Affine maps: similarities that may also stretch, as generators of shapes get proportions wrong."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ class Affine:
 
     @classmethod
     def from_similarity(cls, similarity: Similarity) -> Affine:
-        """The placement that stretches nothing."""
+        """The affine map that stretches nothing."""
         assert not similarity.is_mirrored
         return cls(similarity.scale * similarity.rotation, similarity.translation)
 
     @property
     def rotation(self) -> Float64[Tensor, "3 3"]:
-        """The rotation that is nearest to what the placement does."""
+        """The rotation nearest to the map (polar decomposition)."""
         U, _, Vh = torch.linalg.svd(self.linear)
         return U @ Vh
 
     @property
     def scale(self) -> float:
-        """The cube root of how much larger volumes become."""
+        """The cube root of the factor of volumes."""
         return float(torch.linalg.det(self.linear)) ** (1 / 3)
 
     @property
     def factors(self) -> Float64[Tensor, " 3"]:
-        """By how much the three directions of stretch become longer, the longest first."""
+        """The singular values: factors along the three directions of stretch, the largest first."""
         return torch.linalg.svdvals(self.linear)
 
     @property
     def similarity(self) -> Similarity:
-        """The same without stretch: it leaves the source's origin where the placement puts it."""
+        """The same without stretch: it puts the source's origin in the same place."""
         return Similarity(self.rotation, self.translation, self.scale)
 
     def apply(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
@@ -56,12 +56,12 @@ class Affine:
         return (exact @ self.linear.to(exact).T + self.translation.to(exact)).to(points.dtype)
 
     def inverse(self) -> Affine:
-        """The placement from the target to the source."""
+        """The map from the target to the source."""
         linear = torch.linalg.inv(self.linear)
         return Affine(linear, -linear @ self.translation)
 
     def __matmul__(self, first: Affine) -> Affine:
-        """The placement that does `first`, then this one."""
+        """The map that does `first`, then this one."""
         return Affine(self.linear @ first.linear, self.apply(first.translation))
 
 

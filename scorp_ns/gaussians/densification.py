@@ -1,4 +1,4 @@
-"""How the set of Gaussians grows and shrinks while a scene trains: gsplat's strategy, with resets of its own."""
+"""Adaptive density control while a scene trains: gsplat's strategy, with resets of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nothing can be: around the cameras and halfway between neighbours, up to near the first seed point."""
+"""Free space around the cameras and halfway between neighbours, up to near the first seed point."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FreeSpace:
     radii: Float[Tensor, " balls"]
 
     def contains(self, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
-        """Which points lie inside a ball."""
+        """The mask of points inside a ball."""
         centers, radii = self.centers.to(points), self.radii.to(points)
         return torch.cat(
             [

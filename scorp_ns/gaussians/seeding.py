@@ -37,7 +37,7 @@ LEAST_SHARE_IN_FRONT = 0.75
 """Of so many cameras the focus point must lie in front; a few may look elsewhere."""
 
 FOCUS_NEAR, FOCUS_FAR = 0.5, 6.0
-"""Where there is a focus point, depths from and to its distance times these are possible."""
+"""With a focus point, depths from and to its distance times these are possible."""
 
 BASELINE_DEPTH_FACTOR = 20.0
 """Without a focus point, depths from the cameras' spread divided by this to the spread times this are possible."""
@@ -105,7 +105,7 @@ def neighbour_radii(points: Float32[np.ndarray, "n 3"]) -> Float[np.ndarray, " n
 
 
 def base_features(rgb: Float[Tensor, "n 3"], sh_degree: int) -> Float[Tensor, "n 3"]:
-    """What makes a Gaussian of this colour: the constant spherical harmonic, or a logit for `sh_degree` 0."""
+    """Coefficients of a colour: the constant spherical harmonic, or a logit for `sh_degree` 0."""
     if sh_degree > 0:
         return (rgb - 0.5) / SH_C0
     # Half a grey level from black and white: a logit beyond that is out of the optimizer's reach.

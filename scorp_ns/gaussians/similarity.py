@@ -12,7 +12,7 @@ from torch import Tensor
 from scorp_ns.cameras import Camera
 
 ORTHOGONAL_TOLERANCE = 1e-9
-"""How far the products of a rotation's columns may be from 0 and 1: rounding of float64, composed many times over."""
+"""Largest error of the products of a rotation's columns: rounding of float64, composed many times over."""
 
 MATRIX_TOLERANCE = 1e-4
 """The same for a matrix from elsewhere, which may have passed through float32 or a few printed digits."""
@@ -53,7 +53,7 @@ class Similarity:
 
     @property
     def is_mirrored(self) -> bool:
-        """Whether the similarity turns a left hand into a right one."""
+        """True if the similarity turns a left hand into a right one."""
         return float(torch.linalg.det(self.rotation)) < 0
 
     @property
@@ -88,7 +88,7 @@ class Similarity:
 
 
 def _is_orthogonal(matrix: Float64[Tensor, "3 3"], tolerance: float) -> bool:
-    """Whether the columns are unit vectors at right angles; a NaN is not."""
+    """True if the columns are unit vectors at right angles; a NaN is not."""
     return bool(((matrix.T @ matrix - torch.eye(3).to(matrix)).abs() < tolerance).all())
 
 

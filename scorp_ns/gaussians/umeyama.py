@@ -1,4 +1,4 @@
-"""The similarity that maps points onto others with the least squared error, in closed form."""
+"""Umeyama alignment: the similarity of least squared error between points, in closed form."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ KERNEL_CHANNELS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 128, 129, 256, 2
 
 
 def rasterize(**arguments: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """What `gsplat.rasterization` answers to the same arguments, for any number of channels."""
+    """The results of `gsplat.rasterization`, for any number of channels."""
     from gsplat import rasterization
 
     mode, colors = arguments["render_mode"], arguments["colors"]
@@ -31,6 +31,6 @@ def rasterize(**arguments: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
 
 
 def missing_channels(channels: int, chunk: int) -> int:
-    """How many channels to add so that gsplat has a kernel for what is left after whole chunks."""
+    """Channels to add so that gsplat has a kernel for those left after whole chunks."""
     last = channels if channels <= chunk else channels % chunk or chunk
     return next((count for count in KERNEL_CHANNELS if count >= last), last) - last

@@ -1,4 +1,4 @@
-"""How much of its blending weight every Gaussian spends on each label of an image: the votes of one view."""
+"""Blending weights of every Gaussian on each label of an image: the votes of one view."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def label_weights(
     """The weight of every Gaussian on the pixels of each label, and the share of itself that the view shows.
 
     The weight at a pixel is the renderer's own: alpha times the light that is left there. Labels count from 0; a pixel
-    with a negative label is unknown and votes for nobody. The other arguments are `rasterization`'s, for one camera.
+    with a negative label is unknown and casts no vote. The other arguments are `rasterization`'s, for one camera.
 
     The share shown is the weight over all pixels, known or not, divided by the integral over the whole image plane of
     the alpha that would be drawn if nothing stood before the Gaussian: 1 in free sight, 0.5 where half of it is hidden
@@ -53,9 +53,9 @@ def label_weights(
     if means.device.type == "cuda":
         return label_weights_by_gradient(**floats, labels=labels, num_labels=num_labels, **limits)
     from scorp_ns.render.cpu.label_weights import weigh_view
-    from scorp_ns.render.cpu.rasterizer import View
+    from scorp_ns.render.cpu.rasterizer import RenderSettings
 
-    view = View(
+    view = RenderSettings(
         labels.shape[1], labels.shape[0], near_plane, far_plane, radius_clip=0.0, eps2d=eps2d, sh_degree=None,
         packed=False, render_mode="RGB", absgrad=False, antialiased=rasterize_mode == "antialiased",
     )  # fmt: skip
@@ -74,7 +74,7 @@ def label_weights_by_gradient(
     num_labels: int,
     **limits: Any,
 ) -> tuple[Float[Tensor, "n {num_labels}"], Float[Tensor, " n"]]:
-    """What `label_weights` returns, by any renderer whose image can be differentiated by its channels.
+    """The results of `label_weights`, by any renderer that differentiates its image by the channels.
 
     An image is linear in the Gaussians' channels, so that the gradient of a channel's sum over a label's pixels is the
     weight on them. Only labels that occur are drawn.

@@ -1,4 +1,4 @@
-"""How far a rendered image is from a photograph: the seam between our CPU kernels and pytorch-msssim."""
+"""Photometric loss and SSIM: the seam between our CPU kernels and pytorch-msssim."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ssim(prediction: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> 
 
 
 def _has_kernels(image: Float[Tensor, "h w 3"]) -> bool:
-    """Whether the CPU kernels take this image; the smallest ones and half precision go the general way."""
+    """True if the CPU kernels take this image; the smallest and those in half precision go to pytorch-msssim."""
     if image.device.type != "cpu" or image.dtype not in (torch.float32, torch.float64):
         return False
     from scorp_ns.render.cpu.ssim import WINDOW

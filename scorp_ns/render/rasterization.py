@@ -64,9 +64,9 @@ def rasterization(
         return gsplat_backend.rasterize(**arguments)
     _check_supported(arguments)
     _check_tensors(arguments)
-    from scorp_ns.render.cpu.rasterizer import View, rasterize
+    from scorp_ns.render.cpu.rasterizer import RenderSettings, rasterize
 
-    view = View(
+    view = RenderSettings(
         width, height, near_plane, far_plane, radius_clip, eps2d, sh_degree, packed, render_mode, absgrad,
         rasterize_mode == "antialiased",
     )  # fmt: skip
@@ -162,7 +162,7 @@ def _fits(found: torch.Size, needed: tuple[int | str, ...]) -> bool:
 
 
 def _fits_length(length: int, need: int | str) -> bool:
-    """Whether a dimension is as needed: a number, `at least` a number, or anything with a name."""
+    """True if a dimension is as needed: a number, `at least` a number, or anything with a name."""
     if isinstance(need, int):
         return length == need
     return length >= int(need.rsplit(" ", 1)[1]) if need.startswith("at least") else length > 0

@@ -60,12 +60,12 @@ def compose(
     evidence = _evidence(proxy, to_capture @ pose, sights, config)
     blend = _blend(here, one, proxy, to_capture @ pose, evidence, config)
     surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
-    kept, filled, haze = blend.kept, torch.nonzero(blend.filled)[:, 0], faint[:0]
+    kept, filled, floaters = blend.kept, torch.nonzero(blend.filled)[:, 0], faint[:0]
     if config.mode == "blend" and (len(filled) or bool(blend.outlying.any())):
         objections = _objections(depths.gaussians, one.indices, blend, surface[filled], sights, cameras)
         kept = kept | (blend.outlying & (objections[one.indices] < -NEEDED).cpu())
         hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
-        haze = faint[hangs & (objections[faint] > -NEEDED)]
+        floaters = faint[hangs & (objections[faint] > -NEEDED)]
         filled = filled[objections[len(depths.gaussians) :].cpu() <= config.objection]
     if not len(filled) and not bool(kept.any()):
         raise _nothing_left(one.name)

@@ -1,4 +1,4 @@
-"""What a triangulation is made of: edges that do or do not match, patches, and clusters that lie apart."""
+"""Components of a triangulation: edges that do or do not match, patches, and clusters that lie apart."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ a corner."""
 
 
 def has_matched_edges(corners: Int64[np.ndarray, "f 3"]) -> bool:
-    """Whether each edge is passed as often in one direction as in the other: then the surface is closed and faces one
-    way. Vertices at one place must have one number."""
+    """True if the surface is closed and faces one way: each edge is passed as often in one direction as in the other.
+
+    Vertices at one place must have one number.
+    """
     return not unmatched_edges(corners).any()
 
 
 def unmatched_edges(corners: Int64[np.ndarray, "f 3"]) -> Int64[np.ndarray, "f 3"]:
-    """How much more often each edge of each triangle is passed in its direction than in the other."""
+    """Passes of each edge of each triangle in its direction, less those in the other."""
     signs = np.sign(np.roll(corners, -1, axis=1) - corners)
     _, edges = np.unique(edge_keys(corners), return_inverse=True)
     surplus = np.bincount(edges, signs.ravel()).astype(np.int64)
@@ -32,7 +34,7 @@ def unmatched_edges(corners: Int64[np.ndarray, "f 3"]) -> Int64[np.ndarray, "f 3
 def orient_patches(
     corners: Int64[np.ndarray, "f 3"],
 ) -> tuple[Bool[np.ndarray, " f"], Int64[np.ndarray, " f"]]:
-    """Which triangles must be turned for all of a patch to face one way, and the patch of each.
+    """The mask of triangles to turn for all of a patch to face one way, and the patch of each.
 
     A patch is what hangs together by edges of exactly two triangles; of one that cannot be oriented, none is turned.
     """

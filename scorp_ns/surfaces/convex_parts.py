@@ -9,19 +9,19 @@ from scorp_ns.optional_packages import optional_module
 from scorp_ns.surfaces.mesh import ColoredMesh
 
 CONCAVITY = 0.1
-"""How far parts may be from filling their hulls, where this takes no more parts than are allowed."""
+"""Largest concavity of a part, where this takes no more parts than are allowed."""
 
 MOST_VERTICES = 64
 """Per part: some physics engines take no more."""
 
 SEARCH = {"mcts_iterations": 40, "mcts_max_depth": 2, "resolution": 1000}
-"""How long the best cuts are searched for: with these, seconds rather than a minute, and hardly worse parts."""
+"""Effort of the search for cuts (CoACD, Wei et al. 2022): seconds, not a minute, for hardly worse parts."""
 
-Part = tuple[Float32[np.ndarray, "_ 3"], Int64[np.ndarray, "_ 3"]]
+ConvexPart = tuple[Float32[np.ndarray, "_ 3"], Int64[np.ndarray, "_ 3"]]
 """Vertices and triangles, counter-clockwise as seen from outside."""
 
 
-def convex_parts(surface: ColoredMesh, most_parts: int) -> list[Part]:
+def convex_parts(surface: ColoredMesh, most_parts: int) -> list[ConvexPart]:
     """Vertices and triangles of convex parts that together cover the closed surface; they take a few seconds."""
     coacd = optional_module("coacd", "Convex parts for URDF and MJCF")
     coacd.set_log_level("error")

@@ -1,4 +1,4 @@
-"""Surfaces where values on a grid cross a level."""
+"""Marching cubes: surfaces where values on a grid cross a level."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Grid:
     def count(
         self, points: Float[np.ndarray, "n 3"], values: Float[np.ndarray, " n"] | None = None
     ) -> Float[np.ndarray, "x y z"]:
-        """How many of some points are nearest to each of the grid's, or the sum of their values.
+        """The number of points nearest to each of the grid's, or the sum of their values.
 
         Those beyond the grid are left out.
         """

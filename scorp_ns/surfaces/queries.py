@@ -1,4 +1,4 @@
-"""What can be asked of a surface: the nearest point, the inside, and what a ray meets."""
+"""Queries of a surface: nearest points, the inside, and intersections of rays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays meet first."""
+    """First intersections of rays."""
 
     distances: Float32[np.ndarray, " n"]
     """In lengths of the ray's direction; infinite where nothing is met."""
@@ -58,17 +58,17 @@ class SurfaceQueries:
         )
 
     def is_inside(self, points: Float32[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
-        """Which points a closed surface encloses: most of three rays cross it an odd number of times."""
+        """The mask of points inside a closed surface: most of three rays cross it an odd number of times."""
         occupancy = self._scene.compute_occupancy(self._tensor(np.ascontiguousarray(points)), nsamples=3)
         return occupancy.numpy() > 0
 
     def signed_distances(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, " n"]:
-        """How far points are from a closed surface; negative inside."""
+        """Signed distances of points from a closed surface; negative inside."""
         distances = self._scene.compute_distance(self._tensor(np.ascontiguousarray(points))).numpy()
         return np.where(self.is_inside(points), -distances, distances)
 
     def cast(self, origins: Float32[np.ndarray, "n 3"], directions: Float32[np.ndarray, "n 3"]) -> Hits:
-        """What rays meet first, from either side."""
+        """First intersections of rays, from either side."""
         rays = np.concatenate([origins, directions], axis=1).astype(np.float32)
         found = self._scene.cast_rays(self._tensor(rays))
         distances = found["t_hit"].numpy()

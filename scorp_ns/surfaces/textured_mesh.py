@@ -23,7 +23,7 @@ class TexturedMesh:
     faces: Int64[np.ndarray, "f 3"]
     """The surface's triangles, in corners."""
     uvs: Float32[np.ndarray, "w 2"]
-    """Where corners lie in the texture: from the left and from the bottom, 0 to 1."""
+    """Texture coordinates of corners: from the left and from the bottom, 0 to 1."""
     normals: Float32[np.ndarray, "v 3"]
     """Unit normals of the surface's vertices, outwards."""
     texture: UInt8[np.ndarray, "s s 3"]
@@ -35,7 +35,7 @@ class TexturedMesh:
 
     @property
     def corner_points(self) -> Float32[np.ndarray, "w 3"]:
-        """Where corners lie in space."""
+        """Positions of corners in space."""
         return self.surface.vertices[self.corners]
 
     @property

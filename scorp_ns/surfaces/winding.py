@@ -1,4 +1,4 @@
-"""How often a surface winds around points: 1 inside of a closed one, in between where it has holes."""
+"""Generalised winding numbers of points: 1 inside a closed surface, in between where it has holes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JITTER = 0.02
 
 
 class Crossings:
-    """Where rays cross a surface, and in which sense."""
+    """Intersections of rays with a surface, and their sense."""
 
     def __init__(self, vertices: Float32[np.ndarray, "v 3"], faces: Int64[np.ndarray, "f 3"]) -> None:
         import open3d
@@ -61,7 +61,7 @@ def winding_numbers(
 
 
 def _entries(crossings: Crossings, grid: Grid, step: tuple[int, int, int]) -> Float32[np.ndarray, "x y z"]:
-    """How often the lines in a direction enter the surface just before each point."""
+    """Entries of lines in a direction into the surface just before each point."""
     shape = np.array(grid.shape)
     indices = np.indices(grid.shape).reshape(3, -1).T
     before = indices - step

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from scorp_ns.formats.write.mesh_files import write_obj
 from scorp_ns.gaussians.similarity import Similarity
-from scorp_ns.surfaces.convex_parts import Part
+from scorp_ns.surfaces.convex_parts import ConvexPart
 from scorp_ns.surfaces.mesh import ColoredMesh
 from scorp_ns.surfaces.textured_mesh import TexturedMesh
 
@@ -66,7 +66,7 @@ class Floor:
     up: Float[np.ndarray, " 3"]
 
 
-def write_body(folder: Path, mesh: TexturedMesh, parts: Sequence[Part], density: float) -> RigidBody:
+def write_body(folder: Path, mesh: TexturedMesh, parts: Sequence[ConvexPart], density: float) -> RigidBody:
     """Write an object's textured OBJ and its convex parts to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = write_obj(folder / "visual.obj", [mesh])

@@ -41,7 +41,7 @@ def add_up(chunk, num_chunks, slot_ends, counts, opacities, slots, out):
             out[row, 5] /= opacities[row]
 
 
-class Blend(torch.autograd.Function):
+class BlendTiles(torch.autograd.Function):
     """Images [cameras, height, width, channels] and opacities [cameras, height, width, 1] of flat rows of Gaussians."""
 
     @staticmethod
@@ -96,27 +96,14 @@ class Blend(torch.autograd.Function):
             ctx.absgrad, slots,
         )  # fmt: skip
         sums = torch.empty((lists.counts.shape[0], slots.shape[1]))
-        run_chunks(
-            add_up,
-            even_chunks(ROW_CHUNKS_PER_THREAD),
-            lists.slot_ends,
-            lists.counts,
-            ctx.opacities,
-            slots,
-            sums.numpy(),
-        )
-        means2d, conics, opacities, colors = (
-            part.reshape(shape)
-            for part, shape in zip(
-                (sums[:, :2], sums[:, 2:5], sums[:, 5], sums[:, GEOMETRY : GEOMETRY + channels]),
-                ctx.shapes,
-                strict=True,
-            )
-        )
+        shared = (lists.slot_ends, lists.counts, ctx.opacities, slots, sums.numpy())
+        run_chunks(add_up, even_chunks(ROW_CHUNKS_PER_THREAD), *shared)
+        parts = (sums[:, :2], sums[:, 2:5], sums[:, 5], sums[:, GEOMETRY : GEOMETRY + channels])
+        gradients = [part.reshape(shape) for part, shape in zip(parts, ctx.shapes, strict=True)]
         if ctx.absgrad:
             # Where gsplat puts it, and where its strategies look for it.
             ctx.means2d.absgrad = sums[:, GEOMETRY + channels :].reshape(ctx.shapes[0])
         behind = None
         if backgrounds is not None and ctx.needs_input_grad[4]:
             behind = torch.einsum("chw,chwd->cd", transmittance.double(), g_image.double()).float()
-        return means2d, conics, opacities, colors, behind, None, None, None, None
+        return *gradients, behind, None, None, None, None

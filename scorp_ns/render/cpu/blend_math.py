@@ -1,4 +1,4 @@
-"""What both blending passes do with one tile: its records, its alphas, its finished pixels.
+"""Alpha blending within one tile, for both passes: its records, its alphas, its finished pixels.
 
 Inside a tile a Gaussian's alpha is 2**p with p a quadratic polynomial of the pixel's offset from an origin: the
 Gaussian's centre, or where that lies outside, the nearest place in the tile. The polynomial is expanded in double
@@ -148,7 +148,7 @@ def alpha_answer(weight, raw, alpha, alive, along, behind):
 
 @device_function
 def absolute_slopes(record, x, y, u):
-    """How strongly each pixel of a row pulls at the centre, in x and in y, over ln 2."""
+    """Absolute gradients of the centre from each pixel of a row, in x and in y, over ln 2."""
     return (
         absolute(u * (fma(x, np.float32(2.0) * record[KXX], spread(record[KX] + record[KXY] * y)))),
         absolute(u * (fma(x, record[KXY], spread(record[KY] + np.float32(2.0) * record[KYY] * y)))),
@@ -165,7 +165,7 @@ def start_transmittance(state, columns, rows):
 
 @device_function
 def is_finished(state):
-    """Whether every pixel of the tile has stopped: finished pixels keep their transmittance with a minus sign."""
+    """True if every pixel of the tile is finished: those keep their transmittance with a minus sign."""
     most = load(state, 0)
     for i in range(1, TILE):
         row = load(state, i * TILE)

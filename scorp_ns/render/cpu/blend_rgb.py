@@ -30,7 +30,7 @@ from scorp_ns.render.cpu.lanes import fma, load, spread, store, total
 from scorp_ns.render.cpu.tiles import TILE
 
 RED, GREEN, BLUE = PIXELS, 2 * PIXELS, 3 * PIXELS
-"""Where the channels start in a tile's state; the transmittance comes first."""
+"""Offsets of the channels in a tile's state; the transmittance comes first."""
 
 
 @device_function

@@ -1,4 +1,4 @@
-"""How the CPU kernels are compiled: one decorator for what Python calls, one for what kernels call."""
+"""Compilation of the CPU kernels: one decorator for what Python calls, one for what kernels call."""
 
 from __future__ import annotations
 

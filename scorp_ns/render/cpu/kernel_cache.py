@@ -26,7 +26,7 @@ logger = logging.getLogger("scorp")
 
 DAMAGE = (OSError, EOFError, pickle.PickleError, ArithmeticError, AttributeError, ImportError, LookupError, MemoryError,
           RuntimeError, TypeError, ValueError)  # fmt: skip
-"""What a damaged pickle or object file may raise. Not all of `Exception`: a viewer interrupts renders by its own."""
+"""Errors of a damaged pickle or object file. Not all of `Exception`: a viewer interrupts renders by its own."""
 
 EXPECTED_COMPILE_SECONDS = 12
 """Seconds the kernels of a training step take to compile on one core; only ever shown, never waited for."""
@@ -60,7 +60,7 @@ def _candidate_parents() -> Iterator[Path]:
 
 
 def _is_usable(directory: Path) -> bool:
-    """Whether files can be written there and no other user may have planted code in it."""
+    """True if files can be written there and no other user may have planted code in it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if hasattr(os, "getuid") and directory.stat().st_uid != os.getuid():

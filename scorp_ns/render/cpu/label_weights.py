@@ -1,4 +1,4 @@
-"""How much blending weight Gaussians spend on each label of an image, for all labels in one pass over the tiles.
+"""Blending weights of Gaussians on each label of an image, for all labels in one pass over the tiles.
 
 A tile shows few of the labels, mostly one. For each Gaussian it draws it adds the weights up once per label it shows;
 then each Gaussian collects from its tiles, always in the same order, whatever the number of threads.
@@ -30,7 +30,7 @@ from scorp_ns.render.cpu.blend_math import (
 )
 from scorp_ns.render.cpu.jit import device_function, even_chunks, kernel, run_chunks
 from scorp_ns.render.cpu.lanes import fma, load, spread, total
-from scorp_ns.render.cpu.rasterizer import View, project, tile_lists
+from scorp_ns.render.cpu.rasterizer import RenderSettings, project, tile_lists
 from scorp_ns.render.cpu.tiles import TILE, A, C, TileLists
 
 TILE_CHUNKS_PER_THREAD = 16
@@ -198,7 +198,7 @@ def weigh_view(
     K: Tensor,
     labels: Tensor,
     num_labels: int,
-    view: View,
+    view: RenderSettings,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Weights [gaussians, labels] and their totals over all pixels, then radii, conics and opacities as drawn."""
     projected = project(means, quats, scales, opacities, viewmat[None], K[None], view)

@@ -25,7 +25,7 @@ _BOOLEANS = ir.VectorType(ir.IntType(1), WIDTH)
 
 
 class _LanesType(types.Type):
-    """What numba calls a row of sixteen numbers, or of sixteen truth values."""
+    """The numba type of sixteen numbers, or of sixteen truth values."""
 
     def __init__(self, name: str, vector: ir.VectorType) -> None:
         self.vector = vector
@@ -185,7 +185,7 @@ def times_power_of_two(typingctx, value, whole):
 
 @_intrinsic
 def any_lane(typingctx, condition):
-    """Whether the condition holds in at least one lane."""
+    """True if the condition holds in at least one lane."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         bits = builder.bitcast(args[0], ir.IntType(WIDTH))

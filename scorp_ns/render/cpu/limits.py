@@ -1,4 +1,4 @@
-"""Which alphas are drawn. Apart from the kernels, so that whoever asks need not load a compiler."""
+"""Bounds of the alphas drawn; apart from the kernels, so that reading them loads no compiler."""
 
 MIN_ALPHA = 1.0 / 255.0
 """The faintest contribution that is drawn."""

@@ -12,7 +12,7 @@ from scorp_ns.render.cpu import harmonics_kernels, projection_kernels
 from scorp_ns.render.cpu.jit import run_chunks
 
 CLAMP_MARGIN = 0.3
-"""How far beyond the image's border a slope is believed, in halves of the field of view's tangent."""
+"""Margin beyond the image's border in which slopes are not clamped, in halves of the field of view's tangent."""
 
 
 def num_chunks(count: int) -> int:

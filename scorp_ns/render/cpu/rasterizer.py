@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scorp_ns.render.cpu.blend import Blend
+from scorp_ns.render.cpu.blend import BlendTiles
 from scorp_ns.render.cpu.projection import Harmonics, Project, lenses
 from scorp_ns.render.cpu.tiles import TILE, TileLists, list_tiles
 
 
 @dataclass(frozen=True)
-class View:
-    """How to draw, apart from the Gaussians and cameras: the seam's plain arguments."""
+class RenderSettings:
+    """The seam's plain arguments: all but Gaussians and cameras."""
 
     width: int
     height: int
@@ -39,7 +39,7 @@ def rasterize(
     viewmats: Tensor,
     Ks: Tensor,
     backgrounds: Tensor | None,
-    view: View,
+    view: RenderSettings,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """The seam's answer for checked arguments."""
     projected = project(means, quats, scales, opacities, viewmats, Ks, view)
@@ -57,7 +57,7 @@ def rasterize(
         channels, backgrounds = _with_depth(channels, depths, backgrounds)
     tiles = (viewmats.shape[0], -(-view.height // TILE), -(-view.width // TILE))
     lists = tile_lists(splats, radii, depths, opacities, channels, cameras, tiles)
-    image, alpha = Blend.apply(
+    image, alpha = BlendTiles.apply(
         means2d, conics, opacities, channels, backgrounds, splats.reshape(-1, 8).numpy(), lists,
         (viewmats.shape[0], view.height, view.width), view.absgrad,
     )  # fmt: skip
@@ -85,7 +85,7 @@ def rasterize(
 
 
 def project(
-    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, viewmats: Tensor, Ks: Tensor, view: View
+    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, viewmats: Tensor, Ks: Tensor, view: RenderSettings
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Radii, centres, depths, conics, opacities as they are drawn, and splats, all [cameras, gaussians, ...]."""
     limits = (view.near_plane, view.far_plane, view.radius_clip, view.eps2d, view.width, view.height)
@@ -98,8 +98,8 @@ def project(
     return radii, means2d, depths, conics, opacities, splats
 
 
-def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: View) -> Tensor:
-    """What is blended besides depth, [cameras, gaussians, channels]; no channels if only depth is."""
+def _channels(means: Tensor, colors: Tensor, viewmats: Tensor, radii: Tensor, view: RenderSettings) -> Tensor:
+    """Channels blended besides depth, [cameras, gaussians, channels]; none if only depth is."""
     if view.render_mode in ("D", "ED"):
         return means.new_empty((*radii.shape, 0))
     if view.sh_degree is not None:

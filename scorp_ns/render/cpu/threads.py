@@ -40,7 +40,7 @@ def cores_for_kernels() -> Iterator[None]:
 
 
 def num_threads() -> int:
-    """How many threads a kernel may use: as many as torch, unless within `cores_for_kernels`."""
+    """Threads that a kernel may use: as many as torch, unless within `cores_for_kernels`."""
     return _threads_for_kernels or torch.get_num_threads()
 
 
@@ -50,7 +50,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def even_chunks(per_thread: int) -> int:
-    """How many chunks to split work into whose result does not depend on their number: one if nobody shares it."""
+    """Chunks to split work into if its result does not depend on their number: one for a single thread."""
     threads = num_threads()
     return 1 if threads == 1 else per_thread * threads
 

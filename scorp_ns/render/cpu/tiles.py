@@ -1,4 +1,4 @@
-"""Which Gaussians each tile draws, front to back: the intersection lists both blending passes walk.
+"""Lists of the Gaussians that each tile draws, front to back, for both blending passes.
 
 Gaussians are sorted by depth once, then dealt out to tiles in that order. The deal is a counting sort over depth
 ranges, stable, so that its result does not depend on their number.
@@ -84,7 +84,7 @@ def tile_column_range(splat, radius, tile_row, tiles_x):
 
 @device_function
 def is_finite_row(colors, row):
-    """Whether every channel is a number; one that is not would reach far more than its own pixels."""
+    """True if every channel is finite; one that is not would reach far more than its own pixels."""
     finite = True
     for k in range(colors.shape[1]):
         finite = finite and math.isfinite(colors[row, k])
