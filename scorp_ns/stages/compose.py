@@ -74,7 +74,7 @@ def compose(
         kept=kept,
         fill=surface[filled],
         seen=evidence.seen[filled] >= 1,
-        floaters=haze,
+        floaters=floaters,
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
             "denied": float((evidence.denied >= config.least_denials).float().mean()),
