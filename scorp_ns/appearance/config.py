@@ -1,4 +1,4 @@
-"""How a proxy's colours are made to match the photographs."""
+"""Settings of tuning a proxy's colours to the photographs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass
 class TuneConfig:
-    """What of a proxy's colours may change, and by how much."""
+    """The changes that a proxy's colours may undergo."""
 
     iterations: int = 80
     """Steps of fitting what one colour map for the whole object leaves; 0 leaves it at the map."""
     learning_rate: float = 0.01
     """Size of these steps, in colours from 0 to 1."""
     reach: float = 0.05
-    """What was fitted where photographs look fades out within this share of the diagonal from there."""
+    """The residual fitted where photographs look fades out within this share of the diagonal from there."""
     even_exposure: bool = True
     """Let photographs be brighter or darker than each other."""
 

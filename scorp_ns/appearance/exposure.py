@@ -1,4 +1,4 @@
-"""How much brighter each photograph is than the others, channel by channel."""
+"""Exposure gains: the brightness of each photograph relative to the others, channel by channel."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def fit_gains(colors: Float[Tensor, "views n 3"], weights: Float[Tensor, "views 
 def mean_colors(
     colors: Float[Tensor, "views n 3"], weights: Float[Tensor, "views n"], gains: Float[Tensor, "views 3"]
 ) -> Float[Tensor, "n 3"]:
-    """What points look like at the mean exposure, in [0, 1]; black where no photograph sees them."""
+    """Colours of points at the mean exposure, in [0, 1]; black where no photograph sees them."""
     even = (colors / gains[:, None]).clamp(0, 1)
     return (even * weights[..., None]).sum(dim=0) / weights.sum(dim=0).clamp_min(1e-6)[:, None]

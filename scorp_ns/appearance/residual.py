@@ -1,4 +1,4 @@
-"""What one colour map for a whole object leaves: fitted where photographs look, fading out beside it."""
+"""The colour residual that one map for a whole object leaves: fitted where photographs look, fading out beside it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fit_residual(
     gains: Float[Tensor, "views 3"],
     config: TuneConfig,
 ) -> Float[Tensor, "n 3"]:
-    """What to add to the surface's colours so that it looks, under the masks, as the photographs do.
+    """The residual of the surface's colours that makes it look, under the masks, as the photographs do.
 
     The surface is in the sights' frame. Points of no trust (0, of at most 1) keep their colours; others start from the
     observed ones, which neighbours blur when they are drawn. Only the object's own visible pixels count, of
@@ -60,14 +60,14 @@ def fit_residual(
 def photographic_error(
     surface: Gaussians, colors: Float[Tensor, "n 3"], sights: Sequence[ObjectCrop], gains: Float[Tensor, "views 3"]
 ) -> float:
-    """How far the surface in these colours is from the photographs under the masks, over some of them: L1 and SSIM."""
+    """The error of the surface in these colours under some photographs' masks: L1 and SSIM."""
     chosen = range(0, len(sights), max(1, len(sights) // FEW))
     losses = [_loss(surface, colors, sights[index], _target(sights[index], gains[index])) for index in chosen]
     return float(torch.stack(losses).mean())
 
 
 def _order(number: int, steps: int) -> list[int]:
-    """Which of so many sights each step looks at: all of them before any comes again, and always the same."""
+    """The window that each step looks at: all of them before any comes again, and always the same."""
     generator = torch.Generator().manual_seed(0)
     rounds = [torch.randperm(number, generator=generator) for _ in range(-(-steps // number))]
     return torch.cat([torch.zeros(0, dtype=torch.long), *rounds])[:steps].tolist()
@@ -80,7 +80,7 @@ def _target(sight: ObjectCrop, gain: Float[Tensor, " 3"]) -> Float[Tensor, "h w 
 def _loss(
     surface: Gaussians, colors: Float[Tensor, "n 3"], sight: ObjectCrop, target: Float[Tensor, "h w 3"]
 ) -> Float[Tensor, ""]:
-    """How far what is rendered is from the photograph; where the object is not visible they count as equal."""
+    """The error of a render against its photograph; where the object is not visible they count as equal."""
     drawn = render(surface, sight.camera, channels=colors)
     is_visible = torch.from_numpy(sight.trimap == VISIBLE).to(colors.device)
     over_target = drawn.colors + (1 - drawn.alpha[..., None]) * target

@@ -1,4 +1,4 @@
-"""What can be found wrong with a bench before anything is trained."""
+"""Checks of a bench before anything is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished training run is worth, by the definitions of the missing-viewpoint protocol."""
+"""Scores of a finished training run, by the definitions of the missing-viewpoint protocol."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class MeasuredRun:
     labels: dict[str, int]
     """The objects that are measured, with their labels in the views."""
     assets: Path | None
-    """Where the files that became proxies lie, and beside them their true poses, if anybody knows these."""
+    """The folder of the files that became proxies, with their true poses beside them where these are known."""
 
     def scenes(self) -> dict[str, OwnedScene]:
         """The scene before composing and, if it was composed, after, each Gaussian with the label of its object."""
@@ -157,7 +157,7 @@ def _hidden(
     labels: Sequence[int],
     tracers: Mapping[int, MeshCaster],
 ) -> dict[int, Bool[Tensor, "h w"]]:
-    """Where something stands before each object: its true surface lies there, and its mask does not.
+    """The pixels in which something stands before each object: its true surface lies there, and its mask does not.
 
     Without a true surface the rendered scene must do: what is clearly nearer than the object and none of it.
     """
@@ -210,7 +210,7 @@ def _object(
 
 
 def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
-    """What is known of the object's proxy; nothing if none was tried."""
+    """Facts of the object's proxy; none if none was tried."""
     store = model.scene_proxies
     if name in store.names:
         record = store.record(name)
@@ -223,7 +223,7 @@ def _proxy_facts(model: ScorpModel, name: str) -> dict[str, Any]:
 
 
 def _composite_facts(model: ScorpModel, name: str) -> dict[str, Any]:
-    """What the object is made of; nothing if it was not to be composed."""
+    """Facts of the composed object; none if it was not to be composed."""
     store = model.scene_composite
     if name in store.names:
         record = store.record(name)
@@ -233,7 +233,7 @@ def _composite_facts(model: ScorpModel, name: str) -> dict[str, Any]:
 
 
 def _proxy_geometry(run: MeasuredRun, name: str, mesh: Path) -> dict[str, Any]:
-    """How near the surface of a proxy that has its place is to the true one."""
+    """Geometry scores of a placed proxy's surface against the true one."""
     store = run.model.scene_proxies
     pose = store.pose(name) if name in store.names else None
     if pose is None:
@@ -243,7 +243,7 @@ def _proxy_geometry(run: MeasuredRun, name: str, mesh: Path) -> dict[str, Any]:
 
 
 def _pose(run: MeasuredRun, name: str, mesh: Path | None) -> dict[str, Any]:
-    """How far the proxy stands from where it truly belongs, if it stands anywhere and that is known."""
+    """The error of the proxy's pose, if it has one and the true one is known."""
     store = run.model.scene_proxies
     if run.assets is None or name not in store.names:
         return {}
@@ -252,7 +252,7 @@ def _pose(run: MeasuredRun, name: str, mesh: Path | None) -> dict[str, Any]:
 
 
 def _geometry(run: MeasuredRun, own: Gaussians, mesh: Path, split: MissingSplit) -> dict[str, float | None]:
-    """How near the object's rendered surface, seen from all training views, is to the true one."""
+    """Geometry scores of the object's rendered surface, seen from all training views, against the true one."""
     points = [np.empty((0, 3))]
     for name in split.train:
         camera = run.views[name].camera

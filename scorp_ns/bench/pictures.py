@@ -22,7 +22,7 @@ ERROR_GAIN = 2.0
 """Differences are shown this much stronger."""
 
 ERRORS = {"before": "error", "after": "error_after"}
-"""What the pictures of differences are called."""
+"""The name of the pictures of differences."""
 
 
 def write_pictures(

@@ -1,4 +1,4 @@
-"""What a bench is asked to do."""
+"""The plan of a bench: all that decides its figures."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Refinement:
     """One way to go on from a trained scene."""
 
     generator: str = "symmetry"
-    """Who makes the proxies."""
+    """The generator of proxies."""
     mode: str = "blend"
-    """How objects are composed."""
+    """The mode of composing."""
 
     @property
     def label(self) -> str:
-        """What people and folders call it."""
+        """Its name for people and folders."""
         return f"{self.generator}_{self.mode}"
 
 
@@ -48,11 +48,11 @@ class BenchPlan:
     stop_after: str
     """The last stage that is run and measured."""
     generators: tuple[str, ...] = ("symmetry",)
-    """Who makes the proxies; every one goes on from the same trained scene."""
+    """The generators of proxies; every one goes on from the same trained scene."""
     modes: tuple[str, ...] = ("blend",)
-    """How objects are composed; likewise."""
+    """The modes of composing; likewise."""
     assets: Path | None = None
-    """Where the generator `asset` finds its files."""
+    """The folder of the generator `asset`."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further settings of the generator, by name."""
     compare_with: tuple[Path, ...] = ()

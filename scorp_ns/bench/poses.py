@@ -1,4 +1,4 @@
-"""How far proxies were placed from where they truly belong, where somebody tells that."""
+"""Errors of proxies' poses, where the true ones are known."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _result(
 
 
 def _fingerprint(plan: BenchPlan, way: Refinement, capture: BenchCapture, split: MissingSplit) -> str:
-    """What a training run depends on, so that a bench with other settings or files does not take it for its own."""
+    """A digest of all that a training run depends on: a bench with other settings or files has runs of its own."""
     settings = [str(capture.capture.path.absolute()), plan.method, plan.iterations, plan.stop_after, __version__]
     if plan.proposes:
         assets = None if plan.assets is None else fingerprint_of_files(plan.assets, plan.output)

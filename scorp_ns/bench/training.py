@@ -17,7 +17,7 @@ from scorp_ns.plugins.generators import BUILT_IN
 METHODS = {"scorp": scorp.config, "scorp-quick": scorp_quick.config}
 
 GENERATOR = "--pipeline.model.generator"
-"""How options about generators begin."""
+"""The beginning of options about generators."""
 
 NEVER = "2"
 """A moment of the schedule that no run reaches."""
@@ -78,7 +78,7 @@ def _take_over(source: Path, target: Path, fork: int) -> None:
 
 
 def _options_of_stages(plan: BenchPlan, way: Refinement) -> list[object]:
-    """What the plan says of the stages after the scene's training."""
+    """The options of the stages after the scene's training."""
     options: list[object] = []
     for moment in plan.left_out:
         options += [f"--pipeline.model.schedule.{moment}-at", NEVER]

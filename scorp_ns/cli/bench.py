@@ -26,11 +26,11 @@ class Bench:
     stop_after: str = "compose"
     """The last stage to run and measure: `scene`, or one of scorp's stages, such as `lift` or `propose`."""
     generator: tuple[str, ...] = ("symmetry",)
-    """Who makes the proxies: `symmetry`, `asset`, `command`, `http`, or names of installed plugins.
+    """Generators of the proxies: `symmetry`, `asset`, `command`, `http`, or names of installed plugins.
 
     Several are compared, each going on from the same trained scene."""
     mode: tuple[Literal["blend", "replace", "keep"], ...] = ("blend",)
-    """How objects are put together with their proxies; several are compared, likewise."""
+    """Modes of composing objects with their proxies; several are compared, likewise."""
     assets: Path | None = None
     """Folder of the objects' files, for the generator `asset`."""
     settings: dict[str, str] = field(default_factory=dict)

@@ -48,7 +48,7 @@ class Doctor:
     json: bool = False
     """Print the findings as JSON, for programs."""
     output_dir: Path = Path("outputs")
-    """Where you want to train to; its free space is looked at."""
+    """The folder you want to train to; its free space is looked at."""
 
     def main(self) -> int:
         """Look at everything, report it, and return the exit code."""

@@ -1,1 +1,1 @@
-"""What of an object is kept as it was photographed, and what its proxy fills in."""
+"""Composing: the parts of an object that are kept as photographed, and those that its proxy fills in."""

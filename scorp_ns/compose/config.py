@@ -1,4 +1,4 @@
-"""How an object is put together from what was photographed and from its proxy."""
+"""Settings of composing an object from its own Gaussians and those of its proxy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass
 class ComposeConfig:
-    """What of the proxy takes the place of what."""
+    """The parts of the proxy that replace parts of the object."""
 
     mode: Literal["blend", "replace", "keep"] = "blend"
     """`blend` fills in what was not photographed, `replace` takes the whole proxy, `keep` leaves the scene as it is."""
@@ -23,14 +23,14 @@ class ComposeConfig:
 
     Where they are all outside, and photographs need them, they are parts that the proxy lacks, and stay."""
     objection: float = 0.05
-    """What comes from a proxy goes again where photographs show it and are truer without it, by so much per pixel.
+    """The proxy's Gaussians go again where photographs are truer without them, by this much per pixel that shows them.
 
     It is a difference of colours, each from 0 to 1, summed over the three of them."""
 
     haze: float = 0.15
-    """What hangs so near to the proxy, as a share of its size, belongs to no object and is hardly seen, is left out."""
+    """Floaters this near to the proxy, as a share of its size, of no object and hardly seen, are left out."""
     haze_seen: float = 0.35
-    """What showed some photograph this share of itself is no haze, nor is what photographs need."""
+    """Gaussians that showed a photograph this share of themselves are no floaters, nor are those photographs need."""
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:

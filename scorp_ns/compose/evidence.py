@@ -1,4 +1,4 @@
-"""What photographs say of points on a surface: seen, hidden, or not there."""
+"""The photographs' evidence for points on a surface: seen, hidden, or contradicted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SurfaceEvidence:
     colors: Float[Tensor, "n 3"]
     """Mean colour in the photographs that see the point, in [0, 1]; black where none does."""
     color_weights: Float[Tensor, " n"]
-    """How well they see it together; 0 where none does."""
+    """The weight with which they see it together; 0 where none does."""
 
     def __post_init__(self) -> None:
         assert len(self.seen) == len(self.denied) == len(self.colors) == len(self.color_weights)
@@ -44,7 +44,7 @@ class SurfaceEvidence:
 def gather_evidence(
     points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[ObjectCrop], tolerance: float
 ) -> SurfaceEvidence:
-    """What the sights say of points in their frame; depths differ if they differ by more than the tolerance."""
+    """The windows' evidence for points in their frame; depths differ if they differ by more than the tolerance."""
     seen, denied = torch.zeros(len(points)), torch.zeros(len(points))
     colors, weights = torch.zeros(len(points), 3), torch.zeros(len(points))
     for sight in sights:
@@ -67,7 +67,7 @@ def gather_evidence(
 def _project(
     points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sight: ObjectCrop
 ) -> tuple[Int64[Tensor, " m"], Int64[Tensor, " m"], Int64[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """Which points fall into the window, in which pixels, how deep, and the cosine of normal and line of sight."""
+    """The points that fall into the window, their pixels and depths, and the cosines of normals and lines of sight."""
     camera = sight.camera.to(torch.float32)
     local = camera.to_camera(points)
     homogeneous = camera.homogeneous(local)

@@ -1,4 +1,4 @@
-"""What hangs where an object stands, or close to it, and belongs to no object."""
+"""Floaters: Gaussians of no object that hang where an object stands, or close to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HAZE = 0.05
 
 
 def is_haze(others: Gaussians, own: Gaussians, support: Support | None, nearness: float = HAZE) -> Bool[Tensor, " n"]:
-    """Which Gaussians above the plane lie in the object's convex hull, or so near to it that they reach it."""
+    """The mask of Gaussians above the plane that lie in the object's convex hull, or near enough to reach it."""
     size, points, places = size_of(own), *(part.means.double().cpu().numpy() for part in (own, others))
     distances = torch.from_numpy(KDTree(points).query(places)[0]).to(others.means)
     is_near = (distances < nearness * size) | (distances < others.scales.amax(dim=1))

@@ -29,7 +29,7 @@ OPAQUE = 0.7
 """Cells that show so much ground tell its colour, and need no more."""
 
 FEWEST_CELLS, LEAST_SHARE = 50, 0.5
-"""With fewer cells that show ground, also as a share of those to be filled, nobody knows what it looks like."""
+"""With fewer cells that show ground, also as a share of those to be filled, its look is unknown."""
 
 STAINED = 3
 """Cells around a hole that do not tell its colour: what covered it has stained them."""
@@ -46,10 +46,10 @@ RIM = 0.06
 
 @dataclass(frozen=True)
 class ClosedGround:
-    """What becomes of a scene's other Gaussians when an object goes."""
+    """The changes of a scene's other Gaussians when an object goes."""
 
     kept: Bool[Tensor, " n"]
-    """Which of them stay: neither the object's haze nor what was dark below it."""
+    """The mask of those that stay: neither the object's floaters nor what was dark below it."""
     patch: Gaussians
     """New ones that close the ground."""
 

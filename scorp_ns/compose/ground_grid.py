@@ -20,7 +20,7 @@ CELLS = 128
 """Cells along a side of the square that is looked at."""
 
 CAMERA_HEIGHT = 40.0
-"""How far above the ground it is looked at from, in the square's sides: so far that all is seen from straight above."""
+"""The camera's height above the ground, in the square's sides: all is seen from straight above."""
 
 WIDTH, FLATNESS = 0.75, 0.05
 """Standard deviations of new Gaussians, in cells: along the ground, and across it as a share of that."""
@@ -48,7 +48,7 @@ class GroundSquare:
         return cls(support.point.float().cpu().numpy(), axes.float().numpy(), 2 * reach / CELLS)
 
     def cells_of(self, length: float) -> int:
-        """How many cells a length is, at least one."""
+        """A length in cells, at least one."""
         return max(1, round(length / self.cell))
 
     def outline(self, points: Float[Tensor, "p 3"]) -> Bool[np.ndarray, "n n"]:
@@ -59,7 +59,7 @@ class GroundSquare:
         return np.asarray(ndimage.binary_fill_holes(ndimage.binary_closing(cells, iterations=3)), bool)
 
     def is_in(self, cells: Bool[np.ndarray, "n n"], points: Float[Tensor, "p 3"]) -> Bool[Tensor, " p"]:
-        """Which points stand above the cells, or lie below them."""
+        """The mask of points that stand above the cells, or lie below them."""
         rows, columns, is_inside = self._cells(points)
         found = is_inside & cells[rows.clip(0, CELLS - 1), columns.clip(0, CELLS - 1)]
         return torch.from_numpy(found).to(points.device)

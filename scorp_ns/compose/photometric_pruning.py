@@ -1,4 +1,4 @@
-"""What of a composed object its photographs object to, and what they need: by how their error grows with it."""
+"""Photometric pruning: the derivative of the photographs' error by each Gaussian of a composed object."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scorp_ns.render import render
 from scorp_ns.render.label_weights import label_weights
 
 NOTICED = 0.5
-"""What spends less blending weight than this many pixels, over all photographs, none of them has an opinion on."""
+"""Gaussians with less blending weight than this many pixels, over all photographs, are not judged."""
 
 
 @torch.enable_grad()
 def measure_objections(
     scene: Gaussians, sights: Sequence[ObjectCrop], cameras: Sequence[Camera]
 ) -> Float[Tensor, " n"]:
-    """How much each Gaussian makes the photographs' error grow per pixel that it covers; below 0 where they need it.
+    """The growth of the photographs' error by each Gaussian, per pixel that it covers; below 0 where it is needed.
 
     It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `cameras` are
     the sights' in the frame of the scene. Where somebody else's pixels are, nobody objects.

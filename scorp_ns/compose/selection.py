@@ -23,7 +23,7 @@ SignedDistance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 
 @dataclass(frozen=True)
 class Blend:
-    """What of an object stays, and what of its proxy comes."""
+    """The selection of an object's Gaussians that stay, and of its proxy's that come."""
 
     kept: Bool[Tensor, " m"]
     """Of the object's own Gaussians."""
@@ -62,7 +62,7 @@ def choose(
 
 
 def _reach(own: Gaussians, signed_distance: SignedDistance) -> Float[Tensor, " m"]:
-    """How far each Gaussian reaches out of the proxy."""
+    """The distance by which each Gaussian reaches out of the proxy."""
     turned = Rotation.from_quat(own.quats.double().numpy()[:, [1, 2, 3, 0]]).as_matrix()
     axes = torch.from_numpy(turned).to(own.means).transpose(1, 2) * own.scales[:, :, None]
     ends = torch.cat([own.means[:, None] + EXTENT * axes, own.means[:, None] - EXTENT * axes], dim=1)

@@ -34,20 +34,20 @@ from scorp_ns.products import CapturedView, ObjectMasks
 
 @dataclass
 class RayRequest:
-    """What an exporter finds in place of a pixel sampler: setting the number of rays makes batches of rays come."""
+    """The stand-in for a pixel sampler that exporters find: setting its number of rays makes batches of rays come."""
 
     num_rays_per_batch: int | None = None
 
 
 @dataclass
 class ScorpDataManagerConfig(FullImageDatamanagerConfig):
-    """Where images and cameras come from."""
+    """Settings of images, cameras and masks."""
 
     _target: type = field(default_factory=lambda: ScorpDataManager)
     masks_path: Path | None = None
     """Folder or file of object masks; found in the capture by itself where they lie in a known layout."""
     mask_source: str = "files"
-    """Where object masks come from: `files`, or the name of an installed plugin."""
+    """The source of object masks: `files`, or the name of an installed plugin."""
     snap_masks: bool = True
     """Move the outlines of object masks that are evenly too wide or too tight to the edges in the photographs."""
 
@@ -74,12 +74,12 @@ class ScorpDataManager(FullImageDatamanager):
 
     @property
     def object_masks(self) -> ObjectMasks | None:
-        """Who is where in the training images, followed by the evaluation images; None without objects."""
+        """The usable masks of the training images, followed by the evaluation images; None without objects."""
         return None if self.mask_check is None else self.mask_check.masks
 
     @cached_property
     def mask_check(self) -> MaskCheck | None:
-        """What the object masks look like, and those among them that can be used; None without object masks."""
+        """The findings about the object masks, with those that can be used; None without object masks."""
         return None if self.given_masks is None else check_masks(self.given_masks, self.mask_frames)
 
     @cached_property
@@ -175,7 +175,7 @@ class ScorpDataManager(FullImageDatamanager):
         return super().next_eval_image(step)
 
     def sampling_state(self) -> dict[str, Any]:
-        """What decides which images come next, in plain types."""
+        """The state of the order of images, in plain types."""
         state: dict[str, Any] = {
             "train_images": self._train_image_names(),
             "train_unseen_cameras": [int(index) for index in self.train_unseen_cameras],

@@ -21,10 +21,10 @@ from scorp_ns.formats.point_ply import SeedPoints, read_points
 from scorp_ns.gaussians.similarity import Similarity
 
 CAPTURE_TO_WORLD = "capture_to_world"
-"""Where the metadata of dataparser outputs hold the similarity between the file's poses and those of training."""
+"""The key in dataparser outputs' metadata of the similarity from the file's poses to those of training."""
 
 OLD_COLMAP_TRANSFORM = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]]
-"""What the host takes for applied to captures made from COLMAP models before it wrote that down."""
+"""The transform that the host takes for applied to captures from COLMAP models before it wrote that down."""
 
 
 @dataclass

@@ -24,7 +24,7 @@ from scorp_ns.messages import counted
 from scorp_ns.products import UNKNOWN, CapturedView, LabelMap
 
 DOWNSCALED_FOLDER = re.compile(r"^images_\d+(?=/)")
-"""Where nerfstudio keeps smaller copies of the images, which go by the names of the originals."""
+"""nerfstudio's folders of smaller copies of the images, which go by the names of the originals."""
 
 WHOLE_PIXEL = 0.999
 """A pixel of an undistorted image comes from the photograph if so much of it does."""

@@ -1,1 +1,1 @@
-"""How good a result is: metrics, protocols and reports."""
+"""Metrics, and the protocol of missing viewpoints."""

@@ -1,4 +1,4 @@
-"""How near a reconstructed surface is to the true one, measured between points drawn evenly on both.
+"""Geometry scores of a reconstructed surface against the ground truth, between points drawn evenly on both.
 
 Points of two draws of one surface lie apart as well: with 50 000 points, a perfect reconstruction has a Chamfer
 distance of about 0.3 % of the diagonal and an earth mover's distance of 0.7 to 1.5 %.
@@ -18,7 +18,7 @@ SAMPLES = 50_000
 """Points to draw on a surface."""
 
 NEAR = 0.02
-"""What counts as near for completeness and precision, as a share of the true diagonal."""
+"""The distances that count as near for completeness and precision, as shares of the true diagonal."""
 
 FSCORE_THRESHOLD = 0.01
 """The same for the F-score."""
@@ -29,7 +29,7 @@ EMD_CELLS = 1024
 
 @dataclass(frozen=True)
 class GeometryScores:
-    """How near a reconstruction is to the truth; None where it has no points to measure with."""
+    """The scores of a reconstruction; None where it has no points to measure with."""
 
     chamfer: float | None
     """Mean of the two mean distances to the nearest point, from the truth and from the reconstruction, in the
@@ -91,7 +91,7 @@ def sample_mesh(path: Path, number: int = SAMPLES, seed: int = 0) -> Points:
 def nearest_distances(
     truth: Float64[np.ndarray, "n 3"], reconstruction: Float64[np.ndarray, "m 3"]
 ) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"]]:
-    """How far each true point is from the nearest reconstructed one, and the other way round."""
+    """The distance of each true point to the nearest reconstructed one, and the other way round."""
     from scipy.spatial import KDTree
 
     return KDTree(reconstruction).query(truth)[0], KDTree(truth).query(reconstruction)[0]

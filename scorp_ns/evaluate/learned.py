@@ -96,7 +96,7 @@ class Musiq:
 
 
 def musiq_weights_path() -> Path:
-    """Where pyiqa keeps the weights of MUSIQ."""
+    """The folder in which pyiqa keeps the weights of MUSIQ."""
     return Path(torch.hub.get_dir()) / "pyiqa" / MUSIQ_WEIGHTS
 
 

@@ -1,4 +1,4 @@
-"""What cameras see of true surfaces: depth and silhouettes, by casting a ray through the centre of every pixel."""
+"""Views of true surfaces: depth and silhouettes, by casting a ray through the centre of every pixel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scorp_ns.evaluate.meshes import Mesh
 
 @dataclass(frozen=True)
 class MeshView:
-    """Which surface each pixel's centre shows, and how far away it is."""
+    """The surface that each pixel's centre shows, and its depth."""
 
     depth: Float32[Tensor, "h w"]
     """Distance along the camera's axis, in the capture's units; infinite where no surface is."""
@@ -26,7 +26,7 @@ class MeshView:
 
     @property
     def silhouette(self) -> Bool[Tensor, "h w"]:
-        """Where any surface is."""
+        """The mask of pixels that show any surface."""
         return self.surface >= 0
 
 
@@ -42,7 +42,7 @@ class MeshCaster:
             self._scene.add_triangles(open3d.core.Tensor(vertices), open3d.core.Tensor(faces))
 
     def view(self, camera: Camera) -> MeshView:
-        """What a camera in the meshes' frame sees."""
+        """The view of a camera in the meshes' frame."""
         hits = self._scene.cast_rays(_rays(camera))
         depth = torch.from_numpy(hits["t_hit"].numpy())
         surface = torch.from_numpy(hits["geometry_ids"].numpy().astype(np.int64))

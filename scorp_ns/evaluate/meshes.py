@@ -76,7 +76,7 @@ def read_mesh(path: Path) -> Mesh:
 
 
 def _load(path: Path) -> Any:
-    """What trimesh makes of the file."""
+    """The mesh as trimesh reads it."""
     import trimesh
 
     wrong = "does not exist"

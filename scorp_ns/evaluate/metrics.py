@@ -13,7 +13,7 @@ from torch import Tensor
 LPIPS_BACKBONE_FILE = "alexnet-owt-7be5be79.pth"
 
 LPIPS_FETCH = "Fetch them once with: python -c \"import torchvision; torchvision.models.alexnet(weights='DEFAULT')\""
-"""How to get the weights that LPIPS builds on."""
+"""Advice on the weights that LPIPS builds on."""
 
 
 def psnr(
@@ -47,7 +47,7 @@ def image_metrics(
 
 
 def lpips_weights_path() -> Path:
-    """Where torch keeps the AlexNet weights that LPIPS builds on."""
+    """The file in which torch keeps the AlexNet weights that LPIPS builds on."""
     return Path(torch.hub.get_dir()) / "checkpoints" / LPIPS_BACKBONE_FILE
 
 

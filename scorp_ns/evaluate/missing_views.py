@@ -27,7 +27,7 @@ FEWEST_TRAINING_VIEWS = 6
 
 @dataclass(frozen=True)
 class MissingSplit:
-    """Which views serve what when a share of the circle is missing. Views are named as the capture names them."""
+    """The views of each set when a share of the circle is missing, by the capture's names."""
 
     missing: Fraction
     train: tuple[str, ...]
@@ -38,11 +38,11 @@ class MissingSplit:
     back: tuple[str, ...]
     """The withheld views that look from behind."""
     rule: str
-    """How the views were chosen, for people."""
+    """The rule by which views were chosen, for people."""
 
     @property
     def name(self) -> str:
-        """What the split is called in reports and in splits.json."""
+        """The split's name in reports and in splits.json."""
         return split_name(self.missing)
 
 
@@ -92,7 +92,7 @@ def split_by_azimuth(missing: Fraction, azimuths: dict[str, float], seed: int) -
 
 
 def _covered_range(angles: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Where the cameras' part of the circle starts, and how many degrees it spans."""
+    """The start of the cameras' part of the circle, and its span, in degrees."""
     ordered = np.sort(angles % 360)
     gaps = np.diff(ordered, append=ordered[0] + 360)
     widest = int(gaps.argmax())

@@ -1,4 +1,4 @@
-"""How a scene and its objects look from a set of views, by the definitions of the missing-viewpoint protocol."""
+"""Image scores of a scene and its objects over views, by the definitions of the missing-viewpoint protocol."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DEFINITIONS = {
     "training": "alone, over the views that were trained on.",
     "full_psnr": "PSNR of the whole image.",
 }
-"""What the parts of a report mean."""
+"""The meanings of a report's parts."""
 
 PERFECT_DB = 100.0
-"""What is reported for images without any difference."""
+"""The PSNR reported for images without any difference."""
 
 WHITE = 1.0
 

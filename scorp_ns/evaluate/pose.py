@@ -1,4 +1,4 @@
-"""How far an estimated pose of a proxy is from the true one."""
+"""Errors of a proxy's estimated pose against the ground truth."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scorp_ns.gaussians.similarity import Similarity
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """How much the estimate turns, swells and moves the object as it truly stands; all 0 or more."""
+    """The turn, growth and shift of the estimate from the true pose; all 0 or more."""
 
     rotation_deg: float
     """The angle of the turn, at most 180, modulo the object's symmetries."""
     scale_pct: float
-    """How much larger or smaller the object gets, in % of its true size: 100 for twice the size, 50 for half."""
+    """The change of the object's size, in % of the true one: 100 for twice the size, 50 for half."""
     translation_pct: float
-    """How far the object's centre moves, in % of its diagonal."""
+    """The shift of the object's centre, in % of its diagonal."""
 
     def as_dict(self) -> dict[str, float]:
         """The errors by name."""

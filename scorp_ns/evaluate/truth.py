@@ -32,14 +32,14 @@ AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0), "up": 
 
 @dataclass(frozen=True)
 class TruePose:
-    """Where a proxy truly belongs."""
+    """The true pose of a proxy."""
 
     T_capture_proxy: Similarity
     symmetries: SymmetryGroup
 
 
 def truth_file(proxy: Path) -> Path:
-    """Where the true pose of a proxy is written, if it is: beside it."""
+    """The file of a proxy's true pose: beside it, if there is one."""
     return proxy.with_suffix(".truth.json")
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass
 class FieldConfig:
-    """How finely proxies are stored; lengths are shares of the diagonal of the proxy's box."""
+    """The resolution at which proxies are stored; lengths are shares of the diagonal of the proxy's box."""
 
     base_spacing: float = 1 / 64
     """Distance between the points of the dense grid that holds the coarse signed distance."""
@@ -22,7 +22,7 @@ class FieldConfig:
     log2_table_size: int = 17
     """No hash grid has more than 2 to this power entries; coarse ones have fewer."""
     encoding: Literal["torch", "tcnn"] = "torch"
-    """Who evaluates hash grids: PyTorch anywhere, or tiny-cuda-nn (tcnn) with CUDA.
+    """The backend of hash grids: PyTorch anywhere, or tiny-cuda-nn (tcnn) with CUDA.
 
     It is not chosen by what is installed: the two lay their tables out differently, so a run trained with tcnn opens
     only where there is tcnn and a GPU."""
@@ -39,7 +39,7 @@ class FieldConfig:
     gaussian_opacity: float = 0.9
     """Opacity of surface Gaussians."""
     gaussian_inset: float = 0.006
-    """How far inside the surface they lie, so that what is drawn of them is as wide as the surface and no wider."""
+    """Their depth below the surface, so that they are drawn as wide as the surface and no wider."""
     share_of_wall: float = 0.9
     """They go no further than this share of the way to the middle of a wall."""
 

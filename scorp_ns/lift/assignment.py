@@ -25,7 +25,7 @@ FULL_WEIGHT = 1.0
 """With so many pixels of votes or more, a Gaussian's own votes count in full."""
 
 LIKENESS = 30.0
-"""How fast the say of a neighbour falls with the squared difference of colours in 0..1."""
+"""The fall of a neighbour's bilateral weight with the squared difference of colours in 0..1."""
 
 NUM_ROUNDS = 60
 """Rounds of averaging: so many neighbours further clear votes reach. Where there are none, votes change little."""
@@ -80,7 +80,7 @@ def _placed_rows(rows: sparse.spmatrix, places: Int64[np.ndarray, " m"]) -> spar
 
 
 def _clearness(votes: Votes, chosen: Int64[Tensor, " m"]) -> Float[np.ndarray, " m"]:
-    """How much Gaussians know themselves: much if they gather many votes and those agree."""
+    """The certainty of each Gaussian's own votes: high if it gathers many and they agree."""
     best, runner_up = votes.shares[chosen].topk(2, dim=1).values.double().numpy().T
     return np.minimum(1.0, votes.totals[chosen].double().numpy() / FULL_WEIGHT) * (best - runner_up) ** 2 + 1e-4
 

@@ -21,7 +21,7 @@ STRAY = 2.0
 
 
 def clean_object(gaussians: Gaussians, weights: Float[Tensor, " n"], min_island: float) -> Bool[Tensor, " n"]:
-    """Which of an object's Gaussians remain: those of its larger islands, less the strays.
+    """The mask of an object's Gaussians that remain: those of its larger islands, less the strays.
 
     `weights` are their votes for the object; islands with a smaller share of them than `min_island` are dropped, but
     the largest never is.

@@ -1,4 +1,4 @@
-"""What decides whether a Gaussian belongs to an object, and which views of an object are shown."""
+"""Settings of lifting: the Gaussians that belong to an object, and its best views."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class LiftConfig:
-    """How objects are lifted out of the scene."""
+    """Settings of lifting objects out of the scene."""
 
     min_share: float = 0.6
     """Least share of a Gaussian's votes, smoothed among its neighbours, that an object needs to own it; 0.5 to 1."""

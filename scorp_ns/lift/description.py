@@ -1,4 +1,4 @@
-"""What is found of one lifted object: its frame, its support, who saw it, and the views that show it best."""
+"""The description of one lifted object: frame, support, visible shares, and the views that show it best."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOW_OBJECT = 0.1
 """Unless they are more than this share of the object: what lies flat on its support is as low as that."""
 
 LEAST_ABOVE = 0.5
-"""Where less of an object is left above its support, the support is too high, and takes nothing."""
+"""With less of an object left above its support, the support is too high, and takes nothing."""
 
 
 def describe_object(
@@ -62,7 +62,7 @@ def describe_object(
 
 
 def _is_above(heights: Float[Tensor, " m"], size: float) -> Bool[Tensor, " m"]:
-    """Which of an object's Gaussians are not its support's, by their heights above it."""
+    """The mask of an object's Gaussians that are not its support's, by their heights above it."""
     is_above = heights > RESTING * size
     if (~is_above).float().mean() < LOW_OBJECT:
         return is_above
@@ -71,12 +71,12 @@ def _is_above(heights: Float[Tensor, " m"], size: float) -> Bool[Tensor, " m"]:
 
 
 def _areas(own: Gaussians) -> Float[Tensor, " m"]:
-    """How much surface each Gaussian stands for: its largest shadow, less where it is faint."""
+    """The surface that each Gaussian stands for: its largest shadow, less where it is faint."""
     return (own.scales.sort(dim=1).values[:, 1:].prod(dim=1) * own.opacities).double().cpu()
 
 
 def _visible_shares(votes: Votes, indices: Int64[Tensor, " m"], areas: Float[Tensor, " m"]) -> list[float]:
-    """How much of the surface that any view saw each view shows."""
+    """The share that each view shows of the surface that any view saw."""
     shown = votes.shown[:, indices].double() / WHOLE @ areas
     seen = (votes.visibility[indices].double() @ areas).clamp_min(torch.finfo(torch.float64).tiny)
     return (shown / seen).tolist()

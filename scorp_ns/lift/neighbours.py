@@ -1,4 +1,4 @@
-"""Who is next to whom among Gaussians, and which of them hang together."""
+"""Neighbours among Gaussians, and their connected components."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LEAST_SHOWN = 0.05
 """Views that show less of the object than this share of what the best one shows do not show it."""
 
 DEPTH_TOLERANCE = 0.05
-"""What is this share of the object's size nearer than it stands before it; less is the object's own roughness."""
+"""Surfaces this share of the object's size nearer stand before it; less is its own roughness."""
 
 SURROUNDINGS = 0.75
 """An object's surroundings reach this share of its width and height beyond it."""
@@ -40,13 +40,13 @@ class Sighting:
     """The view's place among all views."""
     view: CapturedView
     mask: Bool[np.ndarray, "h w"]
-    """Where the photograph shows the object."""
+    """The pixels in which the photograph shows the object."""
     silhouette: Bool[np.ndarray, "h w"]
-    """Where the object would be seen with nothing before it."""
+    """The pixels in which the object would be seen with nothing before it."""
     is_hidden: Bool[np.ndarray, "h w"]
-    """Where something stands before it."""
+    """The pixels in which something stands before it."""
     is_known: Bool[np.ndarray, "h w"]
-    """Where the user's mask says whether the object is there; elsewhere `mask` is rendered."""
+    """The pixels that the user's mask knows; elsewhere `mask` is rendered."""
     scene: Render
 
     @property
@@ -94,7 +94,7 @@ def _mask_of(view: CapturedView, label: int) -> Bool[Tensor, "h w"] | None:
 
 
 def _sighting(evidence: SceneDepths, own: Gaussians, label: int, index: int, size: float) -> Sighting:
-    """What one view shows of the object."""
+    """The object in one view."""
     view, scene, alone = evidence.views[index], evidence.depths(index), evidence.depths_alone(own, index)
     silhouette = alone.is_solid.cpu()
     is_behind = silhouette & (scene.depth < alone.depth - DEPTH_TOLERANCE * size).cpu()

@@ -1,4 +1,4 @@
-"""What photographs show of a lifted object, as generators of proxies are told: in the capture's frame."""
+"""Windows of photographs around a lifted object, as generators of proxies get them: in the capture's frame."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def object_views(
 
 
 def _key(one: LiftedObject) -> tuple[str, int, bytes]:
-    """What an object's windows depend on, in one scene."""
+    """The key of an object's windows in one scene."""
     return one.name, one.label, one.indices.cpu().numpy().tobytes()
 
 
 def _crop(sighting: Sighting, window: tuple[slice, slice], capture_to_world: Similarity) -> ObjectCrop:
-    """What the window of a photograph shows."""
+    """The crop of a photograph to a window."""
     view, scene = sighting.view, sighting.scene
     roles = pixel_roles(sighting.mask, sighting.is_hidden)
     if sighting.is_masked:

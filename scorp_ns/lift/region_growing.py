@@ -57,7 +57,7 @@ WHOLE = 0.97
 """An image that shows so much of an object shows all of it."""
 
 FLAT = 0.1
-"""What hangs in the air is a piece of a wall if it is thinner than this share of its length."""
+"""A body in the air is a piece of a wall if it is thinner than this share of its length."""
 
 NUM_REFINEMENTS = 2
 """Times the region is fitted to the object that was found in it."""
@@ -67,7 +67,7 @@ ROOM = 1.25
 
 
 class _GoesOnError(PickError):
-    """What is there does not end within the region."""
+    """The refusal of a body that does not end within the region."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Body:
     points: Float[np.ndarray, "n 3"]
     """One for each cell of a grid."""
     plane: Support | None
-    """What it stands on."""
+    """The plane that it stands on."""
     clearance: float
-    """What is nearer to the plane may belong to either."""
+    """Points nearer to the plane may belong to either."""
     cell: float
 
     @property
@@ -89,7 +89,7 @@ class Body:
 
     @property
     def radius(self) -> float:
-        """How far it reaches from its centre."""
+        """Its reach from its centre."""
         return float(np.linalg.norm(self.points - self.center, axis=1).max())
 
 
@@ -100,7 +100,7 @@ def grow_from_point(
     up: Float[Tensor, " 3"],
     reach: float,
 ) -> dict[int, Int16[Tensor, "h w"]]:
-    """Which pixels show what stands at a point: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views.
+    """Label maps of what stands at a point: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views.
 
     It is what hangs together with the point above the plane it stands on, and ends within `reach` of the point;
     what touches it, or nearly does, belongs to it.
@@ -148,7 +148,7 @@ def _body_within(
     point: Float[Tensor, " 3"],
     up: Float[Tensor, " 3"],
 ) -> Body:
-    """What hangs together with a point above the plane, in a ball that it has to end within."""
+    """The connected body around a point above the plane, in a ball that it has to end within."""
     cell = max(CELL * radius, 2 * surface.spacing)
     points = surface.around(center, radius, cell)
     plane, clearance = None, 0.0
@@ -189,7 +189,7 @@ def _island_at(
 
 
 def _pixels_of(body: Body, surface: SeenSurface) -> Int16[np.ndarray, "h w"]:
-    """Where a view shows the body; its foot, too near to the plane to tell them apart, is unknown."""
+    """The label map of the body in a view; its foot, too near to the plane to tell them apart, is unknown."""
     labels = np.where(surface.is_solid, 0, UNKNOWN).astype(np.int16)
     margin = 2 * body.cell
     is_near = surface.is_solid & (
@@ -211,7 +211,7 @@ def _pixels_of(body: Body, surface: SeenSurface) -> Int16[np.ndarray, "h w"]:
 def _is_within(
     points: Float[np.ndarray, "n 3"], others: Float[np.ndarray, "m 3"], distance: float
 ) -> Bool[np.ndarray, " n"]:
-    """Which points have one of the others near."""
+    """The mask of points that have one of the others near."""
     return np.isfinite(KDTree(others).query(points, distance_upper_bound=distance)[0])
 
 
@@ -251,7 +251,7 @@ def pixels_in_box(
     capture_to_world: Similarity,
     up: Float[Tensor, " 3"],
 ) -> dict[int, Int16[Tensor, "h w"]]:
-    """Which pixels show what stands in a box: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views."""
+    """Label maps of what stands in a box: 1 on it, 0 beside it and UNKNOWN at its foot, for some of the views."""
     center = capture_to_world.apply(torch.tensor(box.center, dtype=torch.float64))
     radius = float(np.linalg.norm(box.size)) / 2 * capture_to_world.scale
     surfaces = see_surface(gaussians, views, center.float())
@@ -269,7 +269,7 @@ def pixels_in_box(
 def _boxed(
     surface: SeenSurface, box: ObjectBox, to_capture: Similarity, plane: Support | None, clearance: float
 ) -> Int16[Tensor, "h w"]:
-    """Where a view shows the inside of a box, above the plane."""
+    """The pixels in which a view shows the inside of a box, above the plane."""
     points = torch.from_numpy(surface.points)
     is_inside = (_in_box_axes(to_capture.apply(points), box).abs() <= torch.tensor(box.size) / 2).all(dim=-1)
     labels = torch.where(is_inside, 1, 0)
@@ -282,7 +282,7 @@ def _boxed(
 
 
 def _clearance(heights: Float[np.ndarray, " n"], radius: float) -> tuple[float, float]:
-    """What is nearer to the plane may belong to either, and how rough the plane is."""
+    """The height below which points may belong to either, by the plane's roughness."""
     roughness = 1.48 * float(np.median(np.abs(heights[np.abs(heights) < THICKNESS * radius])))
     return max(CLEARANCE * radius, NOISES * roughness), roughness
 

@@ -1,4 +1,4 @@
-"""What objects are described from: the scene, its photographs, and what they say and see of it."""
+"""The scene with its photographs, their depths and their votes, which objects are described from."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class SceneDepths:
 
     @cached_property
     def up(self) -> Float[Tensor, " 3"]:
-        """Where up is, in the world frame."""
+        """The up direction in the world frame."""
         return up_direction(torch.stack([view.viewmat for view in self.views]).cpu())
 
     def depths_alone(self, own: Gaussians, index: int) -> Render:
-        """How deep some Gaussians lie in a view, with nothing else in the scene."""
+        """The depths of some Gaussians in a view, with nothing else in the scene."""
         return render_depths(own, self.views[index].camera, self.rasterize_mode)
 
     def depths(self, index: int) -> Render:
-        """How deep the whole scene lies in a view."""
+        """The depths of the whole scene in a view."""
         if index in self._depths:
             return self._depths[index]
         depths = self.depths_alone(self.gaussians, index)

@@ -1,4 +1,4 @@
-"""Which image files nerfstudio will open for a capture, after its own choice of a downscaled copy."""
+"""The image files that nerfstudio will open for a capture, after its own choice of a downscaled copy."""
 
 from __future__ import annotations
 

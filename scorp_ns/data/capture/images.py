@@ -25,7 +25,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of an image tell."""
+    """The facts in the first bytes of an image."""
 
     size: Size
     mode: str
@@ -93,7 +93,7 @@ def _read_header(path: Path) -> Header | str:
 
 
 def _file_advice(capture: Capture, files: UsedFiles, names: list[str]) -> str:
-    """What to do about files that cannot be used."""
+    """Advice about files that cannot be used."""
     if files.downscale_factor > 1:
         return "Make the smaller copies, or pass `nerfstudio-data --downscale-factor 1` to use the full images."
     first = capture.folder / names[0]

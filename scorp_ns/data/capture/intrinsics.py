@@ -72,7 +72,7 @@ def check_distortion(capture: Capture) -> None:
 
 
 def _distortion_holders(capture: Capture) -> list[dict[str, Any]]:
-    """Where nerfstudio reads distortion: at the top if anything but k4 stands there, else in the frames."""
+    """The place where nerfstudio reads distortion: the top if anything but k4 stands there, else the frames."""
     if (DISTORTION_KEYS - {"k4"} | {"distortion_params"}) & capture.content.keys():
         return [capture.content]
     return capture.frames

@@ -29,7 +29,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 FILM_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
 COLMAP_FOLDERS = ("colmap/sparse/0", "sparse/0", "colmap/sparse", "sparse", "colmap")
-"""Where COLMAP models usually lie; the first is where the colmap dataparser looks by itself."""
+"""The usual folders of COLMAP models; the first is the colmap dataparser's own."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_capture(data: Path) -> Capture:
 
 
 def _find_transforms(data: Path) -> Path:
-    """Where the transforms.json lies; the file itself may be named if it ends in .json."""
+    """The path of the transforms.json; the file itself may be named if it ends in .json."""
     if not data.exists():
         where = "" if data.is_absolute() else f" in {Path.cwd()}"
         found = f"'{data}' is a link that leads nowhere." if data.is_symlink() else f"'{data}' does not exist{where}."
@@ -103,7 +103,7 @@ def _no_transforms(data: Path) -> CaptureError:
 
 
 def _other_layout(data: Path) -> str | None:
-    """How to train on a folder as another program left it, or None where no such program is recognised."""
+    """Advice on training on a folder as another program left it; None where no such program is recognised."""
     for index, folder in enumerate(COLMAP_FOLDERS):
         if any((data / folder / f"cameras.{ending}").exists() for ending in ("bin", "txt")):
             where = f" --colmap-path {folder}" if index else ""
@@ -114,7 +114,7 @@ def _other_layout(data: Path) -> str | None:
 
 
 def _photo_folder(data: Path, entries: list[str]) -> str:
-    """Where the photos seem to be: the folder itself, or its folder of images."""
+    """The likely folder of the photos: the folder itself, or its folder of images."""
     if any(entry.lower().endswith(PHOTO_ENDINGS) for entry in entries):
         return str(data)
     return str(data / "images") if (data / "images").is_dir() else "PHOTOS"
@@ -150,6 +150,6 @@ def _check_frames(path: Path, frames: Any) -> None:
 
 
 def _name(index: int, frame: dict[str, Any]) -> str:
-    """What a frame is called in messages: its image, or its number where it has none."""
+    """A frame's name in messages: its image, or its number where it has none."""
     file_path = frame.get("file_path")
     return file_path if isinstance(file_path, str) and file_path else f"frame {index}"

@@ -1,4 +1,4 @@
-"""Which frames a capture uses for what: its own lists of training and test frames, masks and depth for all or none."""
+"""The splits of a capture's frames: its own lists of training and test frames, masks and depth for all or none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scorp_ns.errors import CaptureError
 from scorp_ns.messages import json_kind, some_of
 
 SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
-"""Where a transforms.json lists the frames of each split."""
+"""The keys of a transforms.json that list the frames of each split."""
 
 ALL_OR_NONE = {
     "mask_path": "Complete it (a white mask uses all pixels), or remove it from the other frames.",
     "depth_file_path": "Complete it, or remove it from the other frames.",
 }
-"""What nerfstudio wants in every frame or in none, and how to get there."""
+"""The keys that nerfstudio wants in every frame or in none, with advice for each."""
 
 
 def check_splits(capture: Capture, files: UsedFiles) -> None:

@@ -23,7 +23,7 @@ NEEDED = "A well-formed OBJ file with lines of 'v' and 'f' is needed."
 
 @dataclass
 class Lines:
-    """What an OBJ file says, sorted by kind but not yet understood."""
+    """The statements of an OBJ file, sorted by kind but not yet understood."""
 
     vertices: list[str] = field(default_factory=list)
     coordinates: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def _sort(text: str) -> Lines:
 
 
 def _num_words(line: str) -> int:
-    """How many words a line has."""
+    """The number of words in a line."""
     if len(line) < LONG_LINE:
         return len(line.split())
     is_space = np.frombuffer(line.encode(), np.uint8) <= ord(" ")

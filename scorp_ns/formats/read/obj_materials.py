@@ -15,7 +15,7 @@ from scorp_ns.formats.read.source import AssetSource
 
 @dataclass(frozen=True)
 class ObjMaterial:
-    """What a material says of its colour."""
+    """The colour of a material."""
 
     tint: tuple[float, float, float] = WHITE
     texture: Texture | None = None
@@ -38,7 +38,7 @@ def read_materials(libraries: Sequence[str], source: AssetSource) -> dict[str, O
 
 
 def _entries(text: str) -> dict[str, dict[str, str]]:
-    """What each material says, by lower-case keywords."""
+    """The statements of each material, by lower-case keywords."""
     entries: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}
     for line in text.splitlines():

@@ -75,4 +75,4 @@ class CanonicalShape:
     T_asset_proxy: Similarity
     """From the proxy frame to the asset's own."""
     notes: tuple[str, ...]
-    """What was repaired, in sentences."""
+    """The repairs, in sentences."""

@@ -9,7 +9,7 @@ from scorp_ns.generate.generator import Generator
 
 @dataclass
 class SymmetryConfig:
-    """How objects are completed from their own evidence."""
+    """Settings of completing objects from their own evidence."""
 
     cells: int = 100
     """Steps of the grid along the object's diagonal: more show finer detail, in time like their third power."""
