@@ -54,13 +54,13 @@ OtherPicture = Callable[[Cameras], dict[str, Tensor] | None]
 
 @dataclass
 class ScorpModelConfig(ModelSettings):
-    """What the scene is made of and how it grows."""
+    """Settings of the scene, and of all that is made of its objects."""
 
     _target: type = field(default_factory=lambda: ScorpModel)
 
     @property
     def sdf_field(self) -> FieldConfig:
-        """What `ns-export marching-cubes` looks for before it exports; it is made to run here as well."""
+        """The settings that `ns-export marching-cubes` looks for; it is made to run here as well."""
         let_marching_cubes_run_without_cuda()
         return self.proxy
 
@@ -209,7 +209,7 @@ class ScorpModel(VisibleGaussians):
         return self.get_outputs(camera) if other is None else other
 
     def render_parameters(self, camera: Cameras, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What a camera sees of other Gaussians than those that are to be shown."""
+        """The outputs of a camera for other Gaussians than those that are to be shown."""
         return self._render(camera, parameters)[0]
 
     def _render(self, camera: Cameras, parameters: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -310,7 +310,7 @@ class ScorpModel(VisibleGaussians):
         return self.composite_with_background(self.get_gt_img(batch["image"]), outputs["background"])
 
     def _valid_pixels(self, batch: dict[str, Any]) -> Bool[Tensor, "h w 1"] | None:
-        """Where the photograph counts: the capture's `mask_path`, at the render's resolution."""
+        """The mask of pixels that count: the capture's `mask_path`, at the render's resolution."""
         if "mask" not in batch:
             return None
         return self._downscale_if_required(batch["mask"]).to(self.device) > ENTIRELY

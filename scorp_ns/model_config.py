@@ -1,4 +1,4 @@
-"""What can be set of the model: its Gaussians, and each stage that objects go through."""
+"""Settings of the model: its Gaussians, and each stage that objects go through."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from scorp_ns.pose.config import SearchConfig
 from scorp_ns.schedule import ScheduleConfig
 
 BEFORE, AFTER, OBJECTS = "before", "after", "objects"
-"""What can be shown, beside single objects by their names."""
+"""The parts that can be shown, beside single objects by their names."""
 
 
 @dataclass
 class ModelSettings(ModelConfig):
-    """What the scene is made of and how it grows."""
+    """Settings of the scene, and of each stage that objects go through."""
 
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    """When things happen, in fractions of the run."""
+    """The moments of the run, in fractions of it."""
     sh_degree: int = 3
     """Highest degree of spherical harmonics for view-dependent colour, 0 to 3."""
     random_init: bool = False
@@ -38,7 +38,7 @@ class ModelSettings(ModelConfig):
     free_space_share: float = 0.0
     """Gaussians are removed around and between cameras up to this share of the way to a seed point; 0 keeps all."""
     background_color: Literal["random", "black", "white"] = "random"
-    """What shows where nothing is; random keeps Gaussians from imitating it."""
+    """The colour where nothing is; random keeps Gaussians from imitating it."""
     num_downscales: int = 2
     """Training starts at 1/2^n of the resolution."""
     ssim_lambda: float = 0.2
@@ -68,21 +68,21 @@ class ModelSettings(ModelConfig):
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Correct the training cameras' poses along with the scene."""
     lift: LiftConfig = field(default_factory=LiftConfig)
-    """How objects are lifted out of the scene."""
+    """Lifting objects out of the scene."""
     generator: GeneratorChoice = field(default_factory=GeneratorChoice)
-    """Who makes complete proxies of the lifted objects."""
+    """The generators of complete proxies of the lifted objects."""
     proxy: FieldConfig = field(default_factory=FieldConfig)
-    """What proxies are made of."""
+    """The form of proxies."""
     place: SearchConfig = field(default_factory=SearchConfig)
-    """How the place of a proxy is searched for."""
+    """The search for a proxy's pose."""
     matcher: MatcherChoice = field(default_factory=MatcherChoice)
-    """Who matches photographs with renders of a proxy, for poses to start from."""
+    """The matcher of photographs with renders of a proxy, for poses to start from."""
     tune: TuneConfig = field(default_factory=TuneConfig)
-    """How proxies' colours are made to match the photographs."""
+    """Tuning proxies' colours to the photographs."""
     compose: ComposeConfig = field(default_factory=ComposeConfig)
-    """What of the proxies takes the place of what was lifted."""
+    """Composing objects with their proxies."""
     show: str = AFTER
-    """What tools see of a finished run: `after` composing, `before` it, `objects`, or one object's name."""
+    """The part of a finished run that tools show: `after` composing, `before` it, `objects`, or one object's name."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sh_degree <= 3:

@@ -24,7 +24,7 @@ from scorp_ns.viewer.panel import ScorpPanel
 
 @dataclass
 class ScorpPipelineConfig(VanillaPipelineConfig):
-    """Where photographs come from, what is made of them, and which stages objects go through."""
+    """Settings of photographs, of the scene made of them, and of the stages that objects go through."""
 
     _target: type = field(default_factory=lambda: ScorpPipeline)
     datamanager: ScorpDataManagerConfig = field(default_factory=ScorpDataManagerConfig)
@@ -81,7 +81,7 @@ class ScorpPipeline(VanillaPipeline):
         return training_callbacks(self.run, runner)
 
     def stage_states(self) -> dict[str, dict[str, Any]]:
-        """What stages keep in checkpoints, by their names."""
+        """The states that stages keep in checkpoints, by their names."""
         states = {stage.name: stage.state(self.run) for stage in self.stages}
         return {name: state for name, state in states.items() if state is not None}
 

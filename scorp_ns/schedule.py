@@ -1,4 +1,4 @@
-"""When things happen in a run: pure arithmetic on fractions of its length, so any length makes sense."""
+"""The schedule of a run: pure arithmetic on fractions of its length, so any length makes sense."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class ScheduleConfig:
     add_sh_degree_every: float = 1 / 30
     """Period after which colours may vary with one more degree of spherical harmonics."""
     lift_at: float = 0.8
-    """When objects are lifted out of the scene, where the capture has object masks; more than 1 means never."""
+    """The moment of lifting objects out of the scene, where the capture has object masks; more than 1 means never."""
     propose_at: float = 0.8
-    """When proxies of the lifted objects are generated, no earlier than these are lifted; more than 1 means never."""
+    """The moment of generating proxies, no earlier than these are lifted; more than 1 means never."""
     place_at: float = 0.8
-    """When proxies are put where their objects stand, no earlier than they are generated; more than 1 means never."""
+    """The moment of placing proxies, no earlier than they are generated; more than 1 means never."""
     refine_for: float = 0.02
     """For how long, from when proxies found their places, only these places learn; 0 for not at all."""
     compose_at: float = 0.9
-    """When objects are put together with their proxies, no earlier than these are placed; more than 1 means never.
+    """The moment of composing objects with their proxies, no earlier than these are placed; more than 1 means never.
 
     From then on only colours learn."""
     double_resolution_every: float = 0.1

@@ -35,12 +35,12 @@ from scorp_ns.scene.picks import Pick, read_picks
 from scorp_ns.schedule import Schedule
 
 LOOK_EVERY_S = 0.05
-"""How often a complete run that stays open looks whether somebody asks for something."""
+"""The time between looks of a complete run that stays open at its requests."""
 
 
 @dataclass
 class ScorpTrainerConfig(TrainerConfig):
-    """How long to train and where to keep the results. `--max-num-iterations` is the whole run, resumed or not."""
+    """The length of training, and the place of its results. `--max-num-iterations` is the whole run, resumed or not."""
 
     _target: type = field(default_factory=lambda: ScorpTrainer)
     save_objects: bool = False

@@ -19,7 +19,7 @@ MOST_VIEWS = 24
 """So many of the views that look at a point show its surroundings well enough."""
 
 LEAST_VIEWS = 2
-"""What fewer views see is no surface: at the edges of objects, depths lie between what is before and behind."""
+"""Points that fewer views see are no surface: at the edges of objects, depths lie between what is before and behind."""
 
 SOLID = 0.9
 """Pixels with less opacity have no depth."""
@@ -36,19 +36,19 @@ NEARER = 0.1
 
 @dataclass(frozen=True)
 class SeenSurface:
-    """What one view shows, pixel by pixel."""
+    """The points of one view, pixel by pixel."""
 
     points: Float[np.ndarray, "h w 3"]
     is_solid: Bool[np.ndarray, "h w"]
-    """Where there is a point, and it belongs to no object that is known already."""
+    """The pixels with a point that belongs to no known object."""
     spacing: float
-    """How far apart the points of neighbouring pixels are, on a surface that faces the camera."""
+    """The distance between points of neighbouring pixels, on a surface that faces the camera."""
 
 
 def hit_point(
     gaussians: Gaussians, origin: Float[Tensor, " 3"], direction: Float[Tensor, " 3"]
 ) -> Float[Tensor, " 3"] | None:
-    """Where a ray first meets something; None where it meets nothing."""
+    """The first point that a ray meets; None where it meets nothing."""
     forward = torch.nn.functional.normalize(direction.to(gaussians.means), dim=0)
     side = torch.linalg.cross(forward, torch.eye(3).to(forward)[forward.abs().argmin()])
     side = side / side.norm()
@@ -65,14 +65,14 @@ def hit_point(
 def see_surface(
     gaussians: Gaussians, views: Sequence[CapturedView], point: Float[Tensor, " 3"]
 ) -> dict[int, SeenSurface]:
-    """What some of the views that look at a point show, by the views' places in the sequence."""
+    """The points of some views that look at a point, by the views' places in the sequence."""
     looking = [index for index, view in enumerate(views) if bool(project_inside(view, point[None]))]
     chosen = np.unique(np.linspace(0, len(looking) - 1, min(MOST_VIEWS, len(looking))).round().astype(int))
     return {looking[place]: _seen(gaussians, views[looking[place]]) for place in chosen}
 
 
 def project_inside(view: CapturedView, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
-    """Which points lie before the camera and within the image, behind whatever."""
+    """The mask of points before the camera and within the image, behind whatever."""
     return view.camera.exact().contains(points.double().cpu())
 
 
@@ -93,9 +93,9 @@ class SurfacePoints:
 
     points: Float[np.ndarray, "n 3"]
     views: Int[np.ndarray, " n"]
-    """Who sees each of them."""
+    """The view of each of them."""
     spacing: float
-    """How far apart points usually are."""
+    """The usual distance between points."""
 
     @classmethod
     def of(cls, surfaces: dict[int, SeenSurface]) -> SurfacePoints:

@@ -56,14 +56,14 @@ NUM_TRIALS, NUM_REFITS = 400, 3
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known of the scene around an object."""
+    """The scene around an object."""
 
     surface: Float[Tensor, "n 3"]
     """Points of it that are no object's, where rendered depths say that they are."""
     gaussians: Float[Tensor, "k 3"]
     """Centres of all of the scene's Gaussians."""
     weights: Float[Tensor, " k"]
-    """How much of each of them views see where masks show no object."""
+    """The weight with which views see each of them where masks show no object."""
 
 
 def find_support(

@@ -1,4 +1,4 @@
-"""Where up is, from how photographers hold their cameras: tilted down as often as not, but seldom rolled."""
+"""The up direction, from the way photographers hold their cameras: tilted down as often as not, but seldom rolled."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ LEAST_QUALITY = 0.05
 
 @dataclass(frozen=True)
 class ViewQuality:
-    """How well a view shows an object, each number in 0..1."""
+    """Scores of a view of an object, each in 0..1."""
 
     sharpness: float
     """Laplacian variance inside the mask, relative to the object's sharpest view."""
     size: float
     """Square root of the mask's area, relative to the object's largest."""
     completeness: float
-    """How much of the object's silhouette the mask covers, less what the image's border cuts."""
+    """The share of the object's silhouette that the mask covers, less what the image's border cuts."""
 
     @property
     def overall(self) -> float:
@@ -104,7 +104,7 @@ def sharpness_inside(photograph: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarr
 
 
 def completeness(mask: Bool[np.ndarray, "h w"], silhouette: Bool[np.ndarray, "h w"]) -> float:
-    """How well the mask covers the object's own silhouette, which knows what is hidden, and how little is cut.
+    """The share of the object's own silhouette, which knows what is hidden, that the mask covers and no border cuts.
 
     A mask of something else, as after two labels were swapped, covers nothing of it.
     """

@@ -16,12 +16,12 @@ from scorp_ns.products import CapturedView
 from scorp_ns.render.label_weights import label_weights
 
 WHOLE = 255
-"""What a byte says of a Gaussian that showed all of itself."""
+"""The byte of a Gaussian that showed all of itself."""
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What the photographs say of the Gaussians."""
+    """The photographs' votes on the Gaussians."""
 
     weights: Float[Tensor, "n labels"]
     """Blending weight on the pixels of each label, summed over views; column 0 is no object."""
@@ -30,7 +30,7 @@ class Votes:
 
     @property
     def num_objects(self) -> int:
-        """How many objects the photographs were asked about."""
+        """The number of objects that the photographs were asked about."""
         return self.weights.shape[1] - 1
 
     @cached_property

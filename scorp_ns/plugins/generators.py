@@ -1,4 +1,4 @@
-"""Which generator makes which object's proxy."""
+"""The choice of a generator for each object's proxy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = "all"
 
 @dataclass
 class GeneratorChoice:
-    """Who makes complete objects out of lifted ones."""
+    """The generators that complete lifted objects."""
 
     name: str = "symmetry"
     """`symmetry` (no weights), `asset`, `command`, `http`, or the name of an installed plugin."""

@@ -1,4 +1,4 @@
-"""Which matcher finds what photographs and renders of a proxy have in common."""
+"""The choice of a matcher of photographs with renders of a proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUILT_IN = ("sift", "transformers")
 
 @dataclass
 class MatcherChoice:
-    """Who matches features, so that the search for a proxy's place has more poses to start from."""
+    """The matcher of features, which gives the search for a proxy's pose more starts."""
 
     name: str = NONE
     """`none`, `sift` (no weights), `transformers`, or the name of an installed plugin."""
@@ -30,7 +30,7 @@ class MatcherChoice:
     transformers: TransformersConfig = field(default_factory=TransformersConfig)
     """A network of the transformers package."""
     matching: MatchingConfig = field(default_factory=MatchingConfig)
-    """How many pictures are matched, and what a pose needs to be tried."""
+    """The number of pictures matched, and the matches that a pose needs to be tried."""
 
     def build(self) -> Matcher | None:
         """The matcher, or None if there shall be none; a ScorpError if it is not installed or cannot work."""

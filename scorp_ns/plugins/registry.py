@@ -1,4 +1,4 @@
-"""What other packages bring: configs that are found by the name under which they are registered."""
+"""Plug-ins of other packages: configs found by the name under which they are registered."""
 
 from __future__ import annotations
 

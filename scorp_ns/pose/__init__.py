@@ -1,1 +1,1 @@
-"""Where a complete proxy belongs: the search for rotation, scale and translation from partial views."""
+"""Poses of complete proxies: the search for rotation, scale and translation from partial views."""

@@ -130,7 +130,7 @@ def _looks_different(
 
 
 def seen_distance(shape: ProxyShape, observation: Observation, pose: Float64[np.ndarray, " 19"]) -> float:
-    """How far the observed points are from the proxy's surface, but for the furthest ones."""
+    """The distance of observed points from the proxy's surface, without the furthest ones."""
     points = observation.points + pose[13] * observation.towards
     local = (points - pose[9:12]) @ np.linalg.inv(pose[:9].reshape(3, 3)).T
     distances = np.sort(shape.queries.nearest(local.astype(np.float32)).distances) * pose[12]

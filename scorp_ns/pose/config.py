@@ -18,11 +18,11 @@ class ShapeConfig:
     most_factor: float = 1.5
     """No direction becomes longer than by this factor."""
     typical_stretch: float = 0.03
-    """How far factors of proxies are off in general: they cost more the further they are beyond that."""
+    """The usual error of proxies' proportions; larger stretches cost more."""
     typical_bend: float = 0.03
     """The same of bends, in diagonals of the proxy."""
     bend_reach: float = 0.35
-    """How far apart, in diagonals of the proxy, two places have to be to bend independently; less follows finer bends.
+    """The correlation length of bends, in diagonals of the proxy; a shorter one follows finer bends.
 
     What lies further than that from all that was seen stays as it is.
     """
@@ -51,7 +51,7 @@ class ShapeConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How thoroughly to search, and what to believe."""
+    """Settings of the search for a pose, and of its acceptance."""
 
     num_rotations: int = 3000
     """Rotations of the grid over all of them; 3000 are 18 degrees apart."""
@@ -94,7 +94,7 @@ class SearchConfig:
     seed: int = 0
     """Decides which points and pixels are looked at."""
     shape: ShapeConfig = field(default_factory=ShapeConfig)
-    """How the proxy's shape is mended once its place is found."""
+    """The deformation of the proxy's shape once its pose is found."""
 
     def __post_init__(self) -> None:
         for name, low, high in (

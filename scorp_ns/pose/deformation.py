@@ -22,7 +22,7 @@ MARGIN = 0.05
 """A lattice reaches so far beyond the proxy's box."""
 
 JITTER = 1e-3
-"""How much each node may move without its neighbours, as a share of the variance: it keeps matrices invertible."""
+"""The independent motion of each node, as a share of the variance: it keeps matrices invertible."""
 
 CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 """Of a cell, the last axis fastest."""
@@ -49,12 +49,12 @@ class Lattice:
 
     @property
     def number(self) -> int:
-        """How many nodes there are."""
+        """The number of nodes."""
         return int(np.prod(self.shape))
 
     @cached_property
     def stiffness(self) -> Float64[np.ndarray, "m m"]:
-        """What displacements d cost along one axis: d @ stiffness @ d, 1 for each independent one of length 1.
+        """The cost of displacements d along one axis is d @ stiffness @ d, 1 for each independent one of length 1.
 
         It is the inverse of a squared-exponential covariance of variance 1, so that displacements fade to zero away
         from what holds them.
@@ -94,16 +94,16 @@ class Warp:
         return cls(Affine.from_similarity(Similarity.identity()))
 
     def stretched(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-        """Where points of what is seen are on the proxy before it was bent."""
+        """Points of what is seen, on the proxy before it was bent."""
         return self.stretch.apply(torch.from_numpy(points)).numpy()
 
     def pull(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-        """Where points of what is seen are on the proxy as it was generated."""
+        """Points of what is seen, on the proxy as it was generated."""
         stretched = self.stretched(points)
         return stretched - self._bends(stretched)
 
     def push(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-        """Where points of the proxy as it was generated come to lie."""
+        """Points of the proxy as it was generated, in their new places."""
         stretched = points.copy()
         for _ in range(UNDOING_ROUNDS if self.lattice is not None else 0):
             stretched = points + self._bends(stretched)

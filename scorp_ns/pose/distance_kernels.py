@@ -60,7 +60,7 @@ def to_proxy(pose, inverse, x, y, z, out):
 
 @device_function
 def deepest(field, origin, spacing, start, direction, end, out, best):
-    """Where a ray is deepest within the proxy, or nearest to it: the length into best[0]; `out` as of `look_up`."""
+    """The deepest point of a ray within the proxy, or the nearest: its length into best[0]; `out` as of `look_up`."""
     middle = -(start[0] * direction[0] + start[1] * direction[1] + start[2] * direction[2])
     square = start[0] ** 2 + start[1] ** 2 + start[2] ** 2 - middle * middle
     half = np.sqrt(max(0.3 - square, 0.0))

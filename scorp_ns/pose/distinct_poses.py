@@ -1,4 +1,4 @@
-"""Which poses look alike, because the proxy is symmetric or because they are nearly the same."""
+"""Distinct poses: those that look alike, by the proxy's symmetry or nearly, count as one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUM_POINTS = 300
 def looks_like(
     shape: ProxyShape, pose: Float64[np.ndarray, " 19"], others: Float64[np.ndarray, "n 19"], slack: float = 1.0
 ) -> np.ndarray:
-    """Which of the other poses look like this one, to so many times the tolerances."""
+    """The mask of the other poses that look like this one, to so many times the tolerances."""
     points = shape.skin.points[:NUM_POINTS].astype(np.float64)
     placed = points @ pose[:9].reshape(3, 3).T + pose[9:12]
     inverses, shifts = np.linalg.inv(others[:, :9].reshape(-1, 3, 3)), others[:, 9:12]

@@ -17,7 +17,7 @@ POINTS, OUTLINES, FREE, COLORS = 0, 1, 2, 3
 """The parts of a pose's cost."""
 
 WEIGHTS = (0.5, 1.0, 1.0, 0.4)
-"""What each part costs where nothing agrees: masks are known to a pixel, depths of trained scenes are not."""
+"""The cost of each part where nothing agrees: masks are known to a pixel, depths of trained scenes are not."""
 
 COLOR_SOFTNESS = 0.15
 """A difference of colours that costs half as much as any larger one."""

@@ -1,4 +1,4 @@
-"""Places around one that somebody gave, who may be off by a hand's breadth but not by half a turn."""
+"""Starts around a pose that a person gave, which may be off by a hand's breadth but not by half a turn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NUM_PLACES = 120
 """So many places are tried."""
 
 TRIED_TURN_DEG, TRIED_SHIFT, TRIED_SWELLING = 25.0, 0.15, 1.3
-"""How far they are turned, how far shifted, in diagonals of the proxy, and by which factor larger or smaller."""
+"""Their turns, their shifts in diagonals of the proxy, and their factors of size."""
 
 MOST_TURN_DEG, MOST_SHIFT, MOST_SWELLING = 45.0, 0.35, 1.6
-"""What is further away than this is elsewhere."""
+"""Poses further away than this are elsewhere."""
 
 
 def places_near(start: Similarity, seed: int) -> list[Similarity]:

@@ -1,4 +1,4 @@
-"""What photographs say of an object's shape and place, as points, rays and tangent planes around the object.
+"""The photographs' evidence of an object's shape and place: points, rays and tangent planes around it.
 
 All of it is in a frame of its own, in which the object is at the origin and about as large as 1.
 """
@@ -54,7 +54,7 @@ class Rays:
     directions: Float64[np.ndarray, "n 3"]
     """Of length 1."""
     ends: Float64[np.ndarray, " n"]
-    """How far the ray leads through free space; infinite for rays along the object's outline."""
+    """The length of the ray through free space; infinite for rays along the object's outline."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Observation:
     planes: Float64[np.ndarray, "m 3"]
     """Outward unit normals of planes that touch the object."""
     offsets: Float64[np.ndarray, " m"]
-    """How far along their normals these planes lie."""
+    """The places of these planes along their normals."""
     rays: Rays
     pixels: Pixels
     up: Float64[np.ndarray, " 3"]
@@ -116,7 +116,7 @@ class Observation:
 
 
 def observe(request: ProxyRequest, config: SearchConfig) -> Observation | None:
-    """What the request's sights say; None where none of them shows the object."""
+    """The evidence of the request's windows; None where none of them shows the object."""
     T_capture_observed = frame_by_masks(request.windows)
     if T_capture_observed is None:
         return None
@@ -157,7 +157,7 @@ def _points(views: list[View], random: np.random.Generator) -> tuple[np.ndarray,
 
 
 def is_fog(views: list[View], points: Float64[np.ndarray, "p 3"]) -> Bool[np.ndarray, " p"]:
-    """Which points more sights see through than see: hollows of trained scenes are full of what is not there."""
+    """The mask of points that more windows see through than see: hollows of trained scenes are full of floaters."""
     through, agreeing = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
         in_camera = (points - view.origin) @ view.camera.rotation.T

@@ -31,7 +31,7 @@ NUM_SKIN = 1500
 
 @dataclass(frozen=True)
 class ProxyShape:
-    """What the search knows of a proxy, in the proxy's frame."""
+    """The shape of a proxy as the search needs it, in the proxy's frame."""
 
     distances: DistanceGrid
     grid: Grid
@@ -47,7 +47,7 @@ class ProxyShape:
 
 
 def describe_proxy(mesh: ColoredMesh, num_resting_faces: int, seed: int) -> ProxyShape:
-    """What the search needs to know of a closed surface."""
+    """The shape of a closed surface."""
     queries = SurfaceQueries(mesh)
     grid = Grid.around(*mesh.bounds, COLOR_SPACING, COLOR_MARGIN)
     colors = queries.nearest(grid.points).colors

@@ -20,10 +20,10 @@ from scorp_ns.gaussians.transform import transform_gaussians
 from scorp_ns.render import render
 
 SPILL_PRICE = 1.5
-"""What it costs to cover a pixel that shows something else; to leave one of the mask uncovered costs 1."""
+"""The cost of covering a pixel that shows something else; leaving one of the mask uncovered costs 1."""
 
 DEPTH_PRICE, COLOR_PRICE = 0.05, 0.05
-"""What wrong depths and wrong colours cost beside that, where the mask is covered.
+"""The costs of wrong depths and wrong colours beside that, where the mask is covered.
 
 They tell what silhouettes leave open, and no more: depths of trained scenes are off in hollows, colours in shadows.
 """
@@ -88,7 +88,7 @@ class ProxyRender:
     alpha: Float[Tensor, "h w 1"]
     depth: Float[Tensor, "h w"]
     weights: Float[Tensor, "h w k"]
-    """How much of each pixel is each proxy's."""
+    """The share of each pixel that is each proxy's."""
 
 
 def render_proxies(
@@ -112,7 +112,7 @@ def refinement_losses(
     photograph: Float[Tensor, "h w 3"],
     scene_depth: Float[Tensor, "h w"],
 ) -> dict[str, Tensor]:
-    """What silhouettes, depths and colours of proxies cost where they differ from a photograph and the scene.
+    """The losses of silhouettes, depths and colours of proxies against a photograph and the scene.
 
     `silhouettes` are those of the proxies' surfaces.
     """

@@ -1,4 +1,4 @@
-"""How a posed proxy, rendered exactly, agrees with the photographs."""
+"""The score of a posed proxy, rendered exactly, against the photographs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scorp_ns.products import BACKGROUND, OCCLUDER, VISIBLE
 from scorp_ns.surfaces.queries import Hits
 
 SPILL_PRICE, DEPTH_PRICE, COLOR_PRICE = 1.5, 0.5, 0.5
-"""What it costs to cover free space, to lie at wrong depths, and to have wrong colours, all over;
+"""The costs of covering free space, of wrong depths, and of wrong colours, all over;
 to leave the masks uncovered costs 1."""
 
 WRONG_DEPTH = 0.08
@@ -34,16 +34,16 @@ WORST_SIGHTS = 0.2
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a render agrees with the photographs, over those that count."""
+    """The agreement of a render with the photographs, over those that count."""
 
     explained: float
     """The share of the masks that the proxy covers."""
     spill: float
-    """How much of what is seen to be free the proxy covers, as a share of the masks."""
+    """The free space that the proxy covers, as a share of the masks."""
     depth: float
-    """How wrong depths are, 0 to 1."""
+    """The error of depths, 0 to 1."""
     color: float
-    """How different colours are after one gain and bias for each channel, 0 to 1."""
+    """The error of colours after one gain and bias for each channel, 0 to 1."""
 
     @property
     def cost(self) -> float:
@@ -88,7 +88,7 @@ def _cast(
     origins: Float[np.ndarray, "n 3"],
     directions: Float[np.ndarray, "n 3"],
 ) -> Hits:
-    """What rays around the object meet of the proxy at its pose."""
+    """The hits of rays around the object on the proxy at its pose."""
     inverse = np.linalg.inv(pose[:9].reshape(3, 3)).T
     starts, ways = (origins - pose[9:12]) @ inverse, directions @ inverse
     return shape.queries.cast(starts.astype(np.float32), ways.astype(np.float32))

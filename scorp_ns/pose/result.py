@@ -1,4 +1,4 @@
-"""What the search for a pose finds."""
+"""The result of the search for a pose."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class PoseCandidate:
     explained: float
     """The share of the masks that the proxy covers; here and below, rims of masks may be off by a little."""
     spill: float
-    """How much of what is seen to be free the proxy covers, as a share of the masks."""
+    """The free space that the proxy covers, as a share of the masks."""
     depth: float
-    """How wrong depths are, 0 to 1."""
+    """The error of depths, 0 to 1."""
     color: float
-    """How different colours are after one gain and bias for each channel, 0 to 1."""
+    """The error of colours after one gain and bias for each channel, 0 to 1."""
     distance: float
     """Trimmed mean distance of the seen surface from the proxy's, in diagonals of the lifted object's box."""
 

@@ -37,7 +37,7 @@ def search_pose(
     report: Callable[[float, str], None] = ignore_progress,
     near: Similarity | None = None,
 ) -> PoseSearchResult:
-    """Where the proxy belongs, from best to worst, and whether the best place is to be believed.
+    """The proxy's likely poses, from best to worst, and whether the best one is trusted.
 
     `mesh` is closed, its box is centred at the origin and has the diagonal 1. `starts` are poses to try besides.
     With `near`, a pose that a person gave, no others are tried but those around it, and the person is believed where

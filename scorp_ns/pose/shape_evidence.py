@@ -1,4 +1,4 @@
-"""What photographs say of a placed proxy's shape: outlines, free space beside them, and points of the surface.
+"""The photographs' evidence of a placed proxy's shape: outlines, free space beside them, and points of the surface.
 
 All of it is in the frame of the proxy at its place, whose box has the diagonal 1, and knows which photograph says it.
 """
@@ -41,7 +41,7 @@ class ShapeEvidence:
     directions: Float64[np.ndarray, "r 3"]
     """Of length 1."""
     ends: Float64[np.ndarray, " r"]
-    """How far a ray leads through free space; infinite for rays along the object's outline."""
+    """The length of a ray through free space; infinite for rays along the object's outline."""
     ray_sights: Int64[np.ndarray, " r"]
     pixels: Pixels
     num_sights: int
@@ -52,7 +52,7 @@ class ShapeEvidence:
         return len(self.points) < LEAST or len(self.ends) < LEAST
 
     def of(self, sights: np.ndarray) -> ShapeEvidence:
-        """What some of the photographs say."""
+        """The evidence of some of the photographs."""
         points, rays = np.isin(self.point_sights, sights), np.isin(self.ray_sights, sights)
         return replace(
             self,
@@ -68,7 +68,7 @@ class ShapeEvidence:
 
 
 def gather_shape_evidence(request: ProxyRequest, T_capture_proxy: Similarity, seed: int) -> ShapeEvidence | None:
-    """What the request's sights say; None where none of them shows the object."""
+    """The evidence of the request's windows; None where none of them shows the object."""
     T_capture_observed = frame_by_masks(request.windows)
     if T_capture_observed is None:
         return None

@@ -24,20 +24,20 @@ from scorp_ns.pose.distance_grid import DistanceGrid
 from scorp_ns.pose.shape_evidence import ShapeEvidence
 
 POINTS, OUTLINES, FREE = 0.1, 1.0, 1.5
-"""What each kind of evidence costs where nothing agrees.
+"""The cost of each kind of evidence where nothing agrees.
 
 Outlines are known to a third of a pixel. Depths of a trained scene are off by percents in hollows and on plain
 surfaces, all of them to the same side, and photographs that are left out of a fit cannot tell.
 """
 
 FIRST_SOFTNESS, LAST_SOFTNESS = 0.05, 0.015
-"""What counts as an outlier shrinks from the first to the last, in diagonals of the proxy."""
+"""The outlier distance shrinks from the first to the last, in diagonals of the proxy."""
 
 STRETCH_ROUNDS, BEND_ROUNDS = 25, 12
 """Steps of each fit."""
 
 STRETCH_PRICE, BEND_PRICE, DEPTH_PRICE = 0.008, 0.0009, 0.03
-"""What a stretch, a bend and a depth error of the typical size cost."""
+"""The costs of a stretch, a bend and a depth error of the typical size."""
 
 TYPICAL_DEPTH_ERROR, MOST_DEPTH_ERROR = 0.01, 0.05
 """Depths of trained scenes are all deeper or nearer than the surface by about the first, and by at most the second."""
@@ -59,7 +59,7 @@ class ShapeFit:
 
     warp: Warp
     deeper: float
-    """How much nearer to the cameras the surface is than depths say."""
+    """The distance by which the surface is nearer to the cameras than depths say."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Residuals:
 
     cost: float
     places: Float64[np.ndarray, "n 3"]
-    """Where they are measured, before the warp."""
+    """The points they are measured at, before the deformation."""
     values: Float64[np.ndarray, " n"]
     slopes: Float64[np.ndarray, "n 3"]
     """By where on the proxy as it was generated they are measured."""
@@ -152,7 +152,7 @@ def _bent(start: Warp, lattice: Lattice, unknowns: Float64[np.ndarray, " u"]) ->
 
 
 def _by_bend(found: Residuals, fit: ShapeFit, lattice: Lattice) -> sparse.csr_matrix:
-    """How residuals change with displacements of the nodes, and with the depth error in the last column."""
+    """The Jacobian of residuals by displacements of the nodes, and by the depth error in the last column."""
     nodes, shares = lattice.weights(fit.warp.stretched(found.places))
     number = len(nodes)
     columns = (3 * nodes[:, :, None] + np.arange(3)).reshape(number, 24)
@@ -164,7 +164,7 @@ def _by_bend(found: Residuals, fit: ShapeFit, lattice: Lattice) -> sparse.csr_ma
 
 
 def _by_depth(found: Residuals, fit: ShapeFit) -> Float64[np.ndarray, "n 1"]:
-    """How residuals change with the depth error; the bend's share in that is small, and left out."""
+    """The derivative of residuals by the depth error; the bend's share in that is small, and left out."""
     return ((found.slopes @ _linear(fit.warp)) * found.towards).sum(axis=1, keepdims=True)
 
 
@@ -196,7 +196,7 @@ def _descend(
 
 
 def _residuals(evidence: ShapeEvidence, grid: DistanceGrid, fit: ShapeFit, softness: float) -> Residuals:
-    """What does not agree yet."""
+    """The residuals."""
     seen = evidence.points + fit.deeper * evidence.towards
     is_outline = np.isinf(evidence.ends)
     deepest = _deepest(evidence, grid, fit.warp)
@@ -217,7 +217,7 @@ def _residuals(evidence: ShapeEvidence, grid: DistanceGrid, fit: ShapeFit, softn
 
 
 def _deepest(evidence: ShapeEvidence, grid: DistanceGrid, warp: Warp) -> Float64[np.ndarray, "r 3"]:
-    """Where each ray is deepest within the warped proxy, or nearest to it."""
+    """The deepest point of each ray within the deformed proxy, or the nearest to it."""
     origins, directions = evidence.origins, evidence.directions
     middle = -(origins * directions).sum(axis=1)
     half = np.sqrt(np.maximum(HALF**2 - (origins**2).sum(axis=1) + middle**2, 0.0))

@@ -35,7 +35,7 @@ SAMPLES = 4000
 
 @dataclass(frozen=True)
 class MendedShape:
-    """How a proxy is to be deformed, and where it belongs then."""
+    """The deformation of a proxy, and its pose then."""
 
     T_capture_proxy: Similarity
     warp: Warp
@@ -43,11 +43,11 @@ class MendedShape:
     T_mended_placed: Similarity
     """From the old proxy's place, in the old proxy's frame, to the frame of the new one."""
     cost_before: float
-    """How photographs that the shape was not fitted to disagree with it, 0 where they agree."""
+    """The disagreement of photographs that the shape was not fitted to, 0 where they agree."""
     cost_after: float
 
     def apply(self, vertices: Float64[np.ndarray, "v 3"]) -> Float64[np.ndarray, "v 3"]:
-        """Where points of the old proxy are on the new one, whose frame is as near to the old one's as can be."""
+        """Points of the old proxy on the new one, whose frame is as near to the old one's as can be."""
         return self.T_mended_placed.apply(torch.from_numpy(self.warp.push(vertices))).numpy()
 
     @property
@@ -58,7 +58,7 @@ class MendedShape:
 
     @property
     def largest_bend(self) -> float:
-        """How far the bend moves anything at most, in diagonals of the proxy."""
+        """The largest displacement of the bend, in diagonals of the proxy."""
         return self.warp.largest_bend
 
 
@@ -70,7 +70,7 @@ def mend_shape(
     seed: int,
     report: Callable[[float, str], None] = ignore_progress,
 ) -> MendedShape | None:
-    """How the proxy is to be deformed; None where it is best left as it is. The mesh is closed."""
+    """The deformation of the proxy; None where it is best left as it is. The mesh is closed."""
     evidence = gather_shape_evidence(request, T_capture_proxy, seed)
     if not (config.stretch or config.bend) or evidence is None or evidence.num_sights < config.least_sights:
         return None
@@ -118,7 +118,7 @@ class _Fitting:
         return [fit.warp for fit in fits]
 
     def costs(self, evidence: ShapeEvidence) -> list[float]:
-        """How one half of the photographs disagrees with shapes that are fitted to the other; the mean of both ways."""
+        """The disagreement of one half of the photographs with shapes fitted to the other; the mean of both ways."""
         sights = np.arange(evidence.num_sights)
         rows = []
         for half in (0, 1):

@@ -1,4 +1,4 @@
-"""What a proxy truly covers of a view: its Gaussians spread beyond the surface they stand for."""
+"""Exact silhouettes of proxies' surfaces, beyond which their Gaussians spread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scorp_ns.pose.render_score import BEHIND
 from scorp_ns.surfaces.queries import SurfaceQueries
 
 AGREEING = 0.02
-"""Where a rendered weight differs by less than this from what a mask says, the surface is not asked."""
+"""The surface is not asked where a rendered weight differs from the mask by less than this."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def silhouette(
 def _depths(
     surface: SurfaceQueries, T_world_proxy: Similarity, view: MaskedView, is_asked: Bool[Tensor, "h w"]
 ) -> Float[Tensor, " n"]:
-    """How deep the surface lies in some pixels; infinite where it is not met."""
+    """The depths of the surface in some pixels; infinite where it is not met."""
     camera, inverse = view.camera.exact(), T_world_proxy.inverse()
     columns, rows = (centers[is_asked.cpu()] for centers in camera.pixel_centers())
     local = camera.local_directions(columns, rows)

@@ -1,4 +1,4 @@
-"""How deep the object's surface lies in a sight, by its own Gaussians where they show it."""
+"""The depth of the object's surface in a window, by its own Gaussians where they show it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SOFT = 0.05
 
 @kernel
 def outermost(R, normal, corners):
-    """How far the turned hull reaches along a normal, and the number of the corner that does."""
+    """The support of the turned hull along a normal, and the number of its corner."""
     x = R[0, 0] * normal[0] + R[1, 0] * normal[1] + R[2, 0] * normal[2]
     y = R[0, 1] * normal[0] + R[1, 1] * normal[1] + R[2, 1] * normal[2]
     z = R[0, 2] * normal[0] + R[1, 2] * normal[1] + R[2, 2] * normal[2]
@@ -39,7 +39,7 @@ def touch_planes(R, planes, corners, touched):
 
 @kernel
 def cost_of_touch(R, s, t, corners, planes, offsets):
-    """How far the planes are from touching the hull, softly: 0 where all touch, 1 where none nearly does."""
+    """The robust distance of the planes from touching the hull: 0 where all touch, 1 where none nearly does."""
     cost = 0.0
     for i in range(len(planes)):
         reach, _ = outermost(R, planes[i], corners)

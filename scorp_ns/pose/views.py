@@ -21,7 +21,7 @@ SMALLEST_PART = 0.05
 """Parts of a mask smaller than this share of its largest one are dirt."""
 
 DEPTH_WEIGHT = 0.03
-"""How much the depth of one sight says of where the object is, beside the direction to it."""
+"""The weight of one window's depth for the object's place, beside the direction to it."""
 
 SOFT, ROUNDS = 0.1, 8
 """A direction that misses the object by so many of its sizes counts half, and how often that is looked at anew."""
@@ -39,7 +39,7 @@ class View:
     origin: Float64[np.ndarray, " 3"]
     """The camera's position in this frame."""
     size: float
-    """What is 1 in this frame, in the capture's units."""
+    """The unit of this frame, in the capture's units."""
 
     def with_surface(self, gaussians: Gaussians) -> View:
         """The view with better depths where it shows the object."""

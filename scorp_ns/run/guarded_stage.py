@@ -102,7 +102,7 @@ class GuardedStage(ObjectStage):
         return True if self.worked else None
 
     def facts(self, run: Run, name: str) -> StageFacts:
-        """What the stage told of its work on the object as it is now."""
+        """The facts of the stage's work on the object as it is now."""
         worked = self.worked.get(name)
         if worked is None or worked.on != (self._numbers(run, name) or []):
             return self.stage.text.facts(state=SKIPPED, reason=self.fault or reason_for_nothing(run, name))
@@ -114,7 +114,7 @@ class GuardedStage(ObjectStage):
         self._tell(run)
 
     def state(self, run: Run) -> dict[str, Any]:
-        """What the stage did, and what it keeps itself."""
+        """The stage's work, and the state that it keeps itself."""
         own = self._asked("state", lambda: checked_state(self.stage.state(run)), None)
         self._tell(run)
         worked = {name: {"on": one.on, "facts": plain_json(one.facts)} for name, one in self.worked.items()}

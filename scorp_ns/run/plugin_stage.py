@@ -45,7 +45,7 @@ class PluginStage:
         """At the end of the run: print or write more than the report has."""
 
     def state(self, run: Run) -> dict[str, Any] | None:
-        """What checkpoints keep besides the facts, in plain types and tensors; None for nothing."""
+        """The state that checkpoints keep besides the facts, in plain types and tensors; None for none."""
         return None
 
     def load_state(self, run: Run, state: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ from scorp_ns.scene.composite import ONLY_AFTER, ONLY_BEFORE
 from scorp_ns.scene.records import Placed, Placement, Refused
 
 REPORT_FILE, PAGE_FILE = "report.json", "report.html"
-"""What is written beside the run's configuration."""
+"""The files written beside the run's configuration."""
 
 PACKAGES = ("nerfstudio", "torch", "gsplat", "numba")
 """Whose versions are told, beside our own and Python's."""

@@ -49,7 +49,7 @@ class Regenerate:
 
 @dataclass(frozen=True)
 class Keep:
-    """What was done to an object at the viewer already shall last: a complete run stores nothing by itself."""
+    """A change of an object that was made at the viewer already shall last: a complete run stores nothing by itself."""
 
     name: str
 

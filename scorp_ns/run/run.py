@@ -24,12 +24,12 @@ from scorp_ns.scene.picks import Pick
 from scorp_ns.schedule import Schedule
 
 FOLDER = "scorp"
-"""Where, in a run's folder, all that is written of objects lies."""
+"""The folder of objects' files within a run's own."""
 
 
 @dataclass
 class Training:
-    """What a run has while it is trained, or could be trained on."""
+    """The part of a run that exists while it is trained, or could be trained on."""
 
     schedule: Schedule
     seed: int
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def in_training(self) -> Training:
-        """What training has; stages work only while a run is trained."""
+        """The training part; stages work only while a run is trained."""
         assert self.training is not None
         return self.training
 

@@ -86,7 +86,7 @@ def _copied(store: torch.nn.Module) -> dict[str, Any]:
 
 
 def _faults(run: Run, before: dict[str, Tensor]) -> Iterator[str]:
-    """What a run cannot go on with, the simplest first: each is told only where those before it are not the case."""
+    """The faults that a run cannot go on with, the simplest first, which later ones presume absent."""
     model, optimizers = run.model, run.in_training.optimizers
     parameters = dict(model.gauss_params.items())
     if _shapes(parameters) != _shapes(before):

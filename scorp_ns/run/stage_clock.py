@@ -1,4 +1,4 @@
-"""What each stage of a run costs: seconds, and the most memory in use."""
+"""The cost of each stage of a run: seconds, and the most memory in use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from scorp_ns.json_files import write_json
 
 SAMPLE_EVERY_S = 0.1
-"""How often main memory is looked at; shorter peaks may be missed."""
+"""The time between looks at main memory; shorter peaks may be missed."""
 
 MEGABYTE = 1e6
 

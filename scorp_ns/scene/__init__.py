@@ -1,1 +1,1 @@
-"""What a run knows of its objects, typed, through densification and checkpoints."""
+"""The state of a run's objects, typed, through densification and checkpoints."""

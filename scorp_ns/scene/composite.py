@@ -14,7 +14,7 @@ from scorp_ns.products import ComposedObject, LiftedObject
 from scorp_ns.scene.records import VERSION, ComposedRecord, composed_from_state, composed_to_state, version_of
 
 ALWAYS, ONLY_BEFORE, ONLY_AFTER = 0, 1, 2
-"""When a Gaussian is part of the scene: what was lifted and goes is there before, what comes from proxies after."""
+"""The times at which a Gaussian is part of the scene: lifted ones that go before composing, proxies' after."""
 
 COLORS = ("features_dc", "features_rest")
 """The parameters that go on learning once the scene is composed."""
@@ -24,7 +24,7 @@ PER_GAUSSIAN = ("layers", *COLORS)
 
 
 class SceneComposite(torch.nn.Module):
-    """How a scene's objects were composed. Empty until one is."""
+    """The composed objects of a scene. Empty until one is composed."""
 
     layers: Int8[Tensor, " n"]
     """ALWAYS, ONLY_BEFORE or ONLY_AFTER."""

@@ -22,7 +22,7 @@ class Pick:
 
     name: str
     point: tuple[float, float, float]
-    """Where the click hit."""
+    """The point that the click hit."""
     reach: float
     """The object ends within this distance of the point."""
 
@@ -41,7 +41,7 @@ def write_picks(folder: Path, picks: Sequence[Pick]) -> None:
 
 
 def read_picks(folder: Path) -> tuple[Pick, ...]:
-    """What `write_picks` wrote; nothing where there is no file."""
+    """The picks that `write_picks` wrote; none where there is no file."""
     path = folder / PICKS_FILE
     if not path.exists():
         return ()

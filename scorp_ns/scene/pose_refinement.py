@@ -24,7 +24,7 @@ class PoseRefinement(torch.nn.Module):
     """The poses that learn now. Mostly there are none."""
 
     changes: Float[Parameter, "k 7"]
-    """How far each has come."""
+    """The change of each pose."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,16 +42,16 @@ class PoseRefinement(torch.nn.Module):
         return bool(self._starts)
 
     def start(self, name: str) -> Similarity:
-        """Where a proxy started from."""
+        """The pose that a proxy started from."""
         return self._starts[name]
 
     def change(self, name: str) -> Float[Tensor, " 7"]:
-        """How far a proxy has come."""
+        """The change of a proxy's pose."""
         return self.changes[self.names.index(name)]
 
     @property
     def usable_changes(self) -> Float[Tensor, "k 7"]:
-        """How far each has come; nowhere for those that diverged."""
+        """The change of each pose; none for those that diverged."""
         return torch.where(self._diverged[:, None], torch.zeros_like(self.changes), self.changes)
 
     def has_diverged(self, name: str) -> bool:

@@ -87,7 +87,7 @@ class VisibleGaussians(SplatfactoModel):
         return {name: value[rows] for name, value in parameters.items()}, labels[rows], visibility[rows]
 
     def _learning_parameters(self) -> dict[str, Tensor]:
-        """What is rendered in training: once composed, only colours learn, those of proxies alike from all sides.
+        """Parameters rendered in training: once composed, only colours learn, those of proxies alike from all sides.
 
         What fills in what no photograph sees keeps its colour: the little that shines through to a photograph says
         nothing of it, and Adam takes steps as large as any from the smallest gradients.
@@ -107,7 +107,7 @@ class VisibleGaussians(SplatfactoModel):
         return {name: value[layers != ONLY_BEFORE] for name, value in (frozen | learning).items()}
 
     def _shown_rows(self, show: str) -> Bool[Tensor, " n"] | None:
-        """Which rows are to be shown; None for all."""
+        """The mask of rows that are to be shown; None for all."""
         layers = self.scene_composite.layers
         if show in (BEFORE, AFTER):
             return None if len(layers) == 0 else layers != (ONLY_AFTER if show == BEFORE else ONLY_BEFORE)
@@ -159,5 +159,5 @@ class VisibleGaussians(SplatfactoModel):
 
     @property
     def features_rest(self) -> Tensor:
-        """How colours depend on the view."""
+        """The dependence of colours on the view."""
         return self._shown("features_rest")

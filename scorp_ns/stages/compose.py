@@ -84,7 +84,7 @@ def compose(
 
 
 def _evidence(proxy: Proxy, placed: Similarity, sights: Sequence[ObjectCrop], config: ComposeConfig) -> SurfaceEvidence:
-    """What photographs say of the proxy's surface, which is placed in the capture."""
+    """The photographs' evidence for the proxy's surface, which is placed in the capture."""
     surface = proxy.gaussians.to("cpu")
     normals = (normals_of(surface).double() @ placed.rotation.T).float()
     return gather_evidence(placed.apply(surface.means), normals, sights, config.tolerance * placed.scale)
@@ -117,7 +117,7 @@ def _objections(
     sights: Sequence[ObjectCrop],
     cameras: Sequence[Camera],
 ) -> Float[Tensor, " n"]:
-    """How much photographs object to each Gaussian of the scene and then of what fills the object, standing in it.
+    """The photographs' objections to each Gaussian of the scene, and then of the fill standing in it.
 
     Of the object's own ones that stand out of its proxy a trace is left, so that photographs may ask for more of them.
     """

@@ -29,7 +29,7 @@ Progress = Callable[[Sequence[CapturedView], str], Iterable[CapturedView]]
 
 @dataclass(frozen=True)
 class Scene:
-    """What objects are lifted from."""
+    """The scene that objects are lifted from."""
 
     gaussians: Gaussians
     views: Sequence[CapturedView]
@@ -38,7 +38,7 @@ class Scene:
 
     @property
     def up(self) -> Float[Tensor, " 3"]:
-        """Where up is, in the world frame."""
+        """The up direction in the world frame."""
         return up_direction(torch.stack([view.viewmat for view in self.views]).cpu())
 
 
@@ -84,7 +84,7 @@ def lift_at_point(
     reach: float,
     config: LiftConfig,
 ) -> PickedObject:
-    """What stands at a point of the world frame, which `label` shall stand for; a PickError says why nothing does.
+    """The object at a point of the world frame, which `label` shall stand for; a PickError says why there is none.
 
     It ends within `reach` of the point. The Gaussians that `labels` gives to other objects stay with them.
     """
@@ -112,7 +112,7 @@ def show_objects(
 
 
 def _with_picked(view: CapturedView, label: int, grown: Int16[Tensor, "h w"] | None) -> CapturedView:
-    """A view whose labels know the picked object; where nothing was grown, nobody knows whether it shows the object."""
+    """A view whose labels know the picked object; where nothing was grown, they are unknown."""
     if grown is None:
         grown = torch.full((view.height, view.width), UNKNOWN, dtype=torch.int16)
     grown = torch.where(grown > 0, label, grown).short()

@@ -30,7 +30,7 @@ class PlacingError(ScorpError):
         super().__init__(found, needed, do)
         self.confidence = confidence
         self.T_world_refused = T_world_refused
-        """Where the proxy fits best all the same, for people to look at; None where nothing could be compared."""
+        """The best pose all the same, for people to look at; None where nothing could be compared."""
 
     def __reduce__(self) -> tuple[type[ScorpError], tuple[Any, ...]]:
         return type(self), (self.found, self.needed, self.do, self.confidence, self.T_world_refused)
@@ -38,16 +38,16 @@ class PlacingError(ScorpError):
 
 @dataclass(frozen=True)
 class PlacedProxy:
-    """Where a proxy belongs."""
+    """The pose of a proxy."""
 
     T_world_proxy: Similarity
     confidence: Mapping[str, float]
-    """How well it agrees with the photographs there."""
+    """Its agreement with the photographs there."""
 
 
 @dataclass(frozen=True)
 class FeatureMatching:
-    """Who matches photographs with renders of proxies, and how many."""
+    """The matcher of photographs with renders of proxies, and its settings."""
 
     matcher: Matcher
     config: MatchingConfig

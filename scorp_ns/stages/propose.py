@@ -42,7 +42,7 @@ def request_proxy(
     capture_to_world: Similarity,
     seed: int,
 ) -> ProxyRequest:
-    """What a generator is told of a lifted object: everything in the capture's frame."""
+    """The request that tells a generator of a lifted object: everything in the capture's frame."""
     own = depths.gaussians[one.indices.to(depths.gaussians.means.device)]
     to_capture = capture_to_world.inverse()
     if views:
@@ -121,7 +121,7 @@ def propose(
 def _proxy_of(
     asset: ProxyAsset, request: ProxyRequest, capture_to_world: Similarity, config: FieldConfig, work: Work
 ) -> Proxy:
-    """What a generator's reply is made into."""
+    """The proxy made of a generator's reply."""
     work.check(request.name)
     shape = canonicalise(asset, request.name)
     work.check(request.name)
@@ -145,5 +145,5 @@ def _proxy_of(
 
 
 def _plain(value: Any) -> float | str:
-    """What checkpoints and JSON can hold, of what a foreign package tells."""
+    """A foreign package's value as checkpoints and JSON can hold it."""
     return float(value) if isinstance(value, Real) else str(value)

@@ -71,7 +71,7 @@ def tune(
 
 @dataclass(frozen=True)
 class _Look:
-    """What photographs show of a proxy's surface Gaussians, one after the other."""
+    """A proxy's surface Gaussians in the photographs."""
 
     points: Float[Tensor, "n 3"]
     normals: Float[Tensor, "n 3"]
@@ -83,7 +83,7 @@ class _Look:
     observed: Float[Tensor, "n 3"]
     """Mean colours in the photographs; black where none sees the point."""
     trust: Float[Tensor, " n"]
-    """How well photographs see the point together, from 0 to less than 1."""
+    """The weight with which photographs see the point together, from 0 to less than 1."""
     gains: Float[Tensor, "views 3"]
     """By how much each photograph is brighter than their mean."""
 
@@ -132,7 +132,7 @@ def _tuned_field(
 def _evidence(
     seen: _Look, sights: Sequence[ObjectCrop], colors: Mapping[str, Float[Tensor, "n 3"]]
 ) -> dict[str, float]:
-    """How far each step's colours are from the photographs, what share these see, and how unlike exposures are."""
+    """The error of each step's colours, the share that photographs see, and the range of exposures."""
     return {
         **{f"error_{step}": photographic_error(seen.surface, of, sights, seen.gains) for step, of in colors.items()},
         "seen": float((seen.trust > 0).float().mean()),

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 NeedsSplit = Callable[
     [Float64[np.ndarray, "v 3"], Float64[np.ndarray, "v k"], Int64[np.ndarray, "f 3"]], Bool[np.ndarray, "f 3"]
 ]
-"""Which edges of triangles shall be split: the k-th runs from corner k to the next."""
+"""The mask of triangles' edges to be split: the k-th runs from corner k to the next."""
 
 MOST_ROUNDS = 24
 """Each halves edges; from the diagonal down to float32's precision there is no more to halve."""

@@ -1,1 +1,1 @@
-"""What nerfstudio's viewer shows of objects, and lets people do to them."""
+"""The tab of nerfstudio's viewer in which people see objects and correct them."""

@@ -94,7 +94,7 @@ class CameraChoice:
         return {frame.name: number for number, frame in enumerate(frames)}
 
     def _place_of(self, number: int) -> tuple[Float64[Tensor, "3 3"], Float64[Tensor, " 3"], float]:
-        """How a training camera is turned, with z forward, where it stands, and how far it opens up and down."""
+        """The rotation (z forward), position and vertical field of view of a training camera."""
         camera = self._run.data.train_dataset.cameras[number]
         T_camera_world = viewmats_from_camera_to_worlds(camera.camera_to_worlds[None].double().cpu())[0]
         rotation = T_camera_world[:3, :3].T
@@ -102,7 +102,7 @@ class CameraChoice:
         return rotation, -rotation @ T_camera_world[:3, 3], fov
 
     def _jump(self, client: ClientHandle | None, is_behind: bool) -> None:
-        """Let somebody look from the chosen photograph's camera, or from the other side of the object."""
+        """Let a person look from the chosen photograph's camera, or from the other side of the object."""
         name, number = self._session.choice.name, self._numbers.get(self._views.value)
         if name is None or number is None or client is None:
             self._session.notify("Choose an object that has views first.")

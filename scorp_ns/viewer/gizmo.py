@@ -74,7 +74,7 @@ class Gizmo:
         )
 
     def _moved(self) -> None:
-        """Tell where somebody dragged the gizmo."""
+        """Tell where the gizmo was dragged to."""
         handle = self._handle
         if handle is not None:
             position = torch.tensor(handle.position, dtype=torch.float64) / VISER_NERFSTUDIO_SCALE_RATIO

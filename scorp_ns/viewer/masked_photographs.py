@@ -46,7 +46,7 @@ class MaskedPhotographs:
 
 
 def _distance(viewmat: Tensor, other: Tensor) -> float:
-    """How different cameras look: how far one stands from the other, and more if it looks elsewhere."""
+    """A measure of two cameras' difference: their distance, and more if they look elsewhere."""
     position, other_position = (-one[:3, :3].T @ one[:3, 3] for one in (viewmat, other))
     return float(((position - other_position).norm() + NOTHING) * (2 - viewmat[2, :3] @ other[2, :3]))
 

@@ -30,7 +30,7 @@ class ObjectChoice:
         self._count()
 
     def _count(self) -> None:
-        """Count what belongs to each object. Whoever changes that calls this, while nobody else can."""
+        """Count each object's Gaussians; called by the thread that changes them."""
         objects = map(self._model.scene_composite.shown, self._model.scene_objects.objects())
         self._numbers = {one.name: len(one.indices) for one in objects}
 
@@ -51,7 +51,7 @@ class ObjectChoice:
         self._session.choose(name if name in self._model.scene_objects.names else None)
 
     def _picture(self, name: str) -> str | None:
-        """The picture of an object; None for one whose views nobody has looked for in this process."""
+        """The picture of an object; None for one whose views were not looked for in this process."""
         views = self._model.scene_objects.views.get(name)
         if not views:
             return None

@@ -22,20 +22,20 @@ MOST_PICTURES = 4
 """So many pictures stand in a row, which the viewer stretches or shrinks to its own width."""
 
 BACKGROUND = (36, 36, 36)
-"""What shows around an object in its picture, as around everything in the viewer's panel."""
+"""The colour around an object in its picture, as around everything in the viewer's panel."""
 
 NO_OBJECTS = "No objects yet."
 
 
 @dataclass(frozen=True)
 class ObjectStatus:
-    """What is known of one object, in words."""
+    """One object in words."""
 
     name: str
     stage: str
-    """How far it has come."""
+    """The last stage that it came through."""
     confidence: str
-    """What speaks for its proxy and its place; empty without any."""
+    """The evidence for its proxy and its pose; empty without any."""
     reasons: tuple[str, ...]
     """Why it came no further."""
 

@@ -23,7 +23,7 @@ GOLDEN = 0.618
 
 
 class ObjectMarkers:
-    """What marks the objects; it can be switched off."""
+    """The markers of objects; they can be switched off."""
 
     def __init__(self, scene: SceneApi) -> None:
         self._scene = scene

@@ -93,7 +93,7 @@ class ObjectPicking:
         self._tell(f"'{name}' is an object now, of {counted(number, 'Gaussian')}.")
 
     def _pick_at(self, name: str, click: ViewerClick) -> Pick:
-        """What a click means, in the frame of the capture."""
+        """The pick of a click, in the frame of the capture."""
         origin, direction = (torch.tensor(value, dtype=torch.float32) for value in (click.origin, click.direction))
         hit = hit_point(self._model.scene, origin, direction)
         if hit is None:

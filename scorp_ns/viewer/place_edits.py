@@ -1,4 +1,4 @@
-"""How somebody changes where a proxy stands: by numbers, by mirrors, or with a gizmo, which knows proper turns only."""
+"""Edits of a proxy's pose: by numbers, by mirrors, or with a gizmo, which knows proper rotations only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def proper_rotation(pose: Similarity) -> Float64[Tensor, "3 3"]:
 
 
 def mirror_of(pose: Similarity) -> Float64[Tensor, "3 3"]:
-    """What a pose does before it turns, moves and resizes: nothing, or mirror x."""
+    """The mirror of a pose, applied before its rotation: the identity, or x reversed."""
     return _mirror(0) if pose.is_mirrored else torch.eye(3, dtype=torch.float64)
 
 

@@ -1,4 +1,4 @@
-"""What the viewer's pictures show, which training and nerfstudio's other tools never see."""
+"""The pictures of the viewer, which training and nerfstudio's other tools never see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scorp_ns.viewer.masked_photographs import MaskedPhotographs
 from scorp_ns.viewer.object_markers import color_of
 
 TINT = 0.6
-"""How much of an object's own colour gives way to that of its label."""
+"""The share of an object's own colour that gives way to its label's."""
 
 DIVIDER = (1.0, 0.83, 0.41)
 """The colour of the line between two halves, which is that of the viewer's buttons."""
@@ -31,7 +31,7 @@ GREY = 0.5
 
 
 class Shown(str, Enum):
-    """Which Gaussians a picture shows; the values are what people read."""
+    """The Gaussians of a picture; the values are the texts in the panel."""
 
     SCENE = "scene"
     BEFORE = "scene before"
@@ -45,7 +45,7 @@ class Shown(str, Enum):
 
 
 class Colors(str, Enum):
-    """What the colours of a picture mean; the values are what people read."""
+    """The meanings of a picture's colours; the values are the texts in the panel."""
 
     PHOTOGRAPHED = "as photographed"
     LABELS = "tinted by object"
@@ -54,18 +54,18 @@ class Colors(str, Enum):
 
 @dataclass(frozen=True)
 class ViewChoice:
-    """What somebody chose to see."""
+    """The view that a person chose."""
 
     shown: Shown = Shown.SCENE
     colors: Colors = Colors.PHOTOGRAPHED
     name: str | None = None
     """The chosen object."""
     split: float = 0.5
-    """Where a divided picture changes from before to after, as a share of its width."""
+    """The place at which a divided picture changes from before to after, as a share of its width."""
     draft: Similarity | None = None
-    """Where the chosen object's proxy stands while somebody moves it."""
+    """The pose of the chosen object's proxy while it is moved by hand."""
     photographs: MaskedPhotographs | None = None
-    """What the capture shows."""
+    """The photographs with their masks."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class LabelledGaussians:
 
 
 def render_choice(model: ScorpModel, choice: ViewChoice, camera: Cameras) -> dict[str, Tensor]:
-    """What a camera sees of what somebody chose to see; of the scene, where that is not there."""
+    """The outputs of a camera for the chosen view; of the scene, where that is not there."""
     if choice.shown == Shown.MASKS and choice.photographs is not None:
         outputs = render_choice(model, replace(choice, shown=Shown.SCENE), camera)
         return outputs | {"rgb": choice.photographs.over(outputs["rgb"], camera)}
@@ -134,7 +134,7 @@ def _shown(model: ScorpModel, show: str) -> LabelledGaussians:
 
 
 def _proxy(model: ScorpModel, name: str, draft: Similarity | None) -> LabelledGaussians | None:
-    """The surface of a proxy where it stands, or where somebody moves it; None without one or a place for it."""
+    """The surface of a proxy at its pose, or where it is moved by hand; None without either."""
     if name not in model.scene_proxies.names:
         return None
     proxy = model.scene_proxies.proxy(name)
@@ -161,7 +161,7 @@ def _part(camera: Cameras, first: int, last: int) -> Cameras:
 
 
 def _painted(rows: LabelledGaussians, choice: ViewChoice, sh_degree: int) -> dict[str, Tensor]:
-    """The parameters in the colours that somebody chose."""
+    """The parameters in the chosen colours."""
     if choice.colors == Colors.PHOTOGRAPHED:
         return rows.parameters
     features = rows.parameters["features_dc"]

@@ -7,7 +7,7 @@ from scorp_ns.viewer.session import Session
 
 
 class ShowChoice:
-    """What is shown, in which colours, and where a divided picture is divided."""
+    """The choice of the Gaussians shown, of their colours, and of the place where a picture is divided."""
 
     def __init__(self, session: Session) -> None:
         gui = session.server.gui
