@@ -19,7 +19,7 @@ from scorp_ns.products import Proxy
 def errors_of_pose(proxy: Proxy, assets: Path, mesh: Path | None, capture_to_world: Similarity) -> dict[str, float]:
     """Errors of the proxy's place; none where it has no place, or no truth lies beside its asset.
 
-    `mesh` is the object's true surface, in the capture frame. Where nobody has one, the proxy in its true place tells
+    `mesh` is the object's true surface, in the capture frame. Without one, the proxy in its true place tells
     where the object is and how large.
     """
     path = truth_file(find_asset(assets, proxy.name))

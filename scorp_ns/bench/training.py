@@ -35,7 +35,7 @@ def train(plan: BenchPlan, way: Refinement, capture: Path, seed: int, folder: Pa
     """Train on the capture, and go on with an interrupted run if there is one; the run's config.yml.
 
     The run in the folder `origin`, if it is another one, has trained the scene: it is taken over from there, as long
-    as nobody has removed it.
+    as it was not removed.
     """
     run, fork = _run_folder(plan, folder), _fork(plan)
     checkpoints = run / "nerfstudio_models"

@@ -26,7 +26,7 @@ def measure_objections(
     """The growth of the photographs' error by each Gaussian, per pixel that it covers; below 0 where it is needed.
 
     It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `cameras` are
-    the sights' in the frame of the scene. Where somebody else's pixels are, nobody objects.
+    the sights' in the frame of the scene. Pixels of other objects have no say.
     """
     opacities = scene.opacities.detach().clone().requires_grad_()
     weights = torch.zeros_like(scene.opacities)

@@ -89,9 +89,9 @@ def score_view(
     full_psnr = min(PERFECT_DB, float(psnr(whole, photograph)))
     if view.labels is None or not labels:
         return ViewScores(view.name, alone=None, context=None, full_psnr=full_psnr, objects={})
-    ids, nobody = view.labels.to(device), torch.zeros(view.labels.shape, dtype=torch.bool)
+    ids, nothing = view.labels.to(device), torch.zeros(view.labels.shape, dtype=torch.bool)
     mask = torch.isin(ids, torch.tensor(labels, dtype=ids.dtype, device=device))
-    covered = torch.stack([hidden.get(label, nobody).to(device) for label in labels]).any(dim=0)
+    covered = torch.stack([hidden.get(label, nothing).to(device) for label in labels]).any(dim=0)
     # Where one target hides another, the mask shows a target all the same.
     counts = ~(covered & ~mask) & (ids >= 0)
     rendered, alpha = render_on(scene.of(labels), view, WHITE)
@@ -103,7 +103,7 @@ def score_view(
         objects={
             label: scores
             for label in labels
-            if (scores := _score_object(scene, view, label, photograph, ids, hidden.get(label, nobody))) is not None
+            if (scores := _score_object(scene, view, label, photograph, ids, hidden.get(label, nothing))) is not None
         },
     )
 

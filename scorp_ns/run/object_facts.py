@@ -8,7 +8,7 @@ from scorp_ns.scene.records import Refused
 EARLIER = "An earlier stage has nothing to go on with."
 LOST = "Training removed all of its Gaussians after it was lifted."
 NOT_YET = "The run ended before its time came."
-REJECTION = "Somebody decided at the viewer that it keeps what was lifted of it."
+REJECTION = "It was decided at the viewer that it keeps what was lifted of it."
 """Reasons why a stage has done nothing, or has nothing left."""
 
 

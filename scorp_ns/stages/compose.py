@@ -135,7 +135,7 @@ def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:
 def _pose(proxy: Proxy) -> Similarity:
     if proxy.T_world_proxy is None:
         raise CompositionError(
-            f"Nobody knows where the proxy of '{proxy.name}' belongs.",
+            f"The proxy of '{proxy.name}' has no place.",
             "A proxy needs its place before it can fill in what was not photographed.",
             "Use a generator that tells the place, such as symmetry.",
         )

@@ -45,7 +45,7 @@ def tune(
     """The colours of a placed proxy that match the photographs; a CompositionError says why there are none."""
     if proxy.T_world_proxy is None:
         raise CompositionError(
-            f"Nobody knows where the proxy of '{proxy.name}' belongs.",
+            f"The proxy of '{proxy.name}' has no place.",
             "A proxy needs its place before it can be compared with photographs.",
             "Use a generator that tells the place, or another proxy.",
         )
