@@ -64,12 +64,12 @@ class ComposedNumbers:
     filled_share: Annotated[Real, "share of the proxy's surface that is added"] = None
 
 
-class GeometryScores(_scores("distances to the true surface")):
+class GeometryFacts(_scores("distances to the true surface")):
     """The surface against the true one."""
 
 
 @dataclass(frozen=True)
-class PoseErrors:
+class PoseFacts:
     """The proxy's place against the true one."""
 
     rotation_deg: Annotated[Real, "rotation error, modulo declared symmetries"] = None
@@ -84,8 +84,8 @@ class ObjectResult(_sets("the object")):
     lift: LiftedNumbers | None = None
     proxy: ProxyNumbers | None = None
     composite: ComposedNumbers | None = None
-    geometry: GeometryScores | None = None
-    pose: PoseErrors | None = None
+    geometry: GeometryFacts | None = None
+    pose: PoseFacts | None = None
     failed: Annotated[Text, "why the object has no result, or none from some seeds"] = None
 
 

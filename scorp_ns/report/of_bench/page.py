@@ -34,7 +34,7 @@ from scorp_ns.report.of_bench.tables import (
 
 
 @dataclass(frozen=True)
-class Picture:
+class ViewPicture:
     """One picture of a view, or what stands in the place of one that there is not."""
 
     name: str
@@ -49,7 +49,7 @@ class Figure:
     """The pictures of a view."""
 
     title: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[ViewPicture]
 
 
 PLOTTED_SETS = (ALONE, "back", "in_arc", "training")
@@ -149,7 +149,7 @@ def _figure(row: Mapping[str, str], folder: Path) -> Figure:
         caption = "error before" if name == "error" and row.get("error_after") else name.replace("_", " ")
         source = embedded_file(folder / row[name])
         said = f"{caption}, {row['view']}, {row['set']}".replace("_", " ")
-        pictures.append(Picture(name, caption, f"{row[name]} is not there" if source is None else said, source))
+        pictures.append(ViewPicture(name, caption, f"{row[name]} is not there" if source is None else said, source))
     return Figure(row["view"], pictures)
 
 
