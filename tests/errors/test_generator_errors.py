@@ -62,7 +62,7 @@ def program_fault(name: str, lines: str, kept: bool = True, **settings: Any) -> 
     """Register a program of Python that fails."""
 
     def apply(folder: Path) -> object:
-        words = shlex.join([sys.executable, "-c", "import sys,time;job=sys.argv[1];" + lines])
+        words = shlex.join([sys.executable, "-u", "-c", "import sys,time;job=sys.argv[1];" + lines])
         keep_jobs = folder / "jobs" if kept else None
         config = CommandConfig(f"{words} {{job}}", keep_jobs=keep_jobs, **settings)
         return config.build().generate(REQUEST, Work())

@@ -132,6 +132,7 @@ def test_tools_show_what_the_run_was_told_to_show(composed: tuple[Path, torch.Te
         config.write_text(text)
 
 
+@pytest.mark.slow
 def test_scenes_that_shall_be_kept_are_until_a_proxy_is_made_anew(
     capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -163,6 +163,7 @@ def test_a_resumed_run_keeps_what_people_decided_and_takes_new_wishes(
     assert model.gauss_params["means"].isfinite().all()
 
 
+@pytest.mark.slow
 def test_another_generator_makes_the_proxy_that_is_composed(
     capture: Path, corrected: tuple[Path, list[str], Similarity], tmp_path: Path
 ):

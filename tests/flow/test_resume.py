@@ -113,7 +113,14 @@ def uninterrupted_scene(capture: Path, tmp_path_factory: pytest.TempPathFactory)
     return last_checkpoint(output, SCENE_STAGES)
 
 
-@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS.keys())
+NIGHTLY = ("while objects are composed", "after objects were composed")
+"""Kills whose runs take long: others of each kind are tested always."""
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [pytest.param(kill, id=name, marks=[pytest.mark.slow] if name in NIGHTLY else []) for name, kill in KILLS.items()],
+)
 def test_a_killed_run_resumes_to_the_same_result(
     kill: str, capture: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ):

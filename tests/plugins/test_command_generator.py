@@ -58,7 +58,7 @@ def program(tmp_path: Path) -> Program:
         script = tmp_path / "program.py"
         start = "import os, pathlib, signal, subprocess, sys, time\njob, result = map(pathlib.Path, sys.argv[1:3])\n"
         script.write_text(f"{start}TRIANGLE = {TRIANGLE!r}\n{dedent(lines)}")
-        words = shlex.join([sys.executable, str(script)])
+        words = shlex.join([sys.executable, "-u", str(script)])
         settings = {"result": "ply", "keep_jobs": tmp_path / "jobs", **settings}
         return CommandConfig(f"{words} {{job}} {{result}} {arguments}", **settings)  # type: ignore[arg-type]
 
