@@ -19,7 +19,7 @@ NUM_GAUSSIANS, NUM_FILL, NUM_SEEN = 60, 7, 3
 SIZE = 32
 DROPPED = 5
 """Of the mug's 20 Gaussians."""
-HAZE = torch.tensor([3, 50, 51])
+FLOATERS = torch.tensor([3, 50, 51])
 """Gaussians of no object that hang where the mug is."""
 
 
@@ -81,7 +81,7 @@ def compose(model: ScorpModel) -> None:
     """Leave some of the mug out, and fill it."""
     (mug,) = map(model.scene_composite.own, model.scene_objects.objects())
     seen = torch.arange(NUM_FILL) < NUM_SEEN
-    composed = ComposedObject("mug", torch.arange(len(mug.indices)) >= DROPPED, fill(), seen, HAZE, {"seen": 0.5})
+    composed = ComposedObject("mug", torch.arange(len(mug.indices)) >= DROPPED, fill(), seen, FLOATERS, {"seen": 0.5})
     with model.scene_objects.following(model.strategy_state) as state:
         rows = parameters_from_gaussians(composed.fill, model.config.sh_degree)
         append_rows(model.gauss_params, model.optimizers, state, rows)

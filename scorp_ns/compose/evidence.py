@@ -30,7 +30,7 @@ class SurfaceEvidence:
 
     seen: Float[Tensor, " n"]
     """Photographs that show the object at the point's own depth."""
-    denied: Float[Tensor, " n"]
+    contradicted: Float[Tensor, " n"]
     """Photographs that show something else and nothing that hides the point, or the object itself well behind it."""
     colors: Float[Tensor, "n 3"]
     """Mean colour in the photographs that see the point, in [0, 1]; black where none does."""
@@ -38,14 +38,14 @@ class SurfaceEvidence:
     """The weight with which they see it together; 0 where none does."""
 
     def __post_init__(self) -> None:
-        assert len(self.seen) == len(self.denied) == len(self.colors) == len(self.color_weights)
+        assert len(self.seen) == len(self.contradicted) == len(self.colors) == len(self.color_weights)
 
 
 def gather_evidence(
     points: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"], sights: Sequence[ObjectCrop], tolerance: float
 ) -> SurfaceEvidence:
     """The windows' evidence for points in their frame; depths differ if they differ by more than the tolerance."""
-    seen, denied = torch.zeros(len(points)), torch.zeros(len(points))
+    seen, contradicted = torch.zeros(len(points)), torch.zeros(len(points))
     colors, weights = torch.zeros(len(points), 3), torch.zeros(len(points))
     for sight in sights:
         inside, rows, columns, depths, cosines = _project(points, normals, sight)
@@ -56,12 +56,12 @@ def gather_evidence(
         shows = is_object & is_at & (cosines > FACING)
         seen[inside] += shows.float()
         is_in_front = measured.isfinite() & (depths < measured - tolerance)
-        is_denied = torch.where(is_object, is_in_front, depths < measured + HIDING * tolerance) & ~is_unsure
-        denied[inside] += is_denied.float()
+        is_contradicted = torch.where(is_object, is_in_front, depths < measured + HIDING * tolerance) & ~is_unsure
+        contradicted[inside] += is_contradicted.float()
         weight = torch.where(is_object & is_at & (cosines > WELL_FACING), cosines**2, 0.0)
         colors[inside] += weight[:, None] * torch.from_numpy(sight.photograph)[rows, columns].float() / 255
         weights[inside] += weight
-    return SurfaceEvidence(seen, denied, colors / weights.clamp_min(1e-6)[:, None], weights)
+    return SurfaceEvidence(seen, contradicted, colors / weights.clamp_min(1e-6)[:, None], weights)
 
 
 def _project(

@@ -13,11 +13,13 @@ from scorp_ns.products import Support
 HULL_MARGIN, ABOVE = 1.04, 0.02
 """Haze lies in the convex hull, enlarged so much, or near to the object, and so far above the plane, in its size."""
 
-HAZE = 0.05
+NEARNESS = 0.05
 """So near, in the object's size."""
 
 
-def is_haze(others: Gaussians, own: Gaussians, support: Support | None, nearness: float = HAZE) -> Bool[Tensor, " n"]:
+def are_floaters(
+    others: Gaussians, own: Gaussians, support: Support | None, nearness: float = NEARNESS
+) -> Bool[Tensor, " n"]:
     """The mask of Gaussians above the plane that lie in the object's convex hull, or near enough to reach it."""
     size, points, places = size_of(own), *(part.means.double().cpu().numpy() for part in (own, others))
     distances = torch.from_numpy(KDTree(points).query(places)[0]).to(others.means)

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import laplacian
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from scorp_ns.compose.floaters import is_haze, size_of
+from scorp_ns.compose.floaters import are_floaters, size_of
 from scorp_ns.compose.ground_grid import GroundSquare
 from scorp_ns.errors import CompositionError
 from scorp_ns.gaussians.splats import Gaussians
@@ -66,7 +66,7 @@ def close_ground(others: Gaussians, removed: Gaussians, support: Support) -> Clo
     """
     size = size_of(removed)
     heights = support.heights(others.means)
-    kept = ~is_haze(others, removed, support)
+    kept = ~are_floaters(others, removed, support)
     square = GroundSquare.around(support, REACH * size)
     outline = square.outline(removed.means)
     below = np.asarray(ndimage.binary_dilation(outline, iterations=square.cells_of(RIM * size)), bool)

@@ -20,9 +20,7 @@ NOTICED = 0.5
 
 
 @torch.enable_grad()
-def measure_objections(
-    scene: Gaussians, sights: Sequence[ObjectCrop], cameras: Sequence[Camera]
-) -> Float[Tensor, " n"]:
+def error_growth(scene: Gaussians, sights: Sequence[ObjectCrop], cameras: Sequence[Camera]) -> Float[Tensor, " n"]:
     """The growth of the photographs' error by each Gaussian, per pixel that it covers; below 0 where it is needed.
 
     It is a difference of colours, summed over the channels, and 0 for what photographs hardly notice. `cameras` are

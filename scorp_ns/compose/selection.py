@@ -53,7 +53,7 @@ def choose(
         return Blend(nothing.logical_not(), torch.zeros(len(proxy), dtype=torch.bool), nothing)
     if config.mode == "replace":
         return Blend(nothing, torch.ones(len(proxy), dtype=torch.bool), nothing)
-    filled = (evidence.seen < 1) & (evidence.denied < config.least_denials)
+    filled = (evidence.seen < 1) & (evidence.contradicted < config.least_denials)
     nearest = torch.from_numpy(KDTree(proxy.means.numpy()).query(own.means.numpy())[1])
     is_replaced = filled[nearest] & (visibility < config.well_seen)
     stands_out = _reach(own, signed_distance) > config.overreach * diagonal

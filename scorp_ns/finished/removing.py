@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from scorp_ns.compose.floaters import is_haze
+from scorp_ns.compose.floaters import are_floaters
 from scorp_ns.compose.ground_filling import close_ground
 from scorp_ns.errors import CompositionError
 from scorp_ns.export.whole_folder import check_folder, files_below, whole_folder
@@ -72,4 +72,4 @@ def _closed(
         note = f"Nothing was found that {one.name} stands on, so no ground is closed there."
     except CompositionError as error:
         note = f"The ground below {one.name} is left open. {error}"
-    return ~is_haze(others, removed, one.support), [], note
+    return ~are_floaters(others, removed, one.support), [], note

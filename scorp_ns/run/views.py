@@ -31,16 +31,18 @@ class ObjectViews:
     @property
     def captured(self) -> Sequence[CapturedView]:
         """The training images with the poses that training arrived at."""
-        if self._views is None:
-            self._views = self._read_views()
-        return self._views
+        views = self._views  # Training may forget them while a thread of the viewer reads.
+        if views is None:
+            views = self._views = self._read_views()
+        return views
 
     @property
     def depths(self) -> SceneDepths:
         """The scene before composing, and its depths from all photographs."""
-        if self._depths is None:
-            self._depths = SceneDepths(self._read_scene(), self.captured, self._mode)
-        return self._depths
+        depths = self._depths
+        if depths is None:
+            depths = self._depths = SceneDepths(self._read_scene(), self.captured, self._mode)
+        return depths
 
     def forget_scene(self) -> None:
         """Look at the scene anew next time: its Gaussians changed."""

@@ -147,9 +147,8 @@ class SceneProxies(torch.nn.Module):
 
     def set_placement(self, name: str, placement: Placement) -> None:
         """Keep where a proxy stands, or why it does not; in another pose it has to be tuned anew."""
-        self._change(name, placement=placement)
-        if isinstance(placement, Placed):
-            self._change(name, tuning=None)
+        tuning = None if isinstance(placement, Placed) else self._records[name].tuning
+        self._change(name, placement=placement, tuning=tuning)
         self.notify()
 
     def start_from(self, name: str, T_world_start: Similarity) -> None:

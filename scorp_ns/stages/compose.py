@@ -13,8 +13,8 @@ from torch import Tensor
 from scorp_ns.cameras import Camera
 from scorp_ns.compose.config import ComposeConfig
 from scorp_ns.compose.evidence import SurfaceEvidence, gather_evidence
-from scorp_ns.compose.floaters import is_haze
-from scorp_ns.compose.photometric_pruning import measure_objections
+from scorp_ns.compose.floaters import are_floaters
+from scorp_ns.compose.photometric_pruning import error_growth
 from scorp_ns.compose.reflections import without_foreign_depths
 from scorp_ns.compose.selection import Blend, choose
 from scorp_ns.errors import CompositionError
@@ -62,11 +62,11 @@ def compose(
     surface = transform_gaussians(proxy.gaussians.to("cpu"), pose)
     kept, filled, floaters = blend.kept, torch.nonzero(blend.filled)[:, 0], faint[:0]
     if config.mode == "blend" and (len(filled) or bool(blend.outlying.any())):
-        objections = _objections(depths.gaussians, one.indices, blend, surface[filled], sights, cameras)
-        kept = kept | (blend.outlying & (objections[one.indices] < -NEEDED).cpu())
-        hangs = is_haze(depths.gaussians[faint], surface, one.support, config.haze)
-        floaters = faint[hangs & (objections[faint] > -NEEDED)]
-        filled = filled[objections[len(depths.gaussians) :].cpu() <= config.objection]
+        growth = _error_growth(depths.gaussians, one.indices, blend, surface[filled], sights, cameras)
+        kept = kept | (blend.outlying & (growth[one.indices] < -NEEDED).cpu())
+        hangs = are_floaters(depths.gaussians[faint], surface, one.support, config.haze)
+        floaters = faint[hangs & (growth[faint] > -NEEDED)]
+        filled = filled[growth[len(depths.gaussians) :].cpu() <= config.objection]
     if not len(filled) and not bool(kept.any()):
         raise _nothing_left(one.name)
     return ComposedObject(
@@ -77,7 +77,7 @@ def compose(
         floaters=floaters,
         evidence={
             "seen": float((evidence.seen >= 1).float().mean()),
-            "denied": float((evidence.denied >= config.least_denials).float().mean()),
+            "denied": float((evidence.contradicted >= config.least_denials).float().mean()),
             "filled_share": len(filled) / len(surface),
         },
     )
@@ -109,7 +109,7 @@ def _blend(
     return choose(own, one.visibility.cpu(), surface, evidence, signed_distance, placed.scale, config)
 
 
-def _objections(
+def _error_growth(
     scene: Gaussians,
     own: Int64[Tensor, " m"],
     blend: Blend,
@@ -117,14 +117,14 @@ def _objections(
     sights: Sequence[ObjectCrop],
     cameras: Sequence[Camera],
 ) -> Float[Tensor, " n"]:
-    """The photographs' objections to each Gaussian of the scene, and then of the fill standing in it.
+    """The growth of the photographs' error by each Gaussian of the scene, and then by the fill standing in it.
 
     Of the object's own ones that stand out of its proxy a trace is left, so that photographs may ask for more of them.
     """
     opacities = scene.opacities.clone()
     opacities[own] *= torch.where(blend.outlying, FAINT, blend.kept.float()).to(opacities)
     composite = join_gaussians([replace(scene, opacities=opacities), fill.to(scene.means)])
-    return measure_objections(composite, sights, cameras)
+    return error_growth(composite, sights, cameras)
 
 
 def normals_of(surface: Gaussians) -> Float[Tensor, "n 3"]:

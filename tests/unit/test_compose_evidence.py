@@ -32,49 +32,49 @@ def evidence_at(x: float, z: float, sights: list[ObjectCrop], normal: torch.Tens
 
 def test_a_point_on_the_seen_surface_is_seen_in_its_colour():
     found = evidence_at(0.0, DISTANCE, [sight(), sight(color=100)])
-    assert found.seen.item() == 2 and found.denied.item() == 0
+    assert found.seen.item() == 2 and found.contradicted.item() == 0
     torch.testing.assert_close(found.colors, torch.full((1, 3), 150 / 255))
     assert found.color_weights.item() > 0
 
 
 def test_the_far_side_of_a_thin_thing_is_not_seen():
     found = evidence_at(0.0, DISTANCE + 0.05, [sight()], AWAY)
-    assert found.seen.item() == 0 and found.denied.item() == 0 and found.color_weights.item() == 0
+    assert found.seen.item() == 0 and found.contradicted.item() == 0 and found.color_weights.item() == 0
 
 
 def test_a_point_behind_the_surface_is_hidden():
     found = evidence_at(0.0, DISTANCE + 0.5, [sight()])
-    assert found.seen.item() == 0 and found.denied.item() == 0
+    assert found.seen.item() == 0 and found.contradicted.item() == 0
 
 
 def test_a_point_before_the_surface_is_denied():
-    assert evidence_at(0.0, DISTANCE - 0.5, [sight(), sight()]).denied.item() == 2
+    assert evidence_at(0.0, DISTANCE - 0.5, [sight(), sight()]).contradicted.item() == 2
 
 
 def test_a_point_before_the_background_is_denied_and_one_behind_a_wall_is_not():
-    assert evidence_at(0.8, DISTANCE, [sight()]).denied.item() == 1
-    assert evidence_at(2.0, 5.0, [sight()]).denied.item() == 0
+    assert evidence_at(0.8, DISTANCE, [sight()]).contradicted.item() == 1
+    assert evidence_at(2.0, 5.0, [sight()]).contradicted.item() == 0
 
 
 def test_a_point_just_below_the_floor_beside_the_object_is_denied():
-    assert evidence_at(1.6, 2 * DISTANCE + 2 * TOLERANCE, [sight()]).denied.item() == 1
+    assert evidence_at(1.6, 2 * DISTANCE + 2 * TOLERANCE, [sight()]).contradicted.item() == 1
 
 
 def test_what_hides_the_object_says_nothing():
     found = evidence_at(0.0, DISTANCE, [sight(OCCLUDER, depth=3.0)])
-    assert found.seen.item() == 0 and found.denied.item() == 0
+    assert found.seen.item() == 0 and found.contradicted.item() == 0
 
 
 def test_points_out_of_view_and_behind_the_camera_are_left_alone():
     for x, z in ((50.0, DISTANCE), (0.0, -DISTANCE), (0.0, 0.0)):
         found = evidence_at(x, z, [sight()])
-        assert found.seen.item() == 0 and found.denied.item() == 0
+        assert found.seen.item() == 0 and found.contradicted.item() == 0
 
 
 def test_where_the_scene_shows_nothing_on_the_object_nothing_is_denied():
-    assert evidence_at(0.0, DISTANCE, [sight(depth=float("inf"))]).denied.item() == 0
+    assert evidence_at(0.0, DISTANCE, [sight(depth=float("inf"))]).contradicted.item() == 0
 
 
 def test_no_sights_say_nothing():
     found = evidence_at(0.0, DISTANCE, [])
-    assert found.seen.item() == 0 and found.denied.item() == 0
+    assert found.seen.item() == 0 and found.contradicted.item() == 0

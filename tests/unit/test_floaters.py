@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scorp_ns.compose.floaters import is_haze
+from scorp_ns.compose.floaters import are_floaters
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.products import Support
 
@@ -44,14 +44,14 @@ def cup() -> Gaussians:
     ids=["in the cup", "before it", "beside it", "on the ground", "below"],
 )
 def test_haze_hangs_in_the_object_or_close_to_it(place: tuple[float, float, float], hangs: bool):
-    assert is_haze(small(torch.tensor([place])), cup(), GROUND, nearness=0.15).tolist() == [hangs]
+    assert are_floaters(small(torch.tensor([place])), cup(), GROUND, nearness=0.15).tolist() == [hangs]
 
 
 def test_without_a_plane_haze_may_hang_below():
-    assert is_haze(small(torch.tensor([[0.5, 0.5, -0.1]])), cup(), None, nearness=0.15).all()
+    assert are_floaters(small(torch.tensor([[0.5, 0.5, -0.1]])), cup(), None, nearness=0.15).all()
 
 
 def test_large_gaussians_that_reach_the_object_are_haze():
     far = small(torch.tensor([[0.5, -0.6, 0.5]]))
     far.scales[:] = 0.7
-    assert is_haze(far, cup(), GROUND, nearness=0.15).all()
+    assert are_floaters(far, cup(), GROUND, nearness=0.15).all()

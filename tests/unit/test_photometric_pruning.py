@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from scorp_ns.compose.photometric_pruning import measure_objections
+from scorp_ns.compose.photometric_pruning import error_growth
 from scorp_ns.gaussians.seeding import SH_C0
 from scorp_ns.gaussians.splats import Gaussians, join_gaussians
 from scorp_ns.products import OCCLUDER, VISIBLE, ObjectCrop
@@ -55,23 +55,23 @@ def sight(role: int = VISIBLE) -> ObjectCrop:
 )
 def test_photographs_object_to_what_they_see_to_be_wrong(fill: Gaussians, objected: bool):
     scene = join_gaussians([wall(), fill])
-    assert bool(measure_objections(scene, [sight()], [sight().camera])[-1] > 0.05) == objected
+    assert bool(error_growth(scene, [sight()], [sight().camera])[-1] > 0.05) == objected
 
 
 def test_nobody_objects_where_something_else_stands():
     scene = join_gaussians([wall(), blobs([(0, 0, 1.5)], BLUE, 0.1)])
-    assert not measure_objections(scene, [sight(OCCLUDER)], [sight().camera]).any()
+    assert not error_growth(scene, [sight(OCCLUDER)], [sight().camera]).any()
 
 
 def test_small_differences_are_small_objections():
     scene = join_gaussians([wall(), blobs([(0, 0, 1.5)], (0.75, 0.1, 0.1), 0.1)])
-    assert 0.0 < measure_objections(scene, [sight()], [sight().camera])[-1] < 0.2
+    assert 0.0 < error_growth(scene, [sight()], [sight().camera])[-1] < 0.2
 
 
 def test_photographs_need_what_they_would_be_wronger_without():
     lamp = blobs([(0, 0, 1.5)], RED, 0.1)
     blue_wall = blobs(wall().means.tolist(), BLUE, 0.08)
-    assert measure_objections(join_gaussians([blue_wall, lamp]), [sight()], [sight().camera])[-1] < -0.5
+    assert error_growth(join_gaussians([blue_wall, lamp]), [sight()], [sight().camera])[-1] < -0.5
 
 
 def test_joined_gaussians_keep_their_order_and_colours():

@@ -40,7 +40,7 @@ def denials(opacity: float) -> float:
     """How many photographs deny a point in the middle of the plate."""
     (seen,) = without_foreign_depths(plate(opacity), [sight()], [sight().camera])
     point, towards = torch.tensor([[-0.5, 0.0, DISTANCE]]), torch.tensor([[0.0, 0.0, -1.0]])
-    return gather_evidence(point, towards, [seen], 0.1).denied.item()
+    return gather_evidence(point, towards, [seen], 0.1).contradicted.item()
 
 
 def test_a_mirror_is_not_denied_by_the_depths_of_what_it_mirrors():

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 import torch
 from ball_proxies import ball_proxy
-from composed_models import DROPPED, HAZE, NUM_FILL, NUM_GAUSSIANS, SIZE, camera, compose, lifted_model
+from composed_models import DROPPED, FLOATERS, NUM_FILL, NUM_GAUSSIANS, SIZE, camera, compose, lifted_model
 from nerfstudio.viewer.render_state_machine import RenderStateMachine
 from small_runs import small_run
 
@@ -118,7 +118,7 @@ def test_a_tint_moves_the_colours_of_objects_towards_their_labels_and_leaves_the
     is_mug = (plain - tinted).abs().sum(dim=-1) > 0.3
     assert ((tinted - target).abs().sum(dim=-1) < (plain - target).abs().sum(dim=-1))[is_mug].float().mean() > 0.95
     without = gaussians_of(model, ViewChoice()).labels == 0
-    assert int(without.sum()) == 40 - len(HAZE) and NUM_FILL < 20 - DROPPED
+    assert int(without.sum()) == 40 - len(FLOATERS) and NUM_FILL < 20 - DROPPED
 
 
 class Renderer(RenderStateMachine):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from composed_models import (
     DROPPED,
-    HAZE,
+    FLOATERS,
     NUM_FILL,
     NUM_GAUSSIANS,
     NUM_SEEN,
@@ -78,7 +78,7 @@ def test_tools_are_given_what_is_shown():
     compose(model)
     assert model.num_points == NUM_GAUSSIANS + NUM_FILL, "training has them all"
     model.eval()
-    numbers = {AFTER: 62 - len(HAZE), BEFORE: 60, OBJECTS: 22, "mug": 22}
+    numbers = {AFTER: 62 - len(FLOATERS), BEFORE: 60, OBJECTS: 22, "mug": 22}
     for show, number in numbers.items():
         model.show = show
         given = (model.means, model.scales, model.quats, model.opacities, model.colors, model.shs_0, model.shs_rest)
@@ -142,12 +142,12 @@ def test_haze_goes_while_any_object_that_it_hides_is_composed():
     )
     nothing = Gaussians(fill, fill.new_zeros(0, 4), fill, fill.new_zeros(0), fill.new_zeros(0, 1, 3))
     kept, seen = torch.ones(1, dtype=torch.bool), torch.zeros(0, dtype=torch.bool)
-    composite.take(cup, ComposedObject("cup", kept, nothing, seen, HAZE[:1], {}), dict(model.gauss_params.items()))
-    assert (composite.layers[HAZE] == ONLY_BEFORE).all()
+    composite.take(cup, ComposedObject("cup", kept, nothing, seen, FLOATERS[:1], {}), dict(model.gauss_params.items()))
+    assert (composite.layers[FLOATERS] == ONLY_BEFORE).all()
     composite.forget(mug)
-    assert composite.layers[HAZE].tolist() == [ONLY_BEFORE, ALWAYS, ALWAYS]
+    assert composite.layers[FLOATERS].tolist() == [ONLY_BEFORE, ALWAYS, ALWAYS]
     composite.forget(cup)
-    assert (composite.layers[HAZE] == ALWAYS).all()
+    assert (composite.layers[FLOATERS] == ALWAYS).all()
 
 
 def test_a_checkpoint_brings_back_before_and_after():

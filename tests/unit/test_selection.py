@@ -38,11 +38,11 @@ def seen_from_x(gaussians: Gaussians) -> Float[Tensor, " n"]:
     return (gaussians.means[:, 0] > 0).float()
 
 
-def evidence(denied: Tensor | None = None) -> SurfaceEvidence:
+def evidence(contradicted: Tensor | None = None) -> SurfaceEvidence:
     """The half of the proxy towards x is seen by three photographs."""
     zeros = torch.zeros(NUM_POINTS)
     return SurfaceEvidence(
-        3 * seen_from_x(PROXY), zeros if denied is None else denied, zeros[:, None].expand(-1, 3), zeros
+        3 * seen_from_x(PROXY), zeros if contradicted is None else contradicted, zeros[:, None].expand(-1, 3), zeros
     )
 
 
@@ -64,8 +64,8 @@ def test_what_was_seen_well_stays_wherever_it_is():
 
 
 def test_what_photographs_deny_does_not_come():
-    denied = 2 * (PROXY.means[:, 2] > 0).float()
-    made = blend(evidence=evidence(denied))
+    contradicted = 2 * (PROXY.means[:, 2] > 0).float()
+    made = blend(evidence=evidence(contradicted))
     assert torch.equal(made.filled, (PROXY.means[:, 0] <= 0) & (PROXY.means[:, 2] <= 0))
 
 
