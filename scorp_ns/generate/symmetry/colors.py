@@ -10,6 +10,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 from scipy.spatial import KDTree
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.generate.symmetry.symmetry_score import Motion
 from scorp_ns.generate.symmetry.view_evidence import ViewEvidence
 
@@ -38,16 +39,14 @@ def photographed_colors(
     """The mean colour in the photographs that show each point, weighted by cosine, and the sum of the weights."""
     total, weights = np.zeros(vertices.shape), np.zeros(len(vertices))
     for one in views:
-        columns, rows, z = one.project(vertices)
+        columns, rows, z, within = one.project(vertices)
         height, width = one.depth.shape
-        column = np.clip(np.rint(columns), 0, width - 1).astype(int)
-        row = np.clip(np.rint(rows), 0, height - 1).astype(int)
-        within = (z > 1e-3) & (columns > -0.5) & (rows > -0.5) & (columns < width - 0.5) & (rows < height - 0.5)
+        column, row = columns.clip(0, width - 1).astype(int), rows.clip(0, height - 1).astype(int)
         near = np.abs(one.depth[row, column] - z) < DEPTH_TOLERANCE * diagonal
         ways = one.camera.center - vertices
         facing = (normals * ways).sum(axis=1) / np.maximum(np.linalg.norm(ways, axis=1), 1e-12)
         weight = np.where(within & near, one.weight[row, column] * np.clip(facing, 0, 1) ** 2, 0.0)
-        places = np.stack([rows, columns])
+        places = np.stack([rows, columns]) - PIXEL_CENTER
         for channel in range(3):
             values = ndimage.map_coordinates(one.photograph[..., channel] / 255.0, places, order=1, mode="nearest")
             total[:, channel] += weight * values

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 
+from scorp_ns.cameras import PIXEL_CENTER
 from scorp_ns.render.cpu.jit import kernel
 
 NEAR = 1e-3
@@ -33,9 +34,10 @@ def _fuse_view(
         in_z = rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z + translation[2]
         free = band
         if in_z > NEAR:
-            column = intrinsics[0] * in_x / in_z + intrinsics[2] - 0.5
-            row = intrinsics[1] * in_y / in_z + intrinsics[3] - 0.5
-            if column > -0.5 and row > -0.5 and column < width - 0.5 and row < height - 0.5:
+            column = intrinsics[0] * in_x / in_z + intrinsics[2]
+            row = intrinsics[1] * in_y / in_z + intrinsics[3]
+            if column >= 0 and row >= 0 and column < width and row < height:
+                column, row = column - PIXEL_CENTER, row - PIXEL_CENTER
                 left = min(max(math.floor(column), 0), width - 2)
                 top = min(max(math.floor(row), 0), height - 2)
                 across, down = min(max(column - left, 0.0), 1.0), min(max(row - top, 0.0), 1.0)

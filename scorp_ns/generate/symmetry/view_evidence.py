@@ -13,6 +13,7 @@ from scipy import ndimage
 from scorp_ns.cameras import ArrayCamera, Camera
 from scorp_ns.gaussians.splats import Gaussians
 from scorp_ns.generate.symmetry.frames import UprightFrame
+from scorp_ns.generate.symmetry.fusion_kernel import NEAR
 from scorp_ns.products import BACKGROUND, VISIBLE, ObjectCrop
 from scorp_ns.render import render
 from scorp_ns.render.surface_depth import SOLID, front_depths
@@ -52,11 +53,12 @@ class ViewEvidence:
     camera: ArrayCamera
     """The window's camera in the upright frame."""
 
-    def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Row, Row, Row]:
-        """Columns, rows and depths of points; the first pixel's centre is at 0, 0."""
-        x, y, z = self.camera.to_camera(points).T
-        K, safe = self.camera.K, np.maximum(z, 1e-6)
-        return K[0, 0] * x / safe + K[0, 2] - 0.5, K[1, 1] * y / safe + K[1, 2] - 0.5, z
+    def project(self, points: Float[np.ndarray, "n 3"]) -> tuple[Row, Row, Row, Bool[np.ndarray, " n"]]:
+        """Columns, rows and depths of points, and the mask of those that lie before the camera and in the window."""
+        homogeneous = self.camera.homogeneous(self.camera.to_camera(points))
+        depths = homogeneous[:, 2]
+        columns, rows = homogeneous[:, :2].T / np.maximum(depths, NEAR)
+        return columns, rows, depths, self.camera.frames(homogeneous) & (depths > NEAR)
 
 
 def gather_view_evidence(

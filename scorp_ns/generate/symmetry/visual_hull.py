@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import ndimage
 
-from scorp_ns.generate.symmetry.fusion_kernel import NEAR, fuse_view
+from scorp_ns.generate.symmetry.fusion_kernel import fuse_view
 from scorp_ns.generate.symmetry.view_evidence import FAR, ViewEvidence
 from scorp_ns.surfaces.marching import Grid
 
@@ -105,12 +105,9 @@ def _highest_heights(
     one: ViewEvidence, points: Float32[np.ndarray, "n 3"], spacing: float
 ) -> Float[np.ndarray, " pixels"]:
     """Per pixel of the object, the height of the highest point that it may show."""
-    columns, rows, z = one.project(points)
+    columns, rows, z, within = one.project(points)
     height, width = one.mask_distance.shape
-    within = (
-        (z > NEAR) & (np.abs(columns - (width - 1) / 2) < width / 2) & (np.abs(rows - (height - 1) / 2) < height / 2)
-    )
-    places = np.rint(rows[within]).astype(int) * width + np.rint(columns[within]).astype(int)
+    places = rows[within].astype(int) * width + columns[within].astype(int)
     highest = np.full(height * width, -FAR)
     # Sorted, as the last of several values for one pixel stays.
     order = np.argsort(points[within, 2], kind="stable")
